@@ -1,0 +1,1 @@
+"""Coder's enterprise settings as Kubernetes objects, and an in-cluster Enterprise API to run them against."""
