@@ -1,0 +1,145 @@
+"""The typed client: one method per call that the operator makes, grouped by resource.
+
+Used by the kinds, by way of `client.directory` where many objects share a list. Owns no state but the
+transport. It reads both wire profiles: a list that is documented and an object that is real.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import quote
+
+from pydantic import BeforeValidator, TypeAdapter
+
+from coder_enterprise.client import records
+from coder_enterprise.client.http import CallHooks, ConnectionSettings, Transport
+from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
+
+T = TypeVar("T")
+
+USERS_PAGE: Final = 1000
+
+
+def _list_of(model: type[T]) -> TypeAdapter[tuple[T, ...]]:
+    return TypeAdapter(records.Many[model])  # type: ignore[valid-type]
+
+
+def _regions(value: Any) -> Any:
+    """The page documents an array of `{regions}`; servers answer one object."""
+    return value[0] if isinstance(value, list) and value else value or {}
+
+
+GROUPS: Final = _list_of(records.Group)
+ORGANIZATIONS: Final = _list_of(records.Organization)
+REPLICAS: Final = _list_of(records.Replica)
+LICENSES: Final = _list_of(records.License)
+PROVISIONER_DAEMONS: Final = _list_of(records.ProvisionerDaemon)
+REGIONS: Final[TypeAdapter[records.ProxyRegions]] = TypeAdapter(
+    Annotated[records.ProxyRegions, BeforeValidator(_regions)]
+)
+
+
+class CoderClient:
+    """All calls to one Coder server. Close it, or use it as an asynchronous context manager."""
+
+    def __init__(self, settings: ConnectionSettings, hooks: CallHooks | None = None) -> None:
+        self.settings = settings
+        self._transport = Transport(settings, hooks)
+        self.deployment = DeploymentCalls(self._transport)
+        self.users = UserCalls(self._transport)
+        self.organizations = OrganizationCalls(self._transport)
+        self.groups = GroupCalls(self._transport)
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def __aenter__(self) -> CoderClient:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+class _Calls:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+
+class DeploymentCalls(_Calls):
+    """What a server says about itself."""
+
+    async def build_info(self) -> records.BuildInfo:
+        return await self._transport.get("buildinfo.get", "/buildinfo", records.BuildInfo)
+
+    async def entitlements(self) -> records.Entitlements:
+        return await self._transport.get("entitlements.get", "/entitlements", records.Entitlements)
+
+    async def licenses(self) -> tuple[records.License, ...]:
+        return await self._transport.get("licenses.list", "/licenses", LICENSES)
+
+    async def replicas(self) -> tuple[records.Replica, ...]:
+        return await self._transport.get("replicas.list", "/replicas", REPLICAS)
+
+    async def provisioner_daemons(self, organization_id: str) -> tuple[records.ProvisionerDaemon, ...]:
+        path = f"/organizations/{_segment(organization_id)}/provisionerdaemons"
+        return await self._transport.get("provisionerdaemons.list", path, PROVISIONER_DAEMONS)
+
+    async def workspace_proxies(self) -> tuple[records.WorkspaceProxy, ...]:
+        answer = await self._transport.get("workspaceproxies.list", "/workspaceproxies", REGIONS)
+        return answer.regions
+
+
+class UserCalls(_Calls):
+    async def me(self) -> records.User:
+        return await self._transport.get("users.me", "/users/me", records.User)
+
+    async def list(self) -> tuple[records.User, ...]:
+        """Every user that is not deleted, in pages."""
+        users: list[records.User] = []
+        while True:
+            page = await self._transport.get(
+                "users.list", "/users", records.UserPage, limit=USERS_PAGE, offset=len(users)
+            )
+            users += page.users
+            if len(page.users) < USERS_PAGE:
+                return tuple(users)
+
+
+class OrganizationCalls(_Calls):
+    async def get(self, reference: str) -> records.Organization:
+        """By id, by name, or `default`. Below Coder 2.9 a server knows ids only."""
+        path = f"/organizations/{_segment(reference)}"
+        return await self._transport.get("organizations.get", path, records.Organization)
+
+    async def mine(self) -> tuple[records.Organization, ...]:
+        """The organizations of the token's user: the only list that Coder below 2.14 has."""
+        return await self._transport.get("organizations.list", "/users/me/organizations", ORGANIZATIONS)
+
+
+class GroupCalls(_Calls):
+    async def list(self, organization_id: str) -> tuple[records.Group, ...]:
+        path = f"/organizations/{_segment(organization_id)}/groups"
+        return await self._transport.get("groups.list", path, GROUPS)
+
+    async def get(self, group_id: str) -> records.Group:
+        return await self._transport.get("groups.get", f"/groups/{_segment(group_id)}", records.Group)
+
+    async def by_name(self, organization_id: str, name: str) -> records.Group:
+        path = f"/organizations/{_segment(organization_id)}/groups/{_segment(name)}"
+        return await self._transport.get("groups.get", path, records.Group)
+
+    async def create(self, organization_id: str, request: CreateGroupRequest) -> records.Group:
+        path = f"/organizations/{_segment(organization_id)}/groups"
+        return await self._transport.send("groups.create", "POST", path, request, records.Group)
+
+    async def update(self, group_id: str, request: PatchGroupRequest) -> records.Group:
+        path = f"/groups/{_segment(group_id)}"
+        return await self._transport.send("groups.update", "PATCH", path, request, records.Group)
+
+    async def delete(self, group_id: str) -> None:
+        await self._transport.delete("groups.delete", f"/groups/{_segment(group_id)}")
+
+
+def _segment(text: str) -> str:
+    """One path segment; a name is never able to address another path."""
+    return quote(text, safe="")

@@ -1,0 +1,168 @@
+"""What one Coder server holds, in bulk lists that all objects of a deployment share.
+
+Used by the kinds to look people, organizations and groups up by name, and to compare thousands of objects
+with a single request. Owns the caches; our own writes go through `put_group` and `drop_group`, so that a list
+is never older than what we wrote. The controller decides when a list is too old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Generic, TypeVar
+
+from coder_enterprise.client import errors, records
+from coder_enterprise.client.coder import CoderClient
+
+T = TypeVar("T")
+
+DEFAULT_ORGANIZATION: Final = "default"
+
+
+def now() -> float:
+    """The event loop's clock, in seconds: monotonic, and faked in tests."""
+    return asyncio.get_running_loop().time()
+
+
+class Snapshot(Generic[T]):
+    """One list, loaded once for all who ask at the same time."""
+
+    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
+        self._load = load
+        self._value: T | None = None
+        self._taken_at = float("-inf")
+        self._loading: asyncio.Task[None] | None = None
+
+    @property
+    def value(self) -> T | None:
+        return self._value
+
+    async def get(self, newer_than: float = float("-inf")) -> T:
+        """The list as it was at some moment after `newer_than` (loop time, seconds).
+
+        Raises `errors.CoderError`, the same one for all who waited for the same request.
+        """
+        while self._value is None or self._taken_at < newer_than:
+            if self._loading is None:
+                self._loading = asyncio.create_task(self._refresh())
+            await asyncio.shield(self._loading)
+        return self._value
+
+    def expire(self) -> None:
+        self._taken_at = float("-inf")
+        self._value = None
+
+    async def _refresh(self) -> None:
+        try:
+            started = now()
+            self._value = await self._load()
+            self._taken_at = started
+        finally:
+            self._loading = None
+
+
+class UserIndex:
+    """Users by id, e-mail and username; the last two without regard to case, as in Coder."""
+
+    def __init__(self, users: Iterable[records.User]) -> None:
+        self._by_name: dict[str, records.User] = {}
+        self.by_id: dict[str, records.User] = {}
+        for user in users:
+            self.by_id[user.id] = user
+            self._by_name[user.username.casefold()] = user
+            if user.email:
+                self._by_name[user.email.casefold()] = user
+
+    def find(self, reference: str) -> records.User | None:
+        """By id, e-mail or username; None when nobody is called so."""
+        return self.by_id.get(reference.lower()) or self._by_name.get(reference.casefold())
+
+    def label(self, user_id: str) -> str:
+        """The e-mail or name that a person knows, or the id."""
+        user = self.by_id.get(user_id)
+        return (user.email or user.username) if user else user_id
+
+
+class GroupIndex:
+    """Groups of one organization by id and by exact name."""
+
+    def __init__(self, groups: Iterable[records.Group]) -> None:
+        self.by_id: dict[str, records.Group] = {}
+        self.by_name: dict[str, records.Group] = {}
+        for group in groups:
+            self.put(group)
+
+    def put(self, group: records.Group) -> None:
+        self.drop(group.id)
+        self.by_id[group.id] = group
+        self.by_name[group.name] = group
+
+    def drop(self, group_id: str) -> None:
+        old = self.by_id.pop(group_id, None)
+        if old is not None:
+            self.by_name.pop(old.name, None)
+
+
+class Directory:
+    """The shared look-ups of one deployment."""
+
+    def __init__(self, client: CoderClient) -> None:
+        self._client = client
+        self.users: Snapshot[UserIndex] = Snapshot(self._load_users)
+        self._groups: dict[str, Snapshot[GroupIndex]] = {}
+        self._organizations: dict[str, Snapshot[records.Organization]] = {}
+
+    async def organization(self, reference: str) -> records.Organization:
+        """By name, id or `default`. Raises `errors.NotFound` when there is none."""
+        snapshot = self._organizations.get(reference)
+        if snapshot is None:
+            snapshot = Snapshot(lambda: self._load_organization(reference))
+            self._organizations[reference] = snapshot
+        return await snapshot.get()
+
+    def groups(self, organization_id: str) -> Snapshot[GroupIndex]:
+        snapshot = self._groups.get(organization_id)
+        if snapshot is None:
+            snapshot = Snapshot(lambda: self._load_groups(organization_id))
+            self._groups[organization_id] = snapshot
+        return snapshot
+
+    def put_group(self, group: records.Group) -> None:
+        """Remember a group as a write answered it."""
+        index = self.groups(group.organization_id).value
+        if index is not None:
+            index.put(group)
+
+    def drop_group(self, organization_id: str, group_id: str) -> None:
+        index = self.groups(organization_id).value
+        if index is not None:
+            index.drop(group_id)
+
+    def expire(self) -> None:
+        """Read everything anew when it is next asked for."""
+        self.users.expire()
+        self._organizations.clear()
+        for snapshot in self._groups.values():
+            snapshot.expire()
+
+    async def _load_users(self) -> UserIndex:
+        return UserIndex(await self._client.users.list())
+
+    async def _load_groups(self, organization_id: str) -> GroupIndex:
+        return GroupIndex(await self._client.groups.list(organization_id))
+
+    async def _load_organization(self, reference: str) -> records.Organization:
+        try:
+            return await self._client.organizations.get(reference)
+        except (errors.NotFound, errors.BadRequest):
+            # Below Coder 2.9 only ids are understood: look the name up among the user's own.
+            for organization in await self._client.organizations.mine():
+                if _is_called(organization, reference):
+                    return organization
+            raise
+
+
+def _is_called(organization: records.Organization, reference: str) -> bool:
+    if reference == DEFAULT_ORGANIZATION:
+        return organization.is_default
+    return reference.casefold() == organization.name.casefold()
