@@ -133,10 +133,11 @@ class Directory:
         if index is not None:
             index.put(group)
 
-    def drop_group(self, organization_id: str, group_id: str) -> None:
-        index = self.groups(organization_id).value
-        if index is not None:
-            index.drop(group_id)
+    def drop_group(self, group_id: str) -> None:
+        """Forget a group that is gone."""
+        for snapshot in self._groups.values():
+            if snapshot.value is not None:
+                snapshot.value.drop(group_id)
 
     def expire(self) -> None:
         """Read everything anew when it is next asked for."""

@@ -1,0 +1,235 @@
+"""What a kind is: the interface between the controller, which knows when, and a kind, which knows what.
+
+The controller drives `observe -> plan -> apply`; nothing is written that `plan` did not name first. A kind keeps no
+state between calls: all it knows comes from spec, from the observation, and from what status recorded.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
+
+from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.directory import Directory
+from coder_enterprise.client.errors import Meaning, OperatorError
+from coder_enterprise.client.http import ConnectionSettings
+from coder_enterprise.kinds.common import BaseSpec, ManagedSpec, PendingChange
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import Resource
+
+BaseSpecT = TypeVar("BaseSpecT", bound=BaseSpec)
+SpecT = TypeVar("SpecT", bound=ManagedSpec)
+ObservedT = TypeVar("ObservedT", bound="Observation")
+ProbedT = TypeVar("ProbedT", bound="Probe")
+
+
+class KindError(OperatorError):
+    """A condition that a kind or the controller found: carries its own reason and meaning."""
+
+    def __init__(
+        self, reason: Reason, message: str, *, meaning: Meaning, pending: Sequence[Change] = ()
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason  # type: ignore[misc]
+        self.meaning = meaning  # type: ignore[misc]
+        self.pending = tuple(pending)
+
+
+def waiting(reason: Reason, message: str) -> KindError:
+    """Something that others provide is not there yet."""
+    return KindError(reason, message, meaning=Meaning.WAITING)
+
+
+def stalled(reason: Reason, message: str, pending: Sequence[Change] = ()) -> KindError:
+    """A person must act."""
+    return KindError(reason, message, meaning=Meaning.STALLED, pending=pending)
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between what is declared and what Coder has. `before` and `after` are for people."""
+
+    action: Action
+    path: str
+    """The field of spec."""
+    before: str | int | None = None
+    after: str | int | None = None
+    subject: str = ""
+    """The id in Coder that is added or removed, where `path` is a list."""
+
+    def __str__(self) -> str:
+        if self.action is Action.CREATE:
+            return f"create {self.after}"
+        if self.action is Action.ADD:
+            return f"{self.path}: add {self.after}"
+        if self.action is Action.REMOVE:
+            return f"{self.path}: remove {self.before}"
+        return f"{self.path}: {self.before!r} becomes {self.after!r}"
+
+    def pending(self) -> PendingChange:
+        return PendingChange(path=self.path, from_=_text(self.before), to=_text(self.after))
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What Coder has of one object, as far as its plan needs to know."""
+
+    external_id: str | None
+    """None when it does not exist."""
+    fresh: bool
+    """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a reconcile may use of its deployment."""
+
+    client: CoderClient
+    directory: Directory
+    users_newer_than: float
+    """Loop time in seconds: a list of users older than this does not prove that somebody is missing."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What Kubernetes calls a kind."""
+
+    kind: str
+    plural: str
+    singular: str
+    short: str
+
+
+class ManagedKind(ABC, Generic[SpecT, ObservedT]):
+    """A kind whose objects each stand for one thing in Coder."""
+
+    names: ClassVar[Names]
+    crd: ClassVar[dict[str, Any]]
+    feature: ClassVar[str | None] = None
+    """The entitlement without which Coder refuses the calls of this kind."""
+    spec_model: type[SpecT]
+
+    @abstractmethod
+    def external_name(self, resource: Resource, spec: SpecT) -> str:
+        """What two objects must share to claim the same thing; finer distinctions are `identity`'s."""
+
+    @abstractmethod
+    async def identity(self, context: Context, resource: Resource, spec: SpecT) -> str:
+        """Names the thing within its deployment, whichever alias spec uses."""
+
+    @abstractmethod
+    async def observe(
+        self, context: Context, resource: Resource, spec: SpecT, *, fresh: bool
+    ) -> ObservedT:
+        """Reads what the plan needs: from shared lists, or with `fresh` from Coder itself."""
+
+    @abstractmethod
+    def plan(self, desired: SpecT, observed: ObservedT, recorded: Mapping[str, Any]) -> list[Change]:
+        """The changes that make Coder match. A pure function: no clock, no calls. `recorded` is status."""
+
+    def intent(self, desired: SpecT, changes: Sequence[Change], recorded: Mapping[str, Any]) -> dict[str, Any]:
+        """Status fields that must be written before `apply`, or a crash after it would lose them."""
+        return {}
+
+    @abstractmethod
+    async def apply(
+        self, context: Context, desired: SpecT, observed: ObservedT, changes: Sequence[Change]
+    ) -> ObservedT:
+        """Carries the changes out and returns what Coder has then."""
+
+    @abstractmethod
+    def report(
+        self, desired: SpecT, observed: ObservedT, changes: Sequence[Change], recorded: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The kind's own status fields after `changes` were applied; None clears one."""
+
+    def pending_message(self, desired: SpecT, observed: ObservedT) -> str:
+        """What the object still waits for although all that can be applied is; "" when for nothing."""
+        return ""
+
+    @abstractmethod
+    async def delete(self, context: Context, resource: Resource) -> None:
+        """Removes the thing with the recorded id. What is gone already counts as removed."""
+
+
+@dataclass(frozen=True)
+class DomainCondition:
+    """A condition of one kind, such as Reachable. `status` is "True", "False" or "Unknown"."""
+
+    type: str
+    status: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a deployment's own reconcile found."""
+
+    usable: bool
+    """Objects that refer to the deployment may call it."""
+    reason: Reason
+    message: str
+    conditions: tuple[DomainCondition, ...]
+    fields: Mapping[str, Any]
+    """The kind's own status fields; None clears one."""
+    features: Mapping[str, bool] | None
+    """Which features are enabled; None when the server does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKeyRef:
+    """One value of a Secret in the object's own namespace."""
+
+    name: str
+    key: str
+
+
+class ConnectionKind(ABC, Generic[BaseSpecT]):
+    """The kind that says how to reach a deployment."""
+
+    names: ClassVar[Names]
+    crd: ClassVar[dict[str, Any]]
+    spec_model: type[BaseSpecT]
+
+    @abstractmethod
+    def secrets(self, spec: BaseSpecT) -> tuple[SecretKeyRef, ...]:
+        """The Secrets that `settings` needs."""
+
+    @abstractmethod
+    def settings(self, spec: BaseSpecT, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
+        """How to connect, with the values of all `secrets`."""
+
+    @abstractmethod
+    def allows(self, spec: BaseSpecT, own_namespace: str, namespace: str) -> bool:
+        """Whether objects of `namespace` may use the deployment."""
+
+    @abstractmethod
+    def rate(self, spec: BaseSpecT) -> float | None:
+        """Requests per second; None is no limit."""
+
+    @abstractmethod
+    def resync(self, spec: BaseSpecT) -> float:
+        """Seconds between two reads of everything."""
+
+    @abstractmethod
+    async def probe(self, client: CoderClient, directory: Directory) -> Probe:
+        """Asks the server how it is. Errors of Coder become conditions; nothing is raised for them."""
+
+    @abstractmethod
+    def unusable(self, error: OperatorError) -> Probe:
+        """What a deployment shows that cannot even be asked, such as for a missing Secret."""

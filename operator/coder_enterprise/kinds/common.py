@@ -1,0 +1,140 @@
+"""What all kinds have in common: the policies in spec, the conditions in status, and the shape of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from coder_enterprise.kinds import durations
+from coder_enterprise.kinds.crd import Column
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.schema import Immutable, KindModel, ListMap
+
+MAX_PENDING_CHANGES: Final = 100
+
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Namespace = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+Duration = Annotated[str, Field(max_length=32, pattern=durations.PATTERN)]
+Text = Annotated[str, Field(max_length=1024)]
+
+
+class ManagementPolicy(StrEnum):
+    ENFORCE = "Enforce"
+    PLAN = "Plan"
+    OBSERVE = "Observe"
+
+
+class AdoptionPolicy(StrEnum):
+    FAIL = "Fail"
+    ADOPT_IF_IDENTICAL = "AdoptIfIdentical"
+    ADOPT = "Adopt"
+
+
+class DeletionPolicy(StrEnum):
+    DELETE = "Delete"
+    RETAIN = "Retain"
+
+
+class DeploymentRef(KindModel):
+    name: ObjectName = "coder"
+    """Name of the CoderDeployment. Default: coder."""
+    namespace: Namespace | None = None
+    """Its namespace; another one than the object's own must list the object's namespace in
+    spec.allowedNamespaces. Default: the object's own."""
+
+
+class BaseSpec(KindModel):
+    """Settings of the reconcile itself, which every kind has."""
+
+    suspend: bool = False
+    """Stop reconciling: nothing is read or written until this is false again. Default: false."""
+    resync_interval: Duration | None = None
+    """How often Coder is read again to find drift, such as 90s, 5m or 1h."""
+
+
+class ManagedSpec(BaseSpec):
+    """Policies of a kind that stands for something in Coder."""
+
+    deployment_ref: Annotated[
+        DeploymentRef, Immutable("deploymentRef cannot change: delete the object and create it anew")
+    ] = DeploymentRef()
+    """The CoderDeployment that this object belongs to. Default: the one named coder in the same namespace."""
+    management_policy: ManagementPolicy = ManagementPolicy.ENFORCE
+    """Enforce makes Coder match; Plan only shows the difference in status.pendingChanges; Observe only shows
+    what Coder has. Default: Enforce."""
+    adoption_policy: AdoptionPolicy = AdoptionPolicy.FAIL
+    """What to do when it exists in Coder already and was not made by this object: Fail, AdoptIfIdentical, or
+    Adopt, which changes it to match. Default: Fail."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    """What happens in Coder when the object is deleted. Default: Delete."""
+
+
+class Condition(KindModel):
+    type: Annotated[str, Field(max_length=316)]
+    status: Annotated[str, Field(max_length=16)]
+    reason: Annotated[str, Field(max_length=128)]
+    message: Annotated[str, Field(max_length=32768)] = ""
+    last_transition_time: datetime
+    observed_generation: int | None = None
+
+
+class PendingChange(KindModel):
+    path: Annotated[str, Field(max_length=512)]
+    """The field of spec that differs."""
+    from_: Annotated[Annotated[str, Field(max_length=1024)] | None, Field(alias="from")] = None
+    """What Coder has."""
+    to: Annotated[str, Field(max_length=1024)] | None = None
+    """What spec declares."""
+
+
+class BaseStatus(KindModel):
+    observed_generation: int | None = None
+    """The generation of spec that this status speaks of; -1 before the first visit."""
+    conditions: Annotated[
+        list[Condition] | None, Field(max_length=16), ListMap("type")
+    ] = None
+    last_handled_reconcile_at: Annotated[str, Field(max_length=256)] | None = Field(
+        None, alias="lastHandledReconcileAt"
+    )
+    """The value of the annotation enterprise.coder.com/reconcile-requested-at that was acted on last."""
+
+
+class ManagedStatus(BaseStatus):
+    pending_changes: Annotated[list[PendingChange], Field(max_length=MAX_PENDING_CHANGES + 1)] | None = None
+    """What differs from Coder and is not applied, because of managementPolicy or adoptionPolicy."""
+
+
+STATUS_DEFAULT: Final[Mapping[str, Any]] = {
+    "observedGeneration": -1,
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "Unknown",
+            "reason": str(Reason.PENDING),
+            "message": "Waiting for the operator",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }
+    ],
+}
+"""What an object shows before the operator's first visit, so that nothing looks done too early."""
+
+READY_COLUMNS: Final = (
+    Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+    Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
+)
+AGE_COLUMNS: Final = (
+    Column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1),
+    Column("Age", ".metadata.creationTimestamp", type="date"),
+)
+
+
+def bounded(changes: Sequence[PendingChange]) -> list[dict[str, Any]]:
+    """As status holds them: at most `MAX_PENDING_CHANGES`, and a last entry that counts the rest."""
+    shown = list(changes[:MAX_PENDING_CHANGES])
+    if len(changes) > len(shown):
+        shown.append(PendingChange(path=f"… and {len(changes) - len(shown)} more"))
+    return [change.model_dump(by_alias=True, exclude_none=True) for change in shown]

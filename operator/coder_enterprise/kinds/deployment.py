@@ -1,0 +1,388 @@
+"""CoderDeployment: how to reach one Coder, and how that Coder is.
+
+The page a person looks at first. Its probe asks the server about itself and turns each answer, also the bad ones,
+into a condition; it never writes to Coder.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import Field
+from typing_extensions import override
+
+from coder_enterprise.client import errors, records
+from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, Directory
+from coder_enterprise.client.http import ConnectionSettings
+from coder_enterprise.kinds import durations
+from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Names, Probe, SecretKeyRef
+from coder_enterprise.kinds.common import (
+    AGE_COLUMNS,
+    READY_COLUMNS,
+    STATUS_DEFAULT,
+    BaseSpec,
+    BaseStatus,
+    ObjectName,
+)
+from coder_enterprise.kinds.crd import Column, custom_resource_definition
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
+
+T = TypeVar("T")
+
+DEFAULT_RESYNC: Final = 300.0
+ALL_NAMESPACES: Final = "*"
+SECONDS_PER_DAY: Final = 86_400
+DAEMON_SILENT_AFTER: Final = 90.0
+"""Seconds without a heartbeat after which Coder itself calls a provisioner daemon offline."""
+
+SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+
+
+class TokenSecretRef(KindModel):
+    name: ObjectName
+    """Name of a Secret in the same namespace."""
+    key: SecretKey = "token"
+    """Its key that holds a Coder session token. Default: token."""
+
+
+class CABundleSecretRef(KindModel):
+    name: ObjectName
+    """Name of a Secret in the same namespace."""
+    key: SecretKey = "ca.crt"
+    """Its key that holds PEM certificates. Default: ca.crt."""
+
+
+class DeploymentSpec(BaseSpec):
+    url: Annotated[
+        str,
+        Field(min_length=8, max_length=2048),
+        Cel(
+            "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",
+            "url must be an http or https URL with a host, such as https://coder.example.com",
+        ),
+    ]
+    """Coder's access URL, without a path below it such as /api/v2."""
+    token_secret_ref: TokenSecretRef
+    """A session token for Coder, of a user with the role owner. Labelled enterprise.coder.com/watch: "true",
+    the Secret is read again within seconds when it changes; otherwise at each resync."""
+    ca_bundle: Annotated[str, Field(max_length=65_536)] | None = None
+    """PEM certificates that sign the server's, in place of the system's."""
+    ca_bundle_secret_ref: CABundleSecretRef | None = None
+    """The same from a Secret."""
+    allowed_namespaces: (
+        Annotated[
+            tuple[Annotated[str, Field(max_length=63, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$")], ...],
+            Field(max_length=256),
+            ListSet(),
+        ]
+        | None
+    ) = None
+    """Other namespaces whose objects may refer to this deployment; "*" is all. Default: none."""
+    max_requests_per_second: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Upper limit of requests to this server. Default: none, but for 16 requests at a time and Retry-After."""
+
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "!(has(self.caBundle) && has(self.caBundleSecretRef))",
+            "caBundle and caBundleSecretRef exclude each other",
+            field_path=".caBundle",
+        ),
+    )
+
+
+class Identity(KindModel):
+    username: Annotated[str, Field(max_length=255)] | None = None
+    roles: Annotated[tuple[Annotated[str, Field(max_length=255)], ...], Field(max_length=64)] | None = None
+
+
+class LicenseSummary(KindModel):
+    valid: bool | None = None
+    expires_at: datetime | None = None
+    """When the last licence's term ends and its grace period begins."""
+    days_left: int | None = None
+
+
+class ReplicaSummary(KindModel):
+    hostname: Annotated[str, Field(max_length=255)]
+    region: int | None = None
+    error: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class Counts(KindModel):
+    total: int = 0
+    ready: int = 0
+
+
+class DeploymentStatus(BaseStatus):
+    version: Annotated[str, Field(max_length=128)] | None = None
+    """Coder's version."""
+    wire_profile: Annotated[str, Field(max_length=32)] | None = None
+    """documented or codersdk: which of the two shapes of lists the server sends."""
+    identity: Identity | None = None
+    """Whose token it is."""
+    license: LicenseSummary | None = None
+    features: Annotated[dict[str, bool], Field(max_length=128)] | None = None
+    """Which features are enabled."""
+    replicas: Annotated[list[ReplicaSummary], Field(max_length=128), ListMap("hostname")] | None = None
+    replicas_healthy: Annotated[str, Field(max_length=16)] | None = None
+    """Healthy and all, such as 2/3."""
+    provisioner_daemons: int | None = None
+    """How many were seen within the last 90 seconds."""
+    proxies_healthy: Annotated[str, Field(max_length=16)] | None = None
+    """Healthy and all workspace proxies, such as 1/2."""
+    managed_objects: Counts | None = None
+    """Objects that refer to this deployment."""
+    circuit: Annotated[str, Field(max_length=16)] | None = None
+    """Closed: objects are reconciled; Open: they wait until the deployment answers again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A part of the probe: its condition, its status fields."""
+
+    condition: DomainCondition | None
+    fields: Mapping[str, Any]
+
+
+class DeploymentKind(ConnectionKind[DeploymentSpec]):
+    names = Names("CoderDeployment", "coderdeployments", "coderdeployment", "coderdep")
+    spec_model = DeploymentSpec
+    crd = custom_resource_definition(
+        kind="CoderDeployment",
+        plural="coderdeployments",
+        singular="coderdeployment",
+        short_names=("coderdep",),
+        spec=DeploymentSpec,
+        status=DeploymentStatus,
+        status_default=dict(STATUS_DEFAULT),
+        description="How to reach one Coder deployment, and how that deployment is.",
+        columns=(
+            *READY_COLUMNS,
+            Column("Version", ".status.version"),
+            Column("Replicas", ".status.replicasHealthy"),
+            Column("Licence days", ".status.license.daysLeft", type="integer"),
+            Column("URL", ".spec.url", priority=1),
+            *AGE_COLUMNS,
+        ),
+    )
+
+    @override
+    def secrets(self, spec: DeploymentSpec) -> tuple[SecretKeyRef, ...]:
+        refs = [spec.token_secret_ref] + ([spec.ca_bundle_secret_ref] if spec.ca_bundle_secret_ref else [])
+        return tuple(SecretKeyRef(ref.name, ref.key) for ref in refs)
+
+    @override
+    def settings(self, spec: DeploymentSpec, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
+        found = [values[ref].strip() for ref in self.secrets(spec)]
+        bundle = found[1] if len(found) > 1 else spec.ca_bundle or ""
+        return ConnectionSettings(url=spec.url.rstrip("/"), token=found[0], ca_bundle=bundle)
+
+    @override
+    def allows(self, spec: DeploymentSpec, own_namespace: str, namespace: str) -> bool:
+        allowed = spec.allowed_namespaces or ()
+        return namespace == own_namespace or namespace in allowed or ALL_NAMESPACES in allowed
+
+    @override
+    def rate(self, spec: DeploymentSpec) -> float | None:
+        return spec.max_requests_per_second
+
+    @override
+    def resync(self, spec: DeploymentSpec) -> float:
+        return durations.seconds(spec.resync_interval) if spec.resync_interval else DEFAULT_RESYNC
+
+    @override
+    async def probe(self, client: CoderClient, directory: Directory) -> Probe:
+        try:
+            build = await client.deployment.build_info()
+        except errors.CoderError as error:
+            return self.unusable(error)
+        reachable = DomainCondition("Reachable", "True", Reason.ANSWERING, f"{client.settings.url} answers")
+        try:
+            me = await client.users.me()
+        except errors.CoderError as error:
+            return _not_authenticated(reachable, build, error)
+        return await _healthy_probe(client, directory, reachable, build, me)
+
+    @override
+    def unusable(self, error: errors.OperatorError) -> Probe:
+        reason = Reason(error.reason)
+        answered = isinstance(error, errors.APIError) or reason in _SECRET_REASONS
+        reachable = DomainCondition(
+            "Reachable",
+            "Unknown" if answered else "False",
+            Reason.UNKNOWN if answered else reason,
+            "not asked" if answered else error.message,
+        )
+        token = DomainCondition(
+            "Authenticated",
+            "False" if reason in _SECRET_REASONS else "Unknown",
+            reason if reason in _SECRET_REASONS else Reason.UNKNOWN,
+            error.message if reason in _SECRET_REASONS else "the deployment does not answer",
+        )
+        return Probe(
+            usable=False,
+            reason=reason,
+            message=error.message,
+            conditions=(reachable, token),
+            fields={"circuit": "Open"},
+            features=None,
+        )
+
+
+_SECRET_REASONS: Final = frozenset({Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_MISSING})
+
+
+def _not_authenticated(
+    reachable: DomainCondition, build: records.BuildInfo, error: errors.CoderError
+) -> Probe:
+    advice = "; put a valid session token into the Secret of spec.tokenSecretRef"
+    message = error.message + (advice if isinstance(error, errors.Unauthorized) else "")
+    refused = isinstance(error, errors.APIError) and error.status < 500
+    token = DomainCondition("Authenticated", "False" if refused else "Unknown", Reason(error.reason), message)
+    return Probe(
+        usable=False,
+        reason=Reason(error.reason),
+        message=message,
+        conditions=(reachable, token),
+        fields={"version": build.version, "identity": None, "circuit": "Open"},
+        features=None,
+    )
+
+
+async def _healthy_probe(
+    client: CoderClient,
+    directory: Directory,
+    reachable: DomainCondition,
+    build: records.BuildInfo,
+    me: records.User,
+) -> Probe:
+    roles = sorted(role.name for role in me.roles)
+    token = DomainCondition("Authenticated", "True", Reason.TOKEN_ACCEPTED, f"the token belongs to {me.username}")
+    entitlements = await _ask(client.deployment.entitlements)
+    answers = [
+        await _license(client, entitlements),
+        _replicas(await _ask(client.deployment.replicas)),
+        await _provisioners(client, directory),
+        _proxies(await _ask(client.deployment.workspace_proxies)),
+    ]
+    fields: dict[str, Any] = {
+        "version": build.version,
+        "identity": {"username": me.username, "roles": roles},
+        "circuit": "Closed",
+        "features": None,
+    }
+    features: dict[str, bool] | None = None
+    if isinstance(entitlements, records.Entitlements):
+        features = {name: feature.enabled for name, feature in sorted(entitlements.features.items())}
+        fields["features"] = features or None
+    for answer in answers:
+        fields |= answer.fields
+    return Probe(
+        usable=True,
+        reason=Reason.CONNECTED,
+        message=f"Coder {build.version} at {client.settings.url} answers to {me.username}",
+        conditions=(reachable, token, *(answer.condition for answer in answers if answer.condition)),
+        fields=fields,
+        features=features,
+    )
+
+
+async def _ask(call: Callable[[], Awaitable[T]]) -> T | errors.APIError:
+    """The answer, or the refusal; an outage in the middle of a probe is the next probe's to find."""
+    try:
+        return await call()
+    except errors.APIError as error:
+        return error
+
+
+def _not_served(type_: str, error: errors.APIError) -> DomainCondition:
+    return DomainCondition(type_, "Unknown", Reason.NOT_SERVED, error.message)
+
+
+async def _license(client: CoderClient, entitlements: records.Entitlements | errors.APIError) -> _Answer:
+    if isinstance(entitlements, errors.APIError):
+        return _Answer(_not_served("Licensed", entitlements), {"license": None})
+    if not entitlements.has_license:
+        condition = DomainCondition("Licensed", "False", Reason.UNLICENSED, "no licence; add a CoderLicense")
+        return _Answer(condition, {"license": {"valid": False}})
+    licenses = await _ask(client.deployment.licenses)
+    expires = None if isinstance(licenses, errors.APIError) else _expiry(licenses)
+    grace = any(feature.entitlement == "grace_period" for feature in entitlements.features.values())
+    notes = "; ".join((*entitlements.errors, *entitlements.warnings))
+    condition = DomainCondition(
+        "Licensed",
+        "True",
+        Reason.GRACE_PERIOD if grace else Reason.LICENSED,
+        notes or "the licence is valid",
+    )
+    return _Answer(condition, {"license": {"valid": True, **_days_left(expires)}})
+
+
+def _expiry(licenses: Sequence[records.License]) -> datetime | None:
+    times = [claim for item in licenses if isinstance(claim := item.claims.get("license_expires"), (int, float))]
+    return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+def _days_left(expires: datetime | None) -> dict[str, Any]:
+    if expires is None:
+        return {}
+    left = (expires - datetime.now(UTC)).total_seconds() / SECONDS_PER_DAY
+    return {"expiresAt": expires.strftime("%Y-%m-%dT%H:%M:%SZ"), "daysLeft": max(0, math.ceil(left))}
+
+
+def _replicas(replicas: tuple[records.Replica, ...] | errors.APIError) -> _Answer:
+    if isinstance(replicas, errors.APIError):
+        return _Answer(_not_served("ReplicasHealthy", replicas), {"replicas": None, "replicasHealthy": None})
+    shown = sorted({replica.hostname: replica for replica in replicas}.values(), key=lambda item: item.hostname)
+    broken = [replica for replica in replicas if replica.error]
+    healthy = f"{len(replicas) - len(broken)}/{len(replicas)}"
+    condition = DomainCondition(
+        "ReplicasHealthy",
+        "False" if broken else "True",
+        Reason.REPLICA_ERRORS if broken else Reason.REPLICAS_HEALTHY,
+        "; ".join(f"{replica.hostname}: {replica.error}" for replica in broken) or f"{healthy} replicas are healthy",
+    )
+    rows = [
+        {"hostname": replica.hostname, "region": replica.region_id}
+        | ({"error": replica.error[:1024]} if replica.error else {})
+        for replica in shown[:128]
+    ]
+    return _Answer(condition, {"replicas": rows or None, "replicasHealthy": healthy})
+
+
+async def _provisioners(client: CoderClient, directory: Directory) -> _Answer:
+    try:
+        organization = await directory.organization(DEFAULT_ORGANIZATION)
+        daemons = await client.deployment.provisioner_daemons(organization.id)
+    except errors.APIError as error:
+        return _Answer(_not_served("ProvisionersAvailable", error), {"provisionerDaemons": None})
+    seen = sum(1 for daemon in daemons if _is_alive(daemon))
+    condition = DomainCondition(
+        "ProvisionersAvailable",
+        "True" if seen else "False",
+        Reason.PROVISIONERS_SEEN if seen else Reason.NO_PROVISIONERS,
+        f"{seen} external provisioner daemons seen lately",
+    )
+    return _Answer(condition, {"provisionerDaemons": seen})
+
+
+def _is_alive(daemon: records.ProvisionerDaemon) -> bool:
+    if daemon.status:
+        return daemon.status != "offline"
+    if daemon.last_seen_at is None:
+        return False
+    return (datetime.now(UTC) - daemon.last_seen_at).total_seconds() < DAEMON_SILENT_AFTER
+
+
+def _proxies(proxies: tuple[records.WorkspaceProxy, ...] | errors.APIError) -> _Answer:
+    if isinstance(proxies, errors.APIError):
+        return _Answer(None, {"proxiesHealthy": None})
+    own = [proxy for proxy in proxies if not proxy.deleted and proxy.name != "primary"]
+    healthy = sum(1 for proxy in own if proxy.healthy or proxy.status.status == "ok")
+    return _Answer(None, {"proxiesHealthy": f"{healthy}/{len(own)}" if own else None})

@@ -1,0 +1,86 @@
+"""The closed vocabulary of `status.conditions[].reason`.
+
+Every condition that the operator writes takes its reason from here; docs/reference/reasons.md explains each
+for users. A word that has been published keeps its meaning.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    # Ready is true
+    APPLIED = "Applied"
+    """Coder has what the object declares."""
+    PENDING_MEMBERS = "PendingMembers"
+    """Applied, but for people who do not exist in Coder yet; they are added when they appear."""
+    PLANNED = "Planned"
+    """managementPolicy is Plan: the difference is in status.pendingChanges, nothing is written."""
+    OBSERVED = "Observed"
+    """managementPolicy is Observe: status shows what Coder has, nothing is written."""
+    CONNECTED = "Connected"
+    """The deployment answers and accepts the token."""
+
+    # Not yet
+    PENDING = "Pending"
+    """The operator has not visited the object yet."""
+    SUSPENDED = "Suspended"
+    """spec.suspend is true."""
+    DELETING = "Deleting"
+    """The object is being deleted, and what it stands for in Coder with it."""
+    WAITING_FOR_DEPLOYMENT = "WaitingForDeployment"
+    """The CoderDeployment is missing, unreachable, or its token is not accepted."""
+    WAITING_FOR_ORGANIZATION = "WaitingForOrganization"
+    """The organization does not exist in Coder, or the token cannot see it."""
+    NOT_ENTITLED = "NotEntitled"
+    """The feature is not licensed on this deployment."""
+
+    # It may work in a moment
+    UNREACHABLE = "Unreachable"
+    TLS_FAILED = "TLSFailed"
+    UNEXPECTED_ANSWER = "UnexpectedAnswer"
+    """HTML, broken JSON, or an answer of another shape: usually a proxy in front of Coder."""
+    UNAUTHORIZED = "Unauthorized"
+    """Coder does not accept the session token."""
+    RATE_LIMITED = "RateLimited"
+    SERVER_ERROR = "ServerError"
+    REQUEST_FAILED = "RequestFailed"
+    INTERNAL_ERROR = "InternalError"
+    """A fault of the operator itself; its log has the details."""
+
+    # A person must act
+    INVALID_SPEC = "InvalidSpec"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
+    NOT_ALLOWED = "NotAllowed"
+    """The CoderDeployment does not list this namespace in spec.allowedNamespaces."""
+    CONFLICT = "Conflict"
+    """An older object claims the same thing in Coder."""
+    ALREADY_EXISTS = "AlreadyExists"
+    """It exists in Coder and was not made by this object; adoptionPolicy is Fail."""
+    NOT_IDENTICAL = "NotIdentical"
+    """It exists in Coder and differs; adoptionPolicy is AdoptIfIdentical."""
+    NOT_FOUND = "NotFound"
+    REFUSED = "Refused"
+    """Coder refused the request; the message is Coder's own."""
+    FORBIDDEN = "Forbidden"
+
+    # Synced
+    IN_SYNC = "InSync"
+    DRIFTED = "Drifted"
+    UNKNOWN = "Unknown"
+    """Not determined yet."""
+
+    # Domain conditions of a CoderDeployment
+    ANSWERING = "Answering"
+    TOKEN_ACCEPTED = "TokenAccepted"  # noqa: S105
+    LICENSED = "Licensed"
+    GRACE_PERIOD = "GracePeriod"
+    UNLICENSED = "Unlicensed"
+    REPLICAS_HEALTHY = "ReplicasHealthy"
+    REPLICA_ERRORS = "ReplicaErrors"
+    PROVISIONERS_SEEN = "ProvisionersSeen"
+    NO_PROVISIONERS = "NoProvisioners"
+    NOT_SERVED = "NotServed"
+    """This server has no such endpoint, or does not show it to this token."""

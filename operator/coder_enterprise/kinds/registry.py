@@ -1,0 +1,13 @@
+"""All kinds, in one place: read by the controller, the command line and the generator of the CRDs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
+from coder_enterprise.kinds.deployment import DeploymentKind
+from coder_enterprise.kinds.group import GroupKind
+
+CONNECTION_KIND: Final[ConnectionKind[Any]] = DeploymentKind()
+MANAGED_KINDS: Final[tuple[ManagedKind[Any, Any], ...]] = (GroupKind(),)
+KINDS: Final = (CONNECTION_KIND, *MANAGED_KINDS)

@@ -1,0 +1,93 @@
+"""A custom resource as the operator keeps it: trimmed, immutable, comparable.
+
+Made by the controller from watch events and from answers to its own writes; read by the kinds.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+GROUP: Final = "enterprise.coder.com"
+VERSION: Final = "v1alpha1"
+FINALIZER: Final = f"{GROUP}/finalizer"
+
+FORCE_DETACH: Final = f"{GROUP}/force-detach"
+RECONCILE_REQUESTED_AT: Final = f"{GROUP}/reconcile-requested-at"
+CLAIM: Final = f"{GROUP}/claim"
+"""Written with the finalizer, before the first create: the object's uid and the external name it is about to
+create. After a crash between create and status it proves that the thing in Coder is ours."""
+
+
+class Key(NamedTuple):
+    """Names one object of the cluster."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    key: Key
+    uid: str
+    generation: int
+    resource_version: str
+    created: str
+    """RFC 3339, as Kubernetes writes it: sorts by age, to the second."""
+    deleting: bool
+    finalizers: tuple[str, ...]
+    annotations: Mapping[str, str]
+    """Only those of our own group."""
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+
+    @classmethod
+    def from_body(cls, kind: str, body: Mapping[str, Any]) -> Resource:
+        """From an object as the API server sends it."""
+        meta = body["metadata"]
+        annotations = meta.get("annotations") or {}
+        return cls(
+            key=Key(kind, sys.intern(meta["namespace"]), meta["name"]),
+            uid=meta["uid"],
+            generation=meta.get("generation", 1),
+            resource_version=meta["resourceVersion"],
+            created=meta.get("creationTimestamp", ""),
+            deleting=bool(meta.get("deletionTimestamp")),
+            finalizers=tuple(meta.get("finalizers") or ()),
+            annotations={name: value for name, value in annotations.items() if name.startswith(GROUP)},
+            spec=body.get("spec") or {},
+            status=body.get("status") or {},
+        )
+
+    @property
+    def external_id(self) -> str | None:
+        """The id in Coder that status has recorded."""
+        return self.status.get("id") or None
+
+    @property
+    def age(self) -> tuple[str, str]:
+        """Sorts the oldest first; the uid decides within one second."""
+        return (self.created, self.uid)
+
+    def condition(self, type_: str) -> Mapping[str, Any] | None:
+        """The condition of that type, or None."""
+        for condition in self.status.get("conditions") or ():
+            if condition["type"] == type_:
+                return dict(condition)
+        return None
+
+    @property
+    def ready(self) -> bool:
+        condition = self.condition("Ready")
+        return condition is not None and condition["status"] == "True"
+
+    @property
+    def settled(self) -> bool:
+        """Applied as it is declared now, and not on its way out."""
+        return self.ready and not self.deleting and self.status.get("observedGeneration") == self.generation
