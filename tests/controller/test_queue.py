@@ -1,0 +1,131 @@
+"""The work queue: what runs, in which order, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from coder_enterprise.controller.queue import Priority, Queue
+from coder_enterprise.kinds.resource import Key
+
+pytestmark = pytest.mark.looptime
+
+
+def key(name: str) -> Key:
+    return Key("CoderGroup", "default", name)
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue(limit=4, lane_limit=2)
+
+
+async def nothing_comes(queue: Queue) -> bool:
+    try:
+        async with asyncio.timeout(0.01):
+            await queue.get()
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_a_key_that_is_added_twice_is_worked_on_once(queue: Queue) -> None:
+    queue.add(key("a"), "lane", Priority.RESYNC)
+    queue.add(key("a"), "lane", Priority.RESYNC)
+    assert (await queue.get()).key == key("a")
+    queue.done(key("a"))
+    assert await nothing_comes(queue)
+
+
+async def test_the_urgent_overtakes_the_routine(queue: Queue) -> None:
+    queue.add(key("routine"), "lane", Priority.RESYNC)
+    queue.add(key("edited"), "lane", Priority.USER)
+    assert (await queue.get()).key == key("edited")
+
+
+async def test_a_queued_key_becomes_more_urgent_when_asked_again(queue: Queue) -> None:
+    queue.add(key("a"), "lane", Priority.RETRY)
+    queue.add(key("b"), "lane", Priority.RESYNC)
+    queue.add(key("b"), "lane", Priority.USER)
+    assert [(await queue.get()), (await queue.get())] == [
+        (key("b"), Priority.USER),
+        (key("a"), Priority.RETRY),
+    ]
+    queue.done(key("b"))
+    assert await nothing_comes(queue)
+
+
+async def test_a_key_that_changes_while_in_work_runs_again(queue: Queue) -> None:
+    queue.add(key("a"), "lane", Priority.USER)
+    await queue.get()
+    queue.add(key("a"), "lane", Priority.USER)
+    assert await nothing_comes(queue)
+    queue.done(key("a"))
+    assert (await queue.get()).key == key("a")
+
+
+async def test_a_delayed_key_comes_when_its_time_has_come(queue: Queue) -> None:
+    started = asyncio.get_running_loop().time()
+    queue.add(key("a"), "lane", Priority.RETRY, delay=60)
+    await queue.get()
+    assert asyncio.get_running_loop().time() - started == pytest.approx(60, abs=0.1)
+
+
+async def test_the_earliest_of_two_delays_counts(queue: Queue) -> None:
+    started = asyncio.get_running_loop().time()
+    queue.add(key("a"), "lane", Priority.RETRY, delay=60)
+    queue.add(key("a"), "lane", Priority.RETRY, delay=5)
+    queue.add(key("a"), "lane", Priority.RETRY, delay=90)
+    await queue.get()
+    assert asyncio.get_running_loop().time() - started == pytest.approx(5, abs=0.1)
+    queue.done(key("a"))
+    assert queue.delayed == 0
+
+
+async def test_an_immediate_request_replaces_a_delayed_one(queue: Queue) -> None:
+    queue.add(key("a"), "lane", Priority.RETRY, delay=60)
+    queue.add(key("a"), "lane", Priority.USER)
+    await queue.get()
+    queue.done(key("a"))
+    await asyncio.sleep(61)
+    assert await nothing_comes(queue)
+
+
+async def test_a_held_lane_lets_only_the_users_own_changes_pass(queue: Queue) -> None:
+    queue.hold("lane")
+    queue.add(key("routine"), "lane", Priority.RESYNC)
+    queue.add(key("edited"), "lane", Priority.USER)
+    assert (await queue.get()).key == key("edited")
+    assert await nothing_comes(queue)
+    queue.release("lane")
+    assert (await queue.get()).key == key("routine")
+
+
+async def test_a_busy_lane_does_not_delay_another(queue: Queue) -> None:
+    for name in "abc":
+        queue.add(key(name), "slow", Priority.USER)
+    await queue.get()
+    await queue.get()
+    queue.add(key("other"), "fast", Priority.RESYNC)
+    assert (await queue.get()).key == key("other")
+    assert await nothing_comes(queue)
+
+
+async def test_no_more_keys_are_in_work_than_the_limit() -> None:
+    queue = Queue(limit=1, lane_limit=5)
+    queue.add(key("a"), "one", Priority.USER)
+    queue.add(key("b"), "two", Priority.USER)
+    first = await queue.get()
+    assert await nothing_comes(queue)
+    queue.done(first.key)
+    assert (await queue.get()).key == key("b")
+
+
+async def test_a_forgotten_key_does_not_come(queue: Queue) -> None:
+    queue.add(key("a"), "lane", Priority.USER)
+    queue.add(key("b"), "lane", Priority.RETRY, delay=1)
+    queue.forget(key("a"))
+    queue.forget(key("b"))
+    await asyncio.sleep(2)
+    assert await nothing_comes(queue)

@@ -1,0 +1,77 @@
+"""The store: which version of an object is kept, and how objects are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from coder_enterprise.controller.store import Store
+from coder_enterprise.kinds.resource import Key, Resource
+
+KEY = Key("CoderGroup", "default", "platform")
+
+
+def index(resource: Resource) -> Iterator[tuple[str, str]]:
+    yield ("secret", resource.spec.get("secret", ""))
+
+
+def body(version: int, *, uid: str = "u1", **meta: Any) -> Resource:
+    spec = meta.pop("spec", {})
+    metadata = {"namespace": "default", "name": "platform", "uid": uid, "resourceVersion": str(version), **meta}
+    return Resource.from_body("CoderGroup", {"metadata": metadata, "spec": spec})
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store(index)
+
+
+def test_a_newer_version_replaces_an_older_one(store: Store) -> None:
+    assert store.put(body(9))
+    assert store.put(body(10))
+    assert store.get(KEY) == body(10)
+
+
+def test_an_older_version_is_ignored(store: Store) -> None:
+    store.put(body(10))
+    assert not store.put(body(9))
+    assert not store.put(body(10))
+    assert store.get(KEY) == body(10)
+
+
+def test_an_object_that_was_made_anew_replaces_the_deleted_one(store: Store) -> None:
+    store.put(body(10))
+    store.remove(KEY, "u1")
+    assert store.put(body(12, uid="u2"))
+    assert store.get(KEY) == body(12, uid="u2")
+
+
+def test_a_late_answer_does_not_bring_a_deleted_object_back(store: Store) -> None:
+    store.put(body(10))
+    store.remove(KEY, "u1")
+    assert not store.put(body(11))
+    assert store.get(KEY) is None
+
+
+def test_a_late_deletion_does_not_remove_the_successor(store: Store) -> None:
+    store.put(body(12, uid="u2"))
+    store.remove(KEY, "u1")
+    assert store.get(KEY) is not None
+
+
+def test_an_object_without_finalizers_on_its_way_out_is_gone(store: Store) -> None:
+    store.put(body(10, finalizers=["x"]))
+    store.put(body(11, deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert store.get(KEY) is None
+    assert len(store) == 0
+
+
+def test_objects_are_found_by_what_they_refer_to(store: Store) -> None:
+    store.put(body(10, spec={"secret": "token"}))
+    assert store.find(("secret", "token")) == (KEY,)
+    store.put(body(11, spec={"secret": "other"}))
+    assert store.find(("secret", "token")) == ()
+    store.remove(KEY, "u1")
+    assert store.find(("secret", "other")) == ()
