@@ -1,0 +1,107 @@
+"""Kubernetes events: said once per transition, aggregated, never in the way.
+
+Used by the reconcilers. Events are queued and posted in the background; a repetition within ten minutes is
+counted into the series of the first one. What cannot be posted is logged and dropped: status holds the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+
+from coder_enterprise.controller.kubernetes import EVENTS, KubernetesClient, KubernetesError
+from coder_enterprise.kinds.resource import GROUP, VERSION, Resource
+
+REPORTER: Final = f"{GROUP}/operator"
+NOTE_LIMIT: Final = 1024
+SERIES_WINDOW: Final = 600.0
+MAX_QUEUED: Final = 1000
+MAX_SERIES: Final = 2000
+
+log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Posts events for objects. `run` must be running for anything to be sent."""
+
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+        self._queue: asyncio.Queue[tuple[Resource, str, str, str, str]] = asyncio.Queue(MAX_QUEUED)
+        self._series: OrderedDict[tuple[str, str, str], tuple[float, str, int]] = OrderedDict()
+        self._instance = socket.gethostname()[:128]
+
+    def normal(self, resource: Resource, reason: str, action: str, note: str) -> None:
+        self._put(resource, "Normal", reason, action, note)
+
+    def warning(self, resource: Resource, reason: str, action: str, note: str) -> None:
+        self._put(resource, "Warning", reason, action, note)
+
+    async def run(self) -> None:
+        """Post what is queued, until cancelled."""
+        while True:
+            await self._post(*await self._queue.get())
+            self._queue.task_done()
+
+    async def drain(self) -> None:
+        """Wait until all that is queued now is posted or dropped."""
+        await self._queue.join()
+
+    def _put(self, resource: Resource, type_: str, reason: str, action: str, note: str) -> None:
+        try:
+            self._queue.put_nowait((resource, type_, reason, action, note))
+        except asyncio.QueueFull:
+            log.warning("event dropped", object=str(resource.key), reason=reason)
+
+    async def _post(self, resource: Resource, type_: str, reason: str, action: str, note: str) -> None:
+        namespace = resource.key.namespace
+        now = asyncio.get_running_loop().time()
+        series = (resource.uid, reason, note)
+        first_at, name, count = self._series.get(series, (float("-inf"), "", 0))
+        try:
+            if name and now - first_at < SERIES_WINDOW:
+                patch = {"series": {"count": count + 1, "lastObservedTime": _timestamp()}}
+                await self._client.patch(EVENTS, namespace, name, patch)
+                self._remember(series, (first_at, name, count + 1))
+                return
+            body = self._event(resource, type_, reason, action, note)
+            created = await self._client.create(EVENTS, namespace, body)
+            self._remember(series, (now, created["metadata"]["name"], 1))
+        except KubernetesError as error:
+            log.info("event not posted", object=str(resource.key), reason=reason, error=str(error))
+
+    def _remember(self, series: tuple[str, str, str], seen: tuple[float, str, int]) -> None:
+        self._series[series] = seen
+        self._series.move_to_end(series)
+        while len(self._series) > MAX_SERIES:
+            self._series.popitem(last=False)
+
+    def _event(self, resource: Resource, type_: str, reason: str, action: str, note: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{resource.key.name[:200]}.", "namespace": resource.key.namespace},
+            "regarding": {
+                "apiVersion": f"{GROUP}/{VERSION}",
+                "kind": resource.key.kind,
+                "namespace": resource.key.namespace,
+                "name": resource.key.name,
+                "uid": resource.uid,
+                "resourceVersion": resource.resource_version,
+            },
+            "eventTime": _timestamp(),
+            "type": type_,
+            "reason": reason,
+            "action": action,
+            "note": note[:NOTE_LIMIT],
+            "reportingController": REPORTER,
+            "reportingInstance": self._instance,
+        }
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,210 @@
+"""The only module that imports the Kubernetes client: the few requests that the operator makes, as plain objects.
+
+Used by the reconcilers, the elector and the recorder. It goes through `ApiClient` for credentials, TLS and
+connections, and speaks JSON itself: one merge patch per write, no models of kinds it does not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio import config as kubernetes_config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from coder_enterprise.kinds.resource import GROUP, VERSION
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+PAGE: Final = 500
+TIMEOUT: Final = 30.0
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+MAX_RETRY_AFTER: Final = 10.0
+
+
+class KubernetesError(Exception):
+    """The API server refused a request or did not answer; `status` is 0 without an answer."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}" if status else message)
+        self.status = status
+        self.reason = reason
+
+
+class Gone(KubernetesError):
+    """404: the object does not exist."""
+
+
+class Conflicted(KubernetesError):
+    """409: the object has changed meanwhile, or exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Where objects of one type live."""
+
+    api: str
+    """Such as /api/v1 or /apis/enterprise.coder.com/v1alpha1."""
+    plural: str
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
+        parts = [self.api]
+        if namespace:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+
+SECRETS: Final = Collection("/api/v1", "secrets")
+EVENTS: Final = Collection("/apis/events.k8s.io/v1", "events")
+LEASES: Final = Collection("/apis/coordination.k8s.io/v1", "leases")
+
+
+def custom(plural: str) -> Collection:
+    return Collection(f"/apis/{GROUP}/{VERSION}", plural)
+
+
+async def configuration(kubeconfig: Path | None = None, context: str | None = None) -> Configuration:
+    """From a kubeconfig (the given one, else $KUBECONFIG or ~/.kube/config), or in a pod from its service account.
+
+    Raises `KubernetesError` with what to do when there is neither.
+    """
+    settings = Configuration()
+    try:
+        if kubeconfig is None and SERVICE_ACCOUNT.is_dir():
+            kubernetes_config.load_incluster_config(client_configuration=settings)
+        else:
+            await kubernetes_config.load_kube_config(
+                config_file=str(kubeconfig) if kubeconfig else None,
+                context=context,
+                client_configuration=settings,
+                persist_config=False,
+            )
+    except (kubernetes_config.ConfigException, OSError) as error:
+        raise KubernetesError(
+            0, "NoConfiguration", f"no cluster to connect to: {error}; name one with --kubeconfig"
+        ) from None
+    settings.retries = None
+    settings.connection_pool_maxsize = 64
+    return settings
+
+
+class KubernetesClient:
+    """Requests to one API server. Close it, or use it as an asynchronous context manager."""
+
+    def __init__(self, settings: Configuration) -> None:
+        self._api = ApiClient(settings)
+
+    async def __aenter__(self) -> KubernetesClient:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._api.close()
+
+    async def get(self, collection: Collection, namespace: str, name: str) -> dict[str, Any]:
+        return await self._request("GET", collection.path(namespace, name))
+
+    async def pages(
+        self, collection: Collection, namespace: str | None = None, selector: str = ""
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """All objects, 500 at a time."""
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._request("GET", collection.path(namespace), query=query)
+            yield page["items"]
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._request("POST", collection.path(namespace), body=body)
+
+    async def replace(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """PUT; with a resourceVersion in `body`, only onto that version. Raises `Conflicted`."""
+        return await self._request("PUT", collection.path(namespace, body["metadata"]["name"]), body=body)
+
+    async def patch(
+        self, collection: Collection, namespace: str, name: str, body: Mapping[str, Any], subresource: str = ""
+    ) -> dict[str, Any]:
+        """A merge patch; with a resourceVersion in `body`, only onto that version. Raises `Conflicted`."""
+        return await self._request(
+            "PATCH", collection.path(namespace, name, subresource), body=body, content_type=MERGE_PATCH
+        )
+
+    async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
+        """The Secret's values as text; None when there is no such Secret."""
+        try:
+            body = await self.get(SECRETS, namespace, name)
+        except Gone:
+            return None
+        return {key: _decode(value) for key, value in (body.get("data") or {}).items()}
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        while True:
+            status, text, retry_after = await self._exchange(method, path, query, body, headers)
+            if status < 300:
+                answer: dict[str, Any] = json.loads(text)
+                return answer
+            if retry_after is None:
+                raise _error(status, text)
+            await asyncio.sleep(retry_after)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+    ) -> tuple[int, str, float | None]:
+        try:
+            request = await self._api.param_serialize(
+                method,
+                path,
+                query_params=list(query.items()) if query else None,
+                header_params=dict(headers),
+                auth_settings=["BearerToken"],
+            )
+            answer = await self._api.call_api(
+                method, request[1], header_params=request[2], body=body, _request_timeout=TIMEOUT
+            )
+            text = (await answer.read()).decode()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            cause = str(error) or type(error).__name__
+            raise KubernetesError(0, "Unreachable", f"the Kubernetes API does not answer: {cause}") from None
+        wait = answer.headers.get("Retry-After", "") if answer.status in {429, 503} else ""
+        return answer.status, text, min(float(wait), MAX_RETRY_AFTER) if wait.isdigit() else None
+
+
+def _decode(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _error(status: int, text: str) -> KubernetesError:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = {}
+    if not isinstance(answer, dict):
+        answer = {}
+    kind = {404: Gone, 409: Conflicted}.get(status, KubernetesError)
+    return kind(status, str(answer.get("reason", "")), str(answer.get("message", text[:200])))

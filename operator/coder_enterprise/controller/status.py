@@ -1,0 +1,111 @@
+"""Conditions and status: how an outcome is said, exactly as kstatus reads it.
+
+Used by the reconcilers. Pure functions: status before and outcome in, status after out. `Ready` is always there,
+`Reconciling` and `Stalled` only while true; a condition's time moves only when its status does, and nothing here
+moves by itself, so that an object at rest is never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from coder_enterprise.kinds.base import Change, DomainCondition
+from coder_enterprise.kinds.common import bounded
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import RECONCILE_REQUESTED_AT, Resource
+
+MESSAGE_LIMIT: Final = 1024
+
+
+class Progress(StrEnum):
+    """What kstatus derives from an object."""
+
+    DONE = "Done"
+    WORKING = "Working"
+    STALLED = "Stalled"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one reconcile has to say."""
+
+    ready: str
+    """"True", "False" or "Unknown"."""
+    reason: Reason
+    message: str
+    progress: Progress
+    synced: DomainCondition | None = None
+    """None keeps what status says."""
+    conditions: tuple[DomainCondition, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """The kind's own status fields; None clears one, absent keeps it."""
+    pending: Sequence[Change] = ()
+    """Differences that were not applied."""
+
+
+def compose(resource: Resource, outcome: Outcome) -> dict[str, Any]:
+    """The whole status after `outcome`."""
+    status = {key: value for key, value in resource.status.items() if outcome.fields.get(key, "") is not None}
+    status |= {key: value for key, value in outcome.fields.items() if value is not None}
+    status["observedGeneration"] = resource.generation
+    status["conditions"] = _conditions(resource, outcome)
+    requested = resource.annotations.get(RECONCILE_REQUESTED_AT)
+    if requested:
+        status["lastHandledReconcileAt"] = requested[:256]
+    status.pop("pendingChanges", None)
+    if outcome.pending:
+        status["pendingChanges"] = bounded([change.pending() for change in outcome.pending])
+    return status
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch that turns one status into the other; empty when they are equal."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        known = before.get(key)
+        if isinstance(value, dict) and isinstance(known, dict):
+            nested = difference(known, value)
+            if nested:
+                patch[key] = nested
+        elif known != value:
+            patch[key] = value
+    return patch
+
+
+def _conditions(resource: Resource, outcome: Outcome) -> list[dict[str, Any]]:
+    wanted = [DomainCondition("Ready", outcome.ready, outcome.reason, outcome.message)]
+    if outcome.progress is Progress.WORKING:
+        wanted.append(DomainCondition("Reconciling", "True", outcome.reason, outcome.message))
+    if outcome.progress is Progress.STALLED:
+        wanted.append(DomainCondition("Stalled", "True", outcome.reason, outcome.message))
+    if outcome.synced:
+        wanted.append(outcome.synced)
+    wanted += outcome.conditions
+    replaced = {condition.type for condition in wanted} | {"Reconciling", "Stalled"}
+    kept = [dict(item) for item in resource.status.get("conditions") or () if item["type"] not in replaced]
+    return [_dated(resource, condition) for condition in wanted] + kept
+
+
+def _dated(resource: Resource, condition: DomainCondition) -> dict[str, Any]:
+    known = resource.condition(condition.type)
+    unchanged = known is not None and known["status"] == condition.status
+    # The CRD's default dates the first condition 1970: the first visit is its true beginning.
+    first_visit = resource.status.get("observedGeneration") == -1
+    moment = known["lastTransitionTime"] if known and unchanged and not first_visit else _now()
+    message = condition.message
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": str(condition.reason),
+        "message": message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…",
+        "lastTransitionTime": moment,
+        "observedGeneration": resource.generation,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
