@@ -1,7 +1,6 @@
 """The work queue: each key once, the urgent first, every deployment its own lane.
 
-The manager takes keys out, one consumer; the watch, the reconcilers and the timers put them in. A key that is added
-while it is being worked on runs once more afterwards. A lane that is held (its deployment is out) lets only what
+The manager's workers take keys out; the watch, the reconcilers and the timers put them in. A key that is added while it is being worked on runs once more afterwards. A lane that is held (its deployment is out) lets only what
 a user just did pass, so that an outage costs nothing and delays nobody else.
 """
 
@@ -43,7 +42,7 @@ class _Lane:
 
 
 class Queue:
-    """Call `get` from one task only; everything else from the same event loop."""
+    """Everything from one event loop; any number of workers may wait in `get`."""
 
     def __init__(self, limit: int = IN_FLIGHT, lane_limit: int = IN_FLIGHT_PER_LANE) -> None:
         self._limit = limit

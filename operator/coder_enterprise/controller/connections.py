@@ -1,0 +1,180 @@
+"""One connection per CoderDeployment: its client, its limits, and whether objects may use it now.
+
+The deployment reconciler opens, judges and closes connections; the reconciler of managed objects borrows them. A
+connection that lost its Secret or its CoderDeployment is remembered for deletions alone, so that objects which go
+last can still clean up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from typing_extensions import override
+
+from coder_enterprise.client import errors
+from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.directory import Directory
+from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
+from coder_enterprise.controller import metrics
+from coder_enterprise.controller.limits import CircuitBreaker, TokenBucket
+from coder_enterprise.kinds.base import Context, Probe
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import Key
+
+USERS_MAX_AGE: Final = 5.0
+"""Seconds: a list of users must be this young to prove that somebody does not exist."""
+
+_CREDENTIALS_LOST: Final = frozenset({Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_MISSING})
+
+
+class Hooks(CallHooks):
+    """Around each request: the fence, the rate limit, the circuit breaker and the metrics."""
+
+    def __init__(self, fence: Callable[[], None], bucket: TokenBucket, opened: Callable[[], None]) -> None:
+        self.breaker = CircuitBreaker()
+        self._fence = fence
+        self._bucket = bucket
+        self._opened = opened
+
+    @override
+    async def before(self, call: Call) -> None:
+        await self._bucket.acquire()
+        if call.writes:
+            self._fence()
+
+    @override
+    async def after(self, call: Call, error: errors.CoderError | None) -> None:
+        metrics.external_request(call.operation, error)
+        if isinstance(error, errors.TooManyRequests):
+            self._bucket.pause(error.retry_after)
+        elif isinstance(error, errors.OUTAGE):
+            if isinstance(error, errors.Unauthorized):
+                self.breaker.trip()
+            if self.breaker.failed() or isinstance(error, errors.Unauthorized):
+                self._opened()
+        else:
+            self.breaker.succeeded()
+
+
+class Connection:
+    """The connection of one CoderDeployment."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.settings: ConnectionSettings | None = None
+        self.probe: Probe | None = None
+        """What the last reconcile of the deployment found; None before the first."""
+        self.probed_at = float("-inf")
+        self.resync_at = float("-inf")
+        self.deleted = False
+        self._rate: float | None = None
+        self._client: CoderClient | None = None
+        self._directory: Directory | None = None
+        self._hooks: Hooks | None = None
+
+    @property
+    def probing(self) -> bool:
+        """Nobody knows yet whether it is usable."""
+        return self.probe is None and not self.deleted
+
+    @property
+    def usable(self) -> bool:
+        return (
+            not self.deleted
+            and self.probe is not None
+            and self.probe.usable
+            and not (self._hooks and self._hooks.breaker.open)
+        )
+
+    @property
+    def client(self) -> CoderClient | None:
+        return self._client
+
+    @property
+    def directory(self) -> Directory | None:
+        return self._directory
+
+    @property
+    def why_not(self) -> str:
+        """Why it is not usable, for the objects that wait."""
+        if self.probe is None or self.probe.usable:
+            return "it stopped answering"
+        return self.probe.message
+
+    async def open(
+        self,
+        settings: ConnectionSettings,
+        rate: float | None,
+        fence: Callable[[], None],
+        opened: Callable[[], None],
+    ) -> bool:
+        """Connect with `settings`, unless it is connected so already; True when it is new."""
+        if self._client is not None and settings == self.settings and rate == self._rate:
+            return False
+        hooks = Hooks(fence, TokenBucket(rate), opened)
+        client = CoderClient(settings, hooks)
+        await self.close()
+        self.settings, self._rate = settings, rate
+        self._hooks, self._client, self._directory = hooks, client, Directory(client)
+        return True
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def context(self) -> Context | None:
+        """For reconciles; None while it is not usable."""
+        return self._context() if self.usable else None
+
+    def context_for_deletion(self) -> Context | None:
+        """Also with the credentials that worked last, when the Secret or the CoderDeployment went first."""
+        lost = self.deleted or (self.probe is not None and self.probe.reason in _CREDENTIALS_LOST)
+        return self._context() if self.usable or lost else None
+
+    def judge(self, probe: Probe) -> None:
+        """Take over what a reconcile of the deployment found."""
+        self.probe = probe
+        self.probed_at = _now()
+        if probe.usable and self._hooks:
+            self._hooks.breaker.succeeded()
+
+    def _context(self) -> Context | None:
+        if self._client is None or self._directory is None:
+            return None
+        return Context(
+            client=self._client, directory=self._directory, users_newer_than=_now() - USERS_MAX_AGE
+        )
+
+
+class Connections:
+    """All connections, by the key of their CoderDeployment."""
+
+    def __init__(self) -> None:
+        self._connections: dict[Key, Connection] = {}
+
+    def get(self, key: Key) -> Connection | None:
+        return self._connections.get(key)
+
+    def ensure(self, key: Key) -> Connection:
+        """The connection of that deployment, made when it is new."""
+        connection = self._connections.setdefault(key, Connection(key))
+        connection.deleted = False
+        return connection
+
+    def detach(self, key: Key) -> None:
+        """Its CoderDeployment is gone: remembered for deletions alone."""
+        connection = self._connections.get(key)
+        if connection is not None:
+            connection.deleted = True
+            connection.probe = None
+
+    async def close(self) -> None:
+        for connection in self._connections.values():
+            await connection.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

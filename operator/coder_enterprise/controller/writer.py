@@ -1,0 +1,80 @@
+"""The operator's writes to its own objects: the finalizer, and one status patch per reconcile.
+
+Used by both reconcilers. Each write is fenced, and its answer goes into the store, so that the operator never acts
+on a version that is older than what it wrote itself. It never writes `spec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coder_enterprise.controller import metrics
+from coder_enterprise.controller.kubernetes import Gone, KubernetesClient, custom
+from coder_enterprise.controller.status import difference
+from coder_enterprise.controller.store import Store
+from coder_enterprise.kinds.resource import CLAIM, FINALIZER, Resource
+
+
+class Writer:
+    """Writes objects of the kinds in `plurals` (kind to plural)."""
+
+    def __init__(
+        self, client: KubernetesClient, store: Store, plurals: Mapping[str, str], fence: Callable[[], None]
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._plurals = plurals
+        self._fence = fence
+
+    async def status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        """Make status equal to `status`; without a difference nothing is sent."""
+        patch = difference(resource.status, status)
+        if not patch:
+            return resource
+        return await self._patch("status", resource, {"status": patch}, "status")
+
+    async def claim(self, resource: Resource, claim: str) -> Resource:
+        """Before the first create: our finalizer, and the name that is about to be created.
+
+        Raises `Conflicted` when the object has changed meanwhile.
+        """
+        if FINALIZER in resource.finalizers and resource.annotations.get(CLAIM) == claim:
+            return resource
+        finalizers = [*(name for name in resource.finalizers if name != FINALIZER), FINALIZER]
+        return await self._patch("finalizer", resource, _metadata(resource, finalizers, claim))
+
+    async def release(self, resource: Resource) -> Resource:
+        """Take our finalizer and claim away, so that the object may go."""
+        if FINALIZER not in resource.finalizers:
+            return resource
+        finalizers = [name for name in resource.finalizers if name != FINALIZER]
+        return await self._patch("finalizer", resource, _metadata(resource, finalizers, None))
+
+    async def _patch(
+        self, what: str, resource: Resource, body: Mapping[str, Any], subresource: str = ""
+    ) -> Resource:
+        self._fence()
+        key = resource.key
+        try:
+            answer = await self._client.patch(
+                custom(self._plurals[key.kind]), key.namespace, key.name, body, subresource
+            )
+        except Gone:
+            self._store.remove(key, resource.uid)
+            raise
+        metrics.kubernetes_writes.labels(what).inc()
+        updated = Resource.from_body(key.kind, answer)
+        self._store.put(updated)
+        return updated
+
+
+def _metadata(resource: Resource, finalizers: list[str], claim: str | None) -> dict[str, Any]:
+    """The version makes the API server refuse it if somebody else changed the list of finalizers meanwhile."""
+    return {
+        "metadata": {
+            "resourceVersion": resource.resource_version,
+            "finalizers": finalizers,
+            "annotations": {CLAIM: claim},
+        }
+    }
