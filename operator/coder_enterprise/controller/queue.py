@@ -1,6 +1,7 @@
 """The work queue: each key once, the urgent first, every deployment its own lane.
 
-The manager's workers take keys out; the watch, the reconcilers and the timers put them in. A key that is added while it is being worked on runs once more afterwards. A lane that is held (its deployment is out) lets only what
+The manager's workers take keys out; the watch, the reconcilers and the timers put them in. A key that is added
+while it is being worked on runs once more afterwards. A lane that is held (its deployment is out) lets only what
 a user just did pass, so that an outage costs nothing and delays nobody else.
 """
 

@@ -1,0 +1,492 @@
+"""Reconciles one object that stands for something in Coder: observe, plan, apply, one status patch.
+
+Called by the manager's workers. A short list of steps, each of which may end the reconcile by raising; how an error
+is said and when it is tried again is decided in one place. It knows policies, ownership and deletion; what a group
+or a proxy is, only the kind knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from coder_enterprise.client import errors
+from coder_enterprise.client.errors import Meaning, OperatorError
+from coder_enterprise.controller import metrics
+from coder_enterprise.controller.connections import Connections
+from coder_enterprise.controller.events import Recorder
+from coder_enterprise.controller.result import Again, Result, failed, invalid_spec, result_of
+from coder_enterprise.controller.status import Outcome, Progress, compose
+from coder_enterprise.controller.store import Store
+from coder_enterprise.controller.writer import Writer
+from coder_enterprise.kinds import durations
+from coder_enterprise.kinds.base import (
+    Action,
+    Change,
+    ConnectionKind,
+    Context,
+    DomainCondition,
+    ManagedKind,
+    Observation,
+    stalled,
+    waiting,
+)
+from coder_enterprise.kinds.common import AdoptionPolicy, DeletionPolicy, ManagedSpec, ManagementPolicy
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import (
+    CLAIM,
+    FINALIZER,
+    FORCE_DETACH,
+    RECONCILE_REQUESTED_AT,
+    Key,
+    Resource,
+)
+
+PENDING_RETRY: Final = 20.0
+"""Seconds until people who did not exist in Coder are looked for again: one list for all objects."""
+ORPHAN_GRACE: Final = 10.0
+"""Seconds that a CoderDeployment may be missing before objects are deleted without it."""
+CHANGES_IN_EVENT: Final = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Parked(Exception):  # noqa: N818
+    """The deployment has not been asked yet; its first answer wakes the object."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One reconcile's own things."""
+
+    kind: ManagedKind[Any, Any]
+    spec: ManagedSpec
+    context: Context
+    claim: str
+
+
+class ManagedReconciler:
+    def __init__(
+        self,
+        kinds: Sequence[ManagedKind[Any, Any]],
+        connection_kind: ConnectionKind[Any],
+        store: Store,
+        connections: Connections,
+        writer: Writer,
+        recorder: Recorder,
+    ) -> None:
+        self._kinds = {kind.names.kind: kind for kind in kinds}
+        self._connection_kind = connection_kind
+        self._store = store
+        self._connections = connections
+        self._writer = writer
+        self._recorder = recorder
+        self._orphaned_at: dict[str, float] = {}
+
+    async def reconcile(self, resource: Resource) -> Result:
+        """One visit. Raises only `KubernetesError`, `LeadershipLost` and bugs."""
+        try:
+            if resource.deleting:
+                return await self._delete(resource)
+            return await self._apply(resource)
+        except Parked:
+            return Result(label="waiting")
+        except OperatorError as error:
+            current = self._store.get(resource.key)
+            if current is not None and current.uid == resource.uid:
+                await self._say(current, error)
+            return result_of(error)
+
+    # Declared objects
+
+    async def _apply(self, resource: Resource) -> Result:
+        kind = self._kinds[resource.key.kind]
+        spec = self._parse(kind, resource)
+        if spec.suspend:
+            await self._finish(resource, _suspended(resource))
+            return Result()
+        context = self._context(resource, spec, kind)
+        work = _Work(kind, spec, context, _claim(resource, kind, spec))
+        await self._refuse_rivals(work, resource)
+        observed, changes = await self._look(work, resource)
+        if spec.management_policy is not ManagementPolicy.ENFORCE:
+            await self._finish(resource, _reported(work, resource, observed, changes))
+            return self._next(spec, pending=False)
+        self._require_ownership(work, resource, observed, changes)
+        return await self._enforce(work, resource, observed, changes)
+
+    async def _enforce(
+        self, work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]
+    ) -> Result:
+        kind, spec = work.kind, work.spec
+        before = resource
+        resource = await self._writer.claim(resource, work.claim)
+        if changes:
+            intent = kind.intent(spec, changes, resource.status)
+            if intent:
+                resource = await self._writer.status(resource, {**resource.status, **intent})
+            try:
+                observed = await kind.apply(work.context, spec, observed, changes)
+            except OperatorError as error:
+                if error.reason == Reason.ALREADY_EXISTS:
+                    # Somebody else took the name after we looked: what is there now is not ours.
+                    await self._writer.release(resource)
+                raise
+            self._announce(before, changes)
+        fields = kind.report(spec, observed, changes, resource.status)
+        pending = kind.pending_message(spec, observed)
+        await self._finish(resource, _applied(fields, pending))
+        return self._next(spec, pending=bool(pending))
+
+    async def _look(self, work: _Work, resource: Resource) -> tuple[Observation, list[Change]]:
+        """Observe and plan; a plan that would write is made once more from a fresh look."""
+        kind, spec = work.kind, work.spec
+        observed = await kind.observe(work.context, resource, spec, fresh=_must_read(work, resource))
+        changes = kind.plan(spec, observed, resource.status)
+        if not observed.fresh and (changes or not self._is_ours(work, resource, observed)):
+            observed = await kind.observe(work.context, resource, spec, fresh=True)
+            changes = kind.plan(spec, observed, resource.status)
+        return observed, changes
+
+    def _is_ours(self, work: _Work, resource: Resource, observed: Observation) -> bool:
+        if observed.external_id is None or observed.external_id == resource.external_id:
+            return True
+        return resource.external_id is None and resource.annotations.get(CLAIM) == work.claim
+
+    def _require_ownership(
+        self, work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]
+    ) -> None:
+        if self._is_ours(work, resource, observed):
+            return
+        name = work.kind.external_name(resource, work.spec)
+        holder = self._holder(resource, observed)
+        if holder is not None:
+            raise stalled(
+                Reason.CONFLICT, f"{name} ({observed.external_id}) belongs to {holder} already; remove one of the two"
+            )
+        policy = work.spec.adoption_policy
+        if policy is AdoptionPolicy.ADOPT or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes):
+            return
+        differs = _summary(changes) or "it is identical"
+        if policy is AdoptionPolicy.FAIL:
+            raise stalled(
+                Reason.ALREADY_EXISTS,
+                f"{name} exists in Coder already ({observed.external_id}) and was not made by this object: "
+                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or rename",
+                changes,
+            )
+        raise stalled(
+            Reason.NOT_IDENTICAL,
+            f"{name} exists in Coder already ({observed.external_id}) and differs: {differs}; change spec, or set "
+            "spec.adoptionPolicy to Adopt",
+            changes,
+        )
+
+    def _holder(self, resource: Resource, observed: Observation) -> Key | None:
+        for key in self._store.find(("id", resource.key.kind, observed.external_id)):
+            if key != resource.key:
+                return key
+        return None
+
+    async def _refuse_rivals(self, work: _Work, resource: Resource) -> None:
+        """Two objects, one thing in Coder: who recorded it, else the oldest, wins."""
+        if work.spec.management_policy is ManagementPolicy.OBSERVE:
+            return
+        term = ("name", resource.key.kind, work.kind.external_name(resource, work.spec))
+        mine = _precedence(resource)
+        identity = ""
+        for key in self._store.find(term):
+            other = self._store.get(key)
+            if other is None or key == resource.key or _precedence(other) > mine:
+                continue
+            identity = identity or await work.kind.identity(work.context, resource, work.spec)
+            if await self._claims(work, other, identity):
+                raise stalled(
+                    Reason.CONFLICT,
+                    f"{key.kind} {key.namespace}/{key.name} claims the same thing in Coder and is older; "
+                    "remove one of the two",
+                )
+
+    async def _claims(self, work: _Work, other: Resource, identity: str) -> bool:
+        try:
+            spec = self._parse(work.kind, other)
+        except OperatorError:
+            return False
+        if spec.management_policy is not ManagementPolicy.ENFORCE:
+            return False
+        connection = self._connections.get(self._deployment_key(other, spec))
+        if connection is None or connection.settings is None:
+            return False
+        if connection.settings.url != work.context.client.settings.url:
+            return False
+        try:
+            return await work.kind.identity(work.context, other, spec) == identity
+        except OperatorError:
+            return False
+
+    # Dependencies
+
+    def _parse(self, kind: ManagedKind[Any, Any], resource: Resource) -> ManagedSpec:
+        try:
+            spec: ManagedSpec = kind.spec_model.model_validate(resource.spec)
+        except ValidationError as error:
+            raise invalid_spec(error) from None
+        return spec
+
+    def _deployment_key(self, resource: Resource, spec: ManagedSpec) -> Key:
+        ref = spec.deployment_ref
+        return Key(self._connection_kind.names.kind, ref.namespace or resource.key.namespace, ref.name)
+
+    def _context(self, resource: Resource, spec: ManagedSpec, kind: ManagedKind[Any, Any]) -> Context:
+        key = self._deployment_key(resource, spec)
+        deployment = self._store.get(key)
+        if deployment is None:
+            raise waiting(
+                Reason.WAITING_FOR_DEPLOYMENT,
+                f"spec.deploymentRef: there is no CoderDeployment {key.namespace}/{key.name}; create it",
+            )
+        self._require_consent(resource, deployment)
+        connection = self._connections.get(key)
+        if connection is None or connection.probing:
+            raise Parked
+        context = connection.context()
+        if context is None:
+            raise waiting(
+                Reason.WAITING_FOR_DEPLOYMENT,
+                f"CoderDeployment {key.namespace}/{key.name} cannot be used: {connection.why_not}",
+            )
+        features = connection.probe.features if connection.probe else None
+        if kind.feature and features is not None and not features.get(kind.feature, False):
+            raise waiting(
+                Reason.NOT_ENTITLED, f"the feature {kind.feature} is not enabled on this deployment; add a licence"
+            )
+        return context
+
+    def _require_consent(self, resource: Resource, deployment: Resource) -> None:
+        namespace = resource.key.namespace
+        if namespace == deployment.key.namespace:
+            return
+        try:
+            spec = self._connection_kind.spec_model.model_validate(deployment.spec)
+        except ValidationError:
+            spec = None
+        if spec is None or not self._connection_kind.allows(spec, deployment.key.namespace, namespace):
+            raise stalled(
+                Reason.NOT_ALLOWED,
+                f"CoderDeployment {deployment.key.namespace}/{deployment.key.name} does not list namespace "
+                f"{namespace} in spec.allowedNamespaces",
+            )
+
+    # Deletion
+
+    async def _delete(self, resource: Resource) -> Result:
+        if FINALIZER not in resource.finalizers:
+            return Result()
+        reason = self._reason_to_let_go(resource)
+        if reason:
+            return await self._release(resource, "Released", reason)
+        context = self._context_for_deletion(resource)
+        if context is None:
+            return await self._await_deployment(resource)
+        kind = self._kinds[resource.key.kind]
+        target = await self._find_unrecorded(kind, context, resource)
+        if target.external_id is None or self._shared(target):
+            return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
+        try:
+            await kind.delete(context, target)
+        except errors.CoderError as error:
+            raise _deletion_waits(resource, error.message) from None
+        return await self._release(resource, "Deleted", f"{target.external_id} is deleted from Coder")
+
+    def _reason_to_let_go(self, resource: Resource) -> str:
+        """Why Coder is not touched; "" when it must be."""
+        left = resource.external_id or "nothing"
+        if resource.annotations.get(FORCE_DETACH) == "true":
+            return f"detached by annotation; {left} stays in Coder"
+        if resource.spec.get("deletionPolicy") == DeletionPolicy.RETAIN:
+            return f"deletionPolicy is Retain; {left} stays in Coder"
+        policy = resource.spec.get("managementPolicy", ManagementPolicy.ENFORCE)
+        if policy != ManagementPolicy.ENFORCE:
+            return f"managementPolicy is {policy}; {left} stays in Coder"
+        if resource.external_id is None and CLAIM not in resource.annotations:
+            return "it was never applied"
+        return ""
+
+    def _context_for_deletion(self, resource: Resource) -> Context | None:
+        connection = self._connections.get(self._raw_deployment_key(resource))
+        return connection.context_for_deletion() if connection else None
+
+    def _raw_deployment_key(self, resource: Resource) -> Key:
+        """Also of a spec that does not parse."""
+        ref = resource.spec.get("deploymentRef") or {}
+        namespace = ref.get("namespace") or resource.key.namespace
+        return Key(self._connection_kind.names.kind, namespace, ref.get("name") or "coder")
+
+    async def _await_deployment(self, resource: Resource) -> Result:
+        """Without a way to reach Coder: wait while its CoderDeployment is there, else let go after a while."""
+        key = self._raw_deployment_key(resource)
+        connection = self._connections.get(key)
+        if self._store.get(key) is not None:
+            if connection is None or connection.probing:
+                raise Parked
+            raise _deletion_waits(
+                resource, f"CoderDeployment {key.namespace}/{key.name} cannot be used: {connection.why_not}"
+            )
+        now = asyncio.get_running_loop().time()
+        since = self._orphaned_at.setdefault(resource.uid, now)
+        if now - since < ORPHAN_GRACE:
+            return Result(Again.AFTER, ORPHAN_GRACE - (now - since), "waiting")
+        del self._orphaned_at[resource.uid]
+        left = resource.external_id or resource.annotations.get(CLAIM, "")
+        return await self._release(
+            resource,
+            "Orphaned",
+            f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; {left} stays in Coder",
+        )
+
+    async def _find_unrecorded(
+        self, kind: ManagedKind[Any, Any], context: Context, resource: Resource
+    ) -> Resource:
+        """After a crash between create and status: what the claim says we were about to create, if it is there."""
+        if resource.external_id is not None:
+            return resource
+        spec = self._parse(kind, resource)
+        if resource.annotations.get(CLAIM) != _claim(resource, kind, spec):
+            return resource
+        observed = await kind.observe(context, resource, spec, fresh=True)
+        if observed.external_id is None:
+            return resource
+        return await self._writer.status(resource, {**resource.status, "id": observed.external_id})
+
+    def _shared(self, resource: Resource) -> bool:
+        """Another object has recorded the same thing: it is that object's now."""
+        holders = self._store.find(("id", resource.key.kind, resource.external_id))
+        return any(key != resource.key for key in holders)
+
+    async def _release(self, resource: Resource, event: str, note: str) -> Result:
+        say = self._recorder.warning if event == "Orphaned" or FORCE_DETACH in resource.annotations else None
+        (say or self._recorder.normal)(resource, event, "Delete", note)
+        log.info("released", object=str(resource.key), why=note)
+        await self._writer.release(resource)
+        return Result()
+
+    # Saying it
+
+    async def _finish(self, resource: Resource, outcome: Outcome) -> None:
+        was, before = resource.condition("Ready"), resource
+        await self._writer.status(resource, compose(resource, outcome))
+        if was is None or (was["status"], was["reason"]) != (outcome.ready, outcome.reason):
+            say = self._recorder.normal if outcome.ready == "True" else self._recorder.warning
+            if outcome.progress is not Progress.WORKING or outcome.ready == "True":
+                say(before, outcome.reason, "Reconcile", outcome.message)
+
+    async def _say(self, resource: Resource, error: OperatorError) -> None:
+        """An object at rest keeps what it says while its deployment is out: that is said once, there."""
+        outage = error.meaning is Meaning.TRANSIENT or (
+            error.reason == Reason.WAITING_FOR_DEPLOYMENT
+            and self._store.get(self._raw_deployment_key(resource)) is not None
+        )
+        if outage and resource.settled and not _requested(resource):
+            return
+        await self._finish(resource, failed(error))
+
+    def _announce(self, resource: Resource, changes: Sequence[Change]) -> None:
+        """An event, when a settled object was found changed in Coder."""
+        if not resource.settled or _requested(resource):
+            return
+        if any(change.action is Action.ADD for change in changes) and resource.status.get("pendingMembers"):
+            return
+        metrics.drift_found.labels(resource.key.kind).inc(len(changes))
+        self._recorder.warning(resource, "DriftCorrected", "Reconcile", f"changed in Coder: {_summary(changes)}")
+
+    def _next(self, spec: ManagedSpec, *, pending: bool) -> Result:
+        delays = [PENDING_RETRY] if pending else []
+        if spec.resync_interval:
+            delays.append(durations.seconds(spec.resync_interval))
+        return Result(Again.AFTER, min(delays)) if delays else Result()
+
+
+def _claim(resource: Resource, kind: ManagedKind[Any, Any], spec: ManagedSpec) -> str:
+    return f"{resource.uid}/{kind.external_name(resource, spec)}"
+
+
+def _precedence(resource: Resource) -> tuple[bool, tuple[str, str]]:
+    return (resource.external_id is None, resource.age)
+
+
+def _requested(resource: Resource) -> bool:
+    """A person asked for a reconcile, and has not been answered."""
+    requested = resource.annotations.get(RECONCILE_REQUESTED_AT)
+    return bool(requested) and requested != resource.status.get("lastHandledReconcileAt")
+
+
+def _must_read(work: _Work, resource: Resource) -> bool:
+    """Whether shared lists are not enough: after an edit, on request, on its own interval, or after a crash."""
+    if resource.external_id is None:
+        return resource.annotations.get(CLAIM) == work.claim
+    edited = resource.status.get("observedGeneration") != resource.generation
+    return edited or _requested(resource) or bool(work.spec.resync_interval) or not resource.ready
+
+
+def _summary(changes: Sequence[Change]) -> str:
+    shown = "; ".join(str(change) for change in changes[:CHANGES_IN_EVENT])
+    more = len(changes) - CHANGES_IN_EVENT
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _applied(fields: dict[str, Any], pending: str) -> Outcome:
+    return Outcome(
+        ready="True",
+        reason=Reason.PENDING_MEMBERS if pending else Reason.APPLIED,
+        message=f"applied, {pending}" if pending else "applied",
+        progress=Progress.DONE,
+        synced=DomainCondition("Synced", "True", Reason.IN_SYNC, "Coder has what spec declares"),
+        fields=fields,
+    )
+
+
+def _suspended(resource: Resource) -> Outcome:
+    was = resource.condition("Ready")
+    return Outcome(
+        ready=was["status"] if was else "Unknown",
+        reason=Reason.SUSPENDED,
+        message="spec.suspend is true: nothing is read or written",
+        progress=Progress.DONE,
+    )
+
+
+def _reported(work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]) -> Outcome:
+    """managementPolicy Plan and Observe: the difference, and no write."""
+    observe = work.spec.management_policy is ManagementPolicy.OBSERVE
+    missing = observe and observed.external_id is None
+    note = f"{len(changes)} differences from Coder: {_summary(changes)}" if changes else "Coder has what spec declares"
+    synced = DomainCondition(
+        "Synced", "False" if changes else "True", Reason.DRIFTED if changes else Reason.IN_SYNC, note
+    )
+    reason = Reason.NOT_FOUND if missing else Reason.OBSERVED if observe else Reason.PLANNED
+    fields = work.kind.report(work.spec, observed, (), resource.status)
+    if observed.external_id != resource.external_id:
+        # Not ours: an id in status would claim it.
+        fields = {**fields, "id": resource.external_id}
+    return Outcome(
+        ready="False" if missing else "True",
+        reason=reason,
+        message="it does not exist in Coder" if missing else note,
+        progress=Progress.WORKING if missing else Progress.DONE,
+        synced=synced,
+        fields=fields,
+        pending=changes,
+    )
+
+
+def _deletion_waits(resource: Resource, cause: str) -> OperatorError:
+    return waiting(
+        Reason.DELETING,
+        f"{resource.external_id or 'it'} cannot be deleted from Coder yet: {cause}; to let go without deleting it, "
+        f'annotate the object with {FORCE_DETACH}: "true"',
+    )
