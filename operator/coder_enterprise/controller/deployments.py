@@ -28,12 +28,14 @@ from coder_enterprise.kinds.resource import Key, Resource
 MIN_RESYNC: Final = 5.0
 RETRY_MIN: Final = 1.0
 RETRY_MAX: Final = 15.0
-PROBE_MAX_AGE: Final = 2.0
-"""Seconds for which an answer is good enough to only count objects anew."""
+PROBE_MAX_AGE: Final = 15.0
+"""Seconds for which a good answer serves when only the counts of objects have changed."""
+
+_NEEDS_A_PERSON: Final = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.TLS_FAILED, Reason.NOT_FOUND})
 
 
 class DeploymentReconciler:
-    """`wake(key, usable_again, resync)` is told when the objects of a deployment have something to do."""
+    """`wake` is called when the objects of a deployment have something to do, `opened` when they must wait."""
 
     def __init__(
         self,
@@ -58,8 +60,9 @@ class DeploymentReconciler:
         self._opened = opened
         self._retry: dict[Key, float] = {}
 
-    async def reconcile(self, resource: Resource) -> Result:
-        """One visit. Raises only `KubernetesError`, `LeadershipLost` and bugs."""
+    async def reconcile(self, resource: Resource, *, ask: bool) -> Result:
+        """One visit; without `ask` a recent good answer serves. Raises only `KubernetesError`, `LeadershipLost` and
+        bugs."""
         if resource.deleting:
             return Result()
         try:
@@ -70,12 +73,19 @@ class DeploymentReconciler:
         if spec.suspend:
             return await self._suspend(resource)
         connection = self._connections.ensure(resource.key)
+        if not ask and self._is_recent(connection) and connection.probe:
+            await self._finish(resource, _outcome(connection.probe, self._counts(resource.key)))
+            return self._next(resource.key, connection)
         was_usable, features = connection.usable, connection.probe.features if connection.probe else None
         probe = await self._probe(resource, spec, connection)
         connection.judge(probe)
         self._wake_objects(resource.key, connection, spec, woken=not was_usable or features != probe.features)
         await self._finish(resource, _outcome(probe, self._counts(resource.key)))
         return self._next(resource.key, connection)
+
+    def _is_recent(self, connection: Connection) -> bool:
+        now = asyncio.get_running_loop().time()
+        return connection.usable and now < min(connection.probed_at + PROBE_MAX_AGE, connection.resync_at)
 
     async def _probe(self, resource: Resource, spec: Any, connection: Connection) -> Probe:
         try:
@@ -160,7 +170,13 @@ def _outcome(probe: Probe, counts: dict[str, int]) -> Outcome:
         ready="True" if probe.usable else "False",
         reason=probe.reason,
         message=probe.message,
-        progress=Progress.DONE if probe.usable else Progress.WORKING,
+        progress=_progress(probe),
         conditions=probe.conditions,
         fields={**probe.fields, "managedObjects": counts},
     )
+
+
+def _progress(probe: Probe) -> Progress:
+    if probe.usable:
+        return Progress.DONE
+    return Progress.STALLED if probe.reason in _NEEDS_A_PERSON else Progress.WORKING

@@ -95,6 +95,12 @@ class Queue:
             self._add_now(key, *again)
         self._changed.set()
 
+    async def idle(self) -> None:
+        """Wait until nothing is being worked on."""
+        while self._running:
+            self._changed.clear()
+            await self._changed.wait()
+
     def forget(self, key: Key) -> None:
         """Drop all requests for a key that does not exist any more."""
         self._ready.pop(key, None)
