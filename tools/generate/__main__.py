@@ -1,0 +1,64 @@
+"""`python -m tools.generate [--check]`: called by `make generate` and `make check`.
+
+Each generator is a function that returns file names and their contents.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+from coder_enterprise.kinds.crd import to_yaml
+from coder_enterprise.kinds.registry import KINDS
+from coder_enterprise.kinds.resource import GROUP
+
+ROOT = Path(__file__).parents[2]
+
+
+def crds() -> dict[Path, str]:
+    """The CustomResourceDefinitions, one file per kind."""
+    return {ROOT / "crds" / f"{GROUP}_{kind.names.plural}.yaml": to_yaml(kind.crd) for kind in KINDS}
+
+
+def stale(wanted: dict[Path, str]) -> list[Path]:
+    """Generated files of kinds that do not exist any more."""
+    return sorted(path for path in (ROOT / "crds").glob("*.yaml") if path not in wanted)
+
+
+def check(wanted: dict[Path, str]) -> int:
+    """1 when a committed file is not what would be generated, and the difference on standard output."""
+    fresh = True
+    for path, text in wanted.items():
+        committed = path.read_text() if path.exists() else ""
+        name = str(path.relative_to(ROOT))
+        difference = list(difflib.unified_diff(committed.splitlines(), text.splitlines(), name, "generated", lineterm=""))
+        fresh = fresh and not difference
+        print("\n".join(difference), end="\n" if difference else "")
+    for path in stale(wanted):
+        fresh = False
+        print(f"{path.relative_to(ROOT)}: its kind does not exist any more")
+    if not fresh:
+        print("Run `make generate` and commit the result.", file=sys.stderr)
+    return 0 if fresh else 1
+
+
+def write(wanted: dict[Path, str]) -> int:
+    for path, text in wanted.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    for path in stale(wanted):
+        path.unlink()
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    wanted = crds()
+    return check(wanted) if parser.parse_args().check else write(wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
