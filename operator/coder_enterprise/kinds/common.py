@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
 from coder_enterprise.kinds import durations
 from coder_enterprise.kinds.crd import Column
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.schema import Immutable, KindModel, ListMap
+from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListMap
 
 MAX_PENDING_CHANGES: Final = 100
 
@@ -71,6 +71,14 @@ class ManagedSpec(BaseSpec):
     Adopt, which changes it to match. Default: Fail."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """What happens in Coder when the object is deleted. Default: Delete."""
+
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "has(self.deploymentRef) == has(oldSelf.deploymentRef)",
+            "deploymentRef cannot change: delete the object and create it anew",
+            field_path=".deploymentRef",
+        ),
+    )
 
 
 class Condition(KindModel):

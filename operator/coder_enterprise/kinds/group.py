@@ -81,8 +81,8 @@ class GroupSpec(ManagedSpec):
     display_name: Annotated[str, Field(max_length=64, pattern=r"^(\S(.*\S)?)?$")] | None = None
     """What people see in place of the name; "" clears it."""
     avatar_url: Annotated[
-        str, Field(max_length=2048, pattern=r"^(https?://\S+|/\S*)?$", alias="avatarURL")
-    ] | None = None
+        Annotated[str, Field(max_length=2048, pattern=r"^(https?://\S+|/\S*)?$")] | None, Field(alias="avatarURL")
+    ] = None
     """Picture: an http(s) URL, or a path on the deployment such as /emojis/1f680.png; "" clears it."""
     quota_allowance: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
     """Credits per day that each member may use through this group."""
@@ -105,6 +105,12 @@ class GroupSpec(ManagedSpec):
             "!has(self.name) || !(self.name in ['new', 'create'])",
             "new and create are reserved by Coder",
             field_path=".name",
+        ),
+        *ManagedSpec.cel,
+        Cel(
+            "has(self.organization) == has(oldSelf.organization)",
+            "organization cannot change: delete the object and create it anew",
+            field_path=".organization",
         ),
     )
 
@@ -171,6 +177,14 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         spec=GroupSpec,
         status=GroupStatus,
         status_default=dict(STATUS_DEFAULT),
+        validations=(
+            Cel(
+                "has(self.spec.name) || (self.metadata.name.matches('^[a-z0-9]+(-[a-z0-9]+)*$') && "
+                "!(self.metadata.name in ['new', 'create']))",
+                "metadata.name is not a valid group name in Coder: set spec.name",
+                field_path=".spec.name",
+            ),
+        ),
         description="A group of a Coder organization: its name, its quota, and who is in it.",
         columns=(
             *READY_COLUMNS,

@@ -1,0 +1,274 @@
+"""Starts and stops a real control plane: etcd, kube-apiserver and kube-controller-manager.
+
+Used by the demo, the tests and the bench. Everything listens on 127.0.0.1 on free ports and lives in one temporary
+folder, which is removed at the end. No kubelet: nothing runs containers here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import ssl
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tools.kubernetes.binaries import locate
+from tools.processes import Process, ProcessFailed, free_ports
+
+READY_TIMEOUT: Final = 90.0
+START_ATTEMPTS: Final = 3
+PREFIX: Final = "coder-enterprise-kubernetes-"
+ADMIN: Final = "admin"
+CONTROLLERS: Final = (
+    "garbage-collector-controller,namespace-controller,deployment-controller,replicaset-controller,"
+    "serviceaccount-controller,endpointslice-controller,root-ca-certificate-publisher-controller"
+)
+AUDIT_POLICY: Final = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "Metadata", "verbs": ["create", "update", "patch", "delete"]},
+        {"level": "None"},
+    ],
+}
+
+
+class ControlPlane:
+    """One control plane; a context manager. `kubeconfig` belongs to a cluster administrator."""
+
+    def __init__(self, *, audit_log: bool = False) -> None:
+        self._audit = audit_log
+        self._users: dict[str, tuple[str, Sequence[str]]] = {}
+        self._processes: dict[str, Process] = {}
+        self._binaries: dict[str, Path] = {}
+        self._folder: Path | None = None
+        self.url = ""
+
+    def __enter__(self) -> ControlPlane:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def folder(self) -> Path:
+        """Data, certificates and logs of this run."""
+        if self._folder is None:
+            raise RuntimeError("the control plane is not started")
+        return self._folder
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / "certificates" / "apiserver.crt"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.folder / "audit.log"
+
+    def start(self) -> None:
+        """Ready when it returns. Raises `ProcessFailed` with the log of what did not start."""
+        self._binaries = locate()
+        _remove_left_behind()
+        for attempt in range(START_ATTEMPTS):
+            try:
+                self._start_once()
+            except ProcessFailed as error:
+                # Another program may have taken a port between our look and the start.
+                self.stop()
+                if attempt == START_ATTEMPTS - 1 or "address already in use" not in str(error):
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                return
+
+    def stop(self) -> None:
+        """Ends what was started and removes the folder."""
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+            process = self._processes.pop(name, None)
+            if process:
+                process.stop()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def kubectl(self, *args: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:  # noqa: A002
+        """Run kubectl as the administrator. With `check`, raises `subprocess.CalledProcessError`."""
+        result = subprocess.run(
+            [str(self._binaries["kubectl"]), "--kubeconfig", str(self.kubeconfig), *args],
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "HOME": str(self.folder)},
+        )
+        if check and result.returncode:
+            raise ProcessFailed(f"kubectl {' '.join(args)}: {result.stderr or result.stdout}")
+        return result
+
+    def get(self, *args: str) -> Any:
+        """`kubectl get … -o json`, read."""
+        return json.loads(self.kubectl("get", *args, "-o", "json").stdout)
+
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """A kubeconfig with a fresh token of that service account."""
+        token = self.kubectl("create", "token", name, "-n", namespace).stdout.strip()
+        path = self.folder / f"kubeconfig-{namespace}-{name}"
+        path.write_text(_kubeconfig(self.url, self.ca_file, name, token))
+        return path
+
+    def stop_apiserver(self) -> None:
+        """Kill the API server, as an outage does."""
+        self._processes.pop("kube-apiserver").kill()
+
+    def start_apiserver(self) -> None:
+        """Bring it back on the same port with the same data."""
+        self._run("kube-apiserver", self._apiserver_arguments())
+        self._wait_for_apiserver()
+
+    def _start_once(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        (self.folder / "pid").write_text(str(os.getpid()))
+        (self.folder / "logs").mkdir()
+        self._etcd, self._etcd_peer, self._port = free_ports(3)
+        self.url = f"https://127.0.0.1:{self._port}"
+        self._write_credentials()
+        self._run("etcd", self._etcd_arguments())
+        self.start_apiserver()
+        self._run("kube-controller-manager", self._controller_manager_arguments())
+
+    def _run(self, name: str, arguments: Sequence[str]) -> None:
+        log = self.folder / "logs" / f"{name}.log"
+        self._processes[name] = Process(name, [str(self._binaries[name]), *arguments], log)
+
+    def _write_credentials(self) -> None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        (self.folder / "sa.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
+        )
+        token = secrets.token_urlsafe(24)
+        self._token = token
+        (self.folder / "tokens.csv").write_text(f"{token},{ADMIN},{ADMIN},system:masters\n")
+        (self.folder / "audit-policy.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
+        self.kubeconfig.write_text(_kubeconfig(self.url, self.ca_file, ADMIN, token))
+        for path in ("sa.key", "tokens.csv", "kubeconfig"):
+            (self.folder / path).chmod(0o600)
+
+    def _wait_for_apiserver(self) -> None:
+        self._processes["kube-apiserver"].wait_until(self._is_ready, READY_TIMEOUT)
+
+    def _is_ready(self) -> bool:
+        etcd = self._processes["etcd"]
+        if etcd.exit_code is not None:
+            raise ProcessFailed(f"etcd ended with {etcd.exit_code}:\n{etcd.tail()}")
+        if not self.ca_file.exists():
+            return False
+        request = urllib.request.Request(
+            f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._token}"}
+        )
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca_file))
+            with urllib.request.urlopen(request, context=context, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (OSError, ssl.SSLError):
+            return False
+
+    def _etcd_arguments(self) -> list[str]:
+        client = f"http://127.0.0.1:{self._etcd}"
+        return [
+            f"--data-dir={self.folder / 'etcd'}",
+            "--unsafe-no-fsync",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls=http://127.0.0.1:{self._etcd_peer}",
+            "--log-level=warn",
+        ]
+
+    def _apiserver_arguments(self) -> list[str]:
+        folder = self.folder
+        arguments = [
+            f"--etcd-servers=http://127.0.0.1:{self._etcd}",
+            f"--cert-dir={folder / 'certificates'}",
+            f"--secure-port={self._port}",
+            "--bind-address=127.0.0.1",
+            "--endpoint-reconciler-type=none",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={folder / 'sa.key'}",
+            f"--service-account-signing-key-file={folder / 'sa.key'}",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--authorization-mode=RBAC",
+            f"--token-auth-file={folder / 'tokens.csv'}",
+            "--disable-admission-plugins=ServiceAccount",
+            "--max-requests-inflight=1000",
+            "--max-mutating-requests-inflight=500",
+        ]
+        if self._audit:
+            arguments += [
+                f"--audit-policy-file={folder / 'audit-policy.yaml'}",
+                f"--audit-log-path={self.audit_log}",
+            ]
+        return arguments
+
+    def _controller_manager_arguments(self) -> list[str]:
+        return [
+            f"--kubeconfig={self.kubeconfig}",
+            f"--service-account-private-key-file={self.folder / 'sa.key'}",
+            f"--controllers={CONTROLLERS}",
+            "--secure-port=0",
+            "--leader-elect=false",
+            "--use-service-account-credentials=false",
+        ]
+
+
+def _kubeconfig(url: str, ca_file: Path, user: str, token: str) -> str:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "local",
+        "contexts": [{"name": "local", "context": {"cluster": "local", "user": user}}],
+        "clusters": [{"name": "local", "cluster": {"server": url, "certificate-authority": str(ca_file)}}],
+        "users": [{"name": user, "user": {"token": token}}],
+    }
+    return yaml.safe_dump(config)
+
+
+def _remove_left_behind() -> None:
+    """Folders of runs that were killed: their processes ended with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((folder / "pid").read_text())
+            if folder.stat().st_uid == os.getuid() and not _is_alive(pid):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

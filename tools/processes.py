@@ -1,0 +1,110 @@
+"""Child processes that never outlive us: used by the local Kubernetes, by the demo, the tests and the bench.
+
+On Linux the kernel ends a child when its parent dies, however that happens; elsewhere `stop` and `atexit` must do.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+TERMINATE_TIMEOUT: Final = 10.0
+LOG_TAIL: Final = 4000
+
+# Runs in the child before the program: asks for SIGKILL when the parent ends, and notices if it has ended already.
+_LAUNCHER: Final = """
+import ctypes, os, signal, sys
+parent = int(sys.argv[1])
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class ProcessFailed(RuntimeError):
+    """A child ended, or was not ready in time; the message ends with its log."""
+
+
+class Process:
+    """One running program, its log, and its end."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.log = log
+        with log.open("ab") as output:
+            self._child = subprocess.Popen(
+                [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **env} if env is not None else None,
+                start_new_session=True,
+            )
+        atexit.register(self.kill)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._child.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        self._child.send_signal(number)
+
+    def wait(self, timeout: float) -> int:
+        """The exit code; raises `subprocess.TimeoutExpired`."""
+        return self._child.wait(timeout)
+
+    def stop(self) -> int:
+        """SIGTERM, and SIGKILL when that does not end it within ten seconds."""
+        if self._child.poll() is None:
+            self._child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(TERMINATE_TIMEOUT)
+        return self.kill()
+
+    def kill(self) -> int:
+        """SIGKILL."""
+        if self._child.poll() is None:
+            self._child.kill()
+        atexit.unregister(self.kill)
+        return self._child.wait()
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-LOG_TAIL:]
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
+        """Until `ready`. Raises `ProcessFailed` when the process ends first, or does not get ready in `timeout` s."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if self._child.poll() is not None:
+                raise ProcessFailed(f"{self.name} ended with {self._child.returncode}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise ProcessFailed(f"{self.name} was not ready within {timeout:.0f} s:\n{self.tail()}")
+            time.sleep(0.02)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody used a moment ago."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for _ in range(count):
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            ports.append(listener.getsockname()[1])
+        return ports
