@@ -1,0 +1,1 @@
+"""The command line: `coder-enterprise …`, also usable as `kubectl coder …`."""

@@ -1,0 +1,63 @@
+"""`coder-enterprise operator`: runs the operator until it is told to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Default: $KUBECONFIG, ~/.kube/config, or the pod's service account."),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    namespace: Annotated[
+        list[str] | None, typer.Option(help="Watch only this namespace; repeat for several. Default: all.")
+    ] = None,
+    lease_namespace: Annotated[
+        str, typer.Option(envvar="POD_NAMESPACE", help="Where the Lease of the leader election is.")
+    ] = "default",
+    lease_name: Annotated[str, typer.Option(help="Name of that Lease.")] = "coder-enterprise-operator",
+    health_address: Annotated[
+        str, typer.Option(help="Where /healthz, /readyz and /metrics listen; empty for nowhere.")
+    ] = "127.0.0.1:8081",
+) -> None:
+    """Run the operator: make Coder match what is declared in Kubernetes.
+
+    Examples:
+
+      coder-enterprise operator --kubeconfig ~/.kube/config
+
+      coder-enterprise operator --namespace team-a --namespace team-b
+    """
+    from coder_enterprise.cli.logs import configure  # noqa: PLC0415
+    from coder_enterprise.controller.kubernetes import KubernetesError  # noqa: PLC0415
+    from coder_enterprise.controller.leases import LeadershipLost  # noqa: PLC0415
+    from coder_enterprise.controller.manager import Manager, ManagerSettings  # noqa: PLC0415
+    from coder_enterprise.kinds.registry import CONNECTION_KIND, MANAGED_KINDS  # noqa: PLC0415
+
+    host, _, port = health_address.rpartition(":")
+    settings = ManagerSettings(
+        kubeconfig=kubeconfig,
+        context=context,
+        namespaces=tuple(namespace or ()),
+        lease_namespace=lease_namespace,
+        lease_name=lease_name,
+        health_host=host,
+        health_port=int(port) if health_address else -1,
+    )
+    configure()
+
+    async def main() -> None:
+        await Manager(settings, CONNECTION_KIND, MANAGED_KINDS).run()
+
+    try:
+        import uvloop  # noqa: PLC0415
+
+        uvloop.run(main())
+    except (KubernetesError, LeadershipLost) as error:
+        typer.echo(f"coder-enterprise operator: {error}", err=True)
+        raise typer.Exit(1) from None
