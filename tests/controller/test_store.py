@@ -19,7 +19,13 @@ def index(resource: Resource) -> Iterator[tuple[str, str]]:
 
 def body(version: int, *, uid: str = "u1", **meta: Any) -> Resource:
     spec = meta.pop("spec", {})
-    metadata = {"namespace": "default", "name": "platform", "uid": uid, "resourceVersion": str(version), **meta}
+    metadata = {
+        "namespace": "default",
+        "name": "platform",
+        "uid": uid,
+        "resourceVersion": str(version),
+        **meta,
+    }
     return Resource.from_body("CoderGroup", {"metadata": metadata, "spec": spec})
 
 

@@ -33,7 +33,9 @@ def check(wanted: dict[Path, str]) -> int:
     for path, text in wanted.items():
         committed = path.read_text() if path.exists() else ""
         name = str(path.relative_to(ROOT))
-        difference = list(difflib.unified_diff(committed.splitlines(), text.splitlines(), name, "generated", lineterm=""))
+        difference = list(
+            difflib.unified_diff(committed.splitlines(), text.splitlines(), name, "generated", lineterm="")
+        )
         fresh = fresh and not difference
         print("\n".join(difference), end="\n" if difference else "")
     for path in stale(wanted):

@@ -21,7 +21,7 @@ def build() -> None:
 
 
 def start() -> None:
-    from tools.kubernetes.control_plane import ControlPlane  # noqa: PLC0415 (keeps `build` instant)
+    from tools.kubernetes.control_plane import ControlPlane
 
     with ControlPlane() as plane:
         print(f"Kubernetes answers at {plane.url}. Use it with:\n\n  export KUBECONFIG={plane.kubeconfig}\n")

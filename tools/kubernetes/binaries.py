@@ -40,7 +40,7 @@ PROGRESS_INTERVAL: Final = 15.0
 OUTPUT_TAIL: Final = 3000
 
 
-class NotAvailable(RuntimeError):  # noqa: N818
+class NotAvailable(RuntimeError):
     """A binary could neither be found nor built; the message says what to install."""
 
 

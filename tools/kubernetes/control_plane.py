@@ -186,9 +186,7 @@ class ControlPlane:
             raise ProcessFailed(f"etcd ended with {etcd.exit_code}:\n{etcd.tail()}")
         if not self.ca_file.exists():
             return False
-        request = urllib.request.Request(
-            f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._token}"}
-        )
+        request = urllib.request.Request(f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._token}"})
         try:
             context = ssl.create_default_context(cafile=str(self.ca_file))
             with urllib.request.urlopen(request, context=context, timeout=2) as answer:

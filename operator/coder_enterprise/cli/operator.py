@@ -33,11 +33,11 @@ def run(
 
       coder-enterprise operator --namespace team-a --namespace team-b
     """
-    from coder_enterprise.cli.logs import configure  # noqa: PLC0415
-    from coder_enterprise.controller.kubernetes import KubernetesError  # noqa: PLC0415
-    from coder_enterprise.controller.leases import LeadershipLost  # noqa: PLC0415
-    from coder_enterprise.controller.manager import Manager, ManagerSettings  # noqa: PLC0415
-    from coder_enterprise.kinds.registry import CONNECTION_KIND, MANAGED_KINDS  # noqa: PLC0415
+    from coder_enterprise.cli.logs import configure
+    from coder_enterprise.controller.kubernetes import KubernetesError
+    from coder_enterprise.controller.leases import LeadershipLost
+    from coder_enterprise.controller.manager import Manager, ManagerSettings
+    from coder_enterprise.kinds.registry import CONNECTION_KIND, MANAGED_KINDS
 
     host, _, port = health_address.rpartition(":")
     settings = ManagerSettings(
@@ -55,7 +55,7 @@ def run(
         await Manager(settings, CONNECTION_KIND, MANAGED_KINDS).run()
 
     try:
-        import uvloop  # noqa: PLC0415
+        import uvloop
 
         uvloop.run(main())
     except (KubernetesError, LeadershipLost) as error:

@@ -63,9 +63,7 @@ class APIError(CoderError):
 
     reason = "RequestFailed"
 
-    def __init__(
-        self, status: int, message: str, detail: str = "", validations: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, message: str, detail: str = "", validations: dict[str, str] | None = None) -> None:
         self.status = status
         self.detail = detail
         self.validations = validations or {}

@@ -157,9 +157,7 @@ class Transport:
             return
         if status < 400:
             target = response.headers.get("location", "nowhere")
-            raise errors.NotCoder(
-                f"{self.settings.url} redirects to {target}; spec.url must be Coder's own access URL"
-            )
+            raise errors.NotCoder(f"{self.settings.url} redirects to {target}; spec.url must be Coder's own access URL")
         raise self._api_error(response)
 
     def _api_error(self, response: httpx2.Response) -> errors.CoderError:

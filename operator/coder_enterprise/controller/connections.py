@@ -144,9 +144,7 @@ class Connection:
     def _context(self) -> Context | None:
         if self._client is None or self._directory is None:
             return None
-        return Context(
-            client=self._client, directory=self._directory, users_newer_than=_now() - USERS_MAX_AGE
-        )
+        return Context(client=self._client, directory=self._directory, users_newer_than=_now() - USERS_MAX_AGE)
 
 
 class Connections:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
@@ -34,9 +34,20 @@ PROBE_MAX_AGE: Final = 15.0
 _NEEDS_A_PERSON: Final = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.TLS_FAILED, Reason.NOT_FOUND})
 
 
-class DeploymentReconciler:
-    """`wake` is called when the objects of a deployment have something to do, `opened` when they must wait."""
+class Gate(Protocol):
+    """Between a deployment and the objects that refer to it; the manager's."""
 
+    def open(self, deployment: Key) -> None:
+        """The deployment can be used: reconcile all its objects."""
+
+    def close(self, deployment: Key, *, tell: bool) -> None:
+        """It cannot: let its objects wait, and with `tell` have those say so that are not settled."""
+
+    def broken(self, deployment: Key) -> None:
+        """Its circuit breaker opened: let its objects wait, and ask it at once."""
+
+
+class DeploymentReconciler:
     def __init__(
         self,
         kind: ConnectionKind[Any],
@@ -46,8 +57,7 @@ class DeploymentReconciler:
         writer: Writer,
         recorder: Recorder,
         fence: Callable[[], None],
-        wake: Callable[[Key], None],
-        opened: Callable[[Key], None],
+        gate: Gate,
     ) -> None:
         self._kind = kind
         self._client = client
@@ -56,8 +66,7 @@ class DeploymentReconciler:
         self._writer = writer
         self._recorder = recorder
         self._fence = fence
-        self._wake = wake
-        self._opened = opened
+        self._gate = gate
         self._retry: dict[Key, float] = {}
 
     async def reconcile(self, resource: Resource, *, ask: bool) -> Result:
@@ -76,10 +85,14 @@ class DeploymentReconciler:
         if not ask and self._is_recent(connection) and connection.probe:
             await self._finish(resource, _outcome(connection.probe, self._counts(resource.key)))
             return self._next(resource.key, connection)
-        was_usable, features = connection.usable, connection.probe.features if connection.probe else None
+        known, was_usable = connection.probe, connection.usable
         probe = await self._probe(resource, spec, connection)
         connection.judge(probe)
-        self._wake_objects(resource.key, connection, spec, woken=not was_usable or features != probe.features)
+        if connection.usable:
+            changed = not was_usable or known is None or known.features != probe.features
+            self._resync(resource.key, connection, spec, changed=changed)
+        else:
+            self._gate.close(resource.key, tell=known is None)
         await self._finish(resource, _outcome(probe, self._counts(resource.key)))
         return self._next(resource.key, connection)
 
@@ -90,9 +103,7 @@ class DeploymentReconciler:
     async def _probe(self, resource: Resource, spec: Any, connection: Connection) -> Probe:
         try:
             settings = self._kind.settings(spec, await self._secrets(resource, spec))
-            await connection.open(
-                settings, self._kind.rate(spec), self._fence, lambda: self._opened(resource.key)
-            )
+            await connection.open(settings, self._kind.rate(spec), self._fence, lambda: self._gate.broken(resource.key))
         except OperatorError as error:
             return self._kind.unusable(error)
         if connection.client is None or connection.directory is None:
@@ -114,18 +125,16 @@ class DeploymentReconciler:
             values[ref] = secret[ref.key]
         return values
 
-    def _wake_objects(self, key: Key, connection: Connection, spec: Any, *, woken: bool) -> None:
+    def _resync(self, key: Key, connection: Connection, spec: Any, *, changed: bool) -> None:
+        """Open the gate, and have all objects compared anew when it is time, or when something has changed."""
         now = asyncio.get_running_loop().time()
-        if not connection.usable:
-            self._opened(key)
-            return
         if now >= connection.resync_at and connection.directory is not None:
             connection.directory.expire()
             interval = max(MIN_RESYNC, self._kind.resync(spec))
             connection.resync_at = now + interval * random.uniform(0.95, 1.0)  # noqa: S311
-            woken = True
-        if woken:
-            self._wake(key)
+            changed = True
+        if changed:
+            self._gate.open(key)
 
     def _counts(self, key: Key) -> dict[str, int]:
         objects = [self._store.get(item) for item in self._store.find(("deployment", key))]
@@ -143,7 +152,7 @@ class DeploymentReconciler:
                 features=None,
             )
         )
-        self._opened(resource.key)
+        self._gate.close(resource.key, tell=False)
         outcome = Outcome("Unknown", Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)
         await self._finish(resource, outcome)
         return Result()

@@ -7,6 +7,7 @@ counted into the series of the first one. What cannot be posted is logged and dr
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -84,7 +85,10 @@ class Recorder:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{resource.key.name[:200]}.", "namespace": resource.key.namespace},
+            "metadata": {
+                "name": f"{resource.key.name[:200]}.{secrets.token_hex(8)}",
+                "namespace": resource.key.namespace,
+            },
             "regarding": {
                 "apiVersion": f"{GROUP}/{VERSION}",
                 "kind": resource.key.kind,

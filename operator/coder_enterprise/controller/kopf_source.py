@@ -74,9 +74,7 @@ class Scope:
 
 
 class KopfSource:
-    def __init__(
-        self, configuration: Configuration, plurals: Sequence[str], scope: Scope, on_event: OnEvent
-    ) -> None:
+    def __init__(self, configuration: Configuration, plurals: Sequence[str], scope: Scope, on_event: OnEvent) -> None:
         self._configuration = configuration
         self._scope = scope
         self._registry = kopf.OperatorRegistry()

@@ -131,7 +131,12 @@ class KubernetesClient:
         return await self._request("PUT", collection.path(namespace, body["metadata"]["name"]), body=body)
 
     async def patch(
-        self, collection: Collection, namespace: str, name: str, body: Mapping[str, Any], subresource: str = ""
+        self,
+        collection: Collection,
+        namespace: str,
+        name: str,
+        body: Mapping[str, Any],
+        subresource: str = "",
     ) -> dict[str, Any]:
         """A merge patch; with a resourceVersion in `body`, only onto that version. Raises `Conflicted`."""
         return await self._request(

@@ -25,7 +25,7 @@ RETRY_PERIOD: Final = 2.0
 log = structlog.get_logger(__name__)
 
 
-class LeadershipLost(Exception):  # noqa: N818
+class LeadershipLost(Exception):
     """Another process may be leading: nothing may be written any more."""
 
 

@@ -56,7 +56,7 @@ CHANGES_IN_EVENT: Final = 5
 log = structlog.get_logger(__name__)
 
 
-class Parked(Exception):  # noqa: N818
+class Parked(Exception):
     """The deployment has not been asked yet; its first answer wakes the object."""
 
 
@@ -167,7 +167,8 @@ class ManagedReconciler:
         holder = self._holder(resource, observed)
         if holder is not None:
             raise stalled(
-                Reason.CONFLICT, f"{name} ({observed.external_id}) belongs to {holder} already; remove one of the two"
+                Reason.CONFLICT,
+                f"{name} ({observed.external_id}) belongs to {holder} already; remove one of the two",
             )
         policy = work.spec.adoption_policy
         if policy is AdoptionPolicy.ADOPT or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes):
@@ -263,7 +264,8 @@ class ManagedReconciler:
         features = connection.probe.features if connection.probe else None
         if kind.feature and features is not None and not features.get(kind.feature, False):
             raise waiting(
-                Reason.NOT_ENTITLED, f"the feature {kind.feature} is not enabled on this deployment; add a licence"
+                Reason.NOT_ENTITLED,
+                f"the feature {kind.feature} is not enabled on this deployment; add a licence",
             )
         return context
 
@@ -349,9 +351,7 @@ class ManagedReconciler:
             f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; {left} stays in Coder",
         )
 
-    async def _find_unrecorded(
-        self, kind: ManagedKind[Any, Any], context: Context, resource: Resource
-    ) -> Resource:
+    async def _find_unrecorded(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> Resource:
         """After a crash between create and status: what the claim says we were about to create, if it is there."""
         if resource.external_id is not None:
             return resource

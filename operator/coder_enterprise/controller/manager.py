@@ -103,9 +103,11 @@ class Manager:
             if not await self._unless_stopped(elector.acquire()):
                 return
             try:
-                await self._lead(client, KopfSource(
-                    settings, list(self._kind_of), Scope(self._settings.namespaces), self._on_event
-                ), elector)
+                await self._lead(
+                    client,
+                    KopfSource(settings, list(self._kind_of), Scope(self._settings.namespaces), self._on_event),
+                    elector,
+                )
             finally:
                 metrics.leader.set(0)
                 await self._connections.close()
@@ -133,11 +135,16 @@ class Manager:
         recorder = Recorder(client)
         writer = Writer(client, self._store, self._plurals, elector.check)
         self._managed = ManagedReconciler(
-            list(self._kinds.values()), self._connection_kind, self._store, self._connections, writer, recorder
+            list(self._kinds.values()),
+            self._connection_kind,
+            self._store,
+            self._connections,
+            writer,
+            recorder,
         )
         self._deployments = DeploymentReconciler(
             self._connection_kind, client, self._store, self._connections, writer, recorder,
-            fence=elector.check, wake=self._wake_objects, opened=self._hold_objects,
+            fence=elector.check, gate=self,
         )  # fmt: skip
         # Kopf cancels, when it ends, what was started after it: so everything else is started before.
         tasks = [
@@ -154,9 +161,7 @@ class Manager:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(
-        self, client: KubernetesClient, source: KopfSource, tasks: Sequence[asyncio.Task[None]]
-    ) -> None:
+    async def _watch(self, client: KubernetesClient, source: KopfSource, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Until told to stop, or until one of `tasks` fails."""
         await self._list(client)
         self._synced = True
@@ -187,7 +192,11 @@ class Manager:
         kind = self._kinds[key.kind]
         yield ("deployment", self._deployment_of(resource))
         with contextlib.suppress(ValueError):
-            yield ("name", key.kind, kind.external_name(resource, kind.spec_model.model_validate(resource.spec)))
+            yield (
+                "name",
+                key.kind,
+                kind.external_name(resource, kind.spec_model.model_validate(resource.spec)),
+            )
         if resource.external_id:
             yield ("id", key.kind, resource.external_id)
 
@@ -230,8 +239,7 @@ class Manager:
         self._backoff.reset(key)
         if key.kind == self._connection_kind.names.kind:
             self._connections.detach(key)
-            self._queue.release(key)
-            self._wake_objects(key)
+            self.open(key)
         else:
             self._wake_rivals(resource)
             self._count(resource)
@@ -241,19 +249,30 @@ class Manager:
         for key in self._store.find(("secret", meta["namespace"], meta["name"])):
             self._queue.add(key, None, Priority.USER)
 
-    def _wake_objects(self, deployment: Key) -> None:
-        self._queue.release(deployment)
-        for key in self._store.find(("deployment", deployment)):
-            resource = self._store.get(key)
-            deleting = resource is not None and resource.deleting
-            self._queue.add(key, deployment, Priority.DELETION if deleting else Priority.RESYNC)
+    # The gate of `DeploymentReconciler`
 
-    def _hold_objects(self, deployment: Key) -> None:
-        """The deployment is out, or not known yet: ask it again, and let its objects wait."""
+    def open(self, deployment: Key) -> None:
+        """Let the objects of a deployment pass, all of them once."""
+        self._queue.release(deployment)
+        for resource in self._objects_of(deployment):
+            self._queue.add(resource.key, deployment, Priority.DELETION if resource.deleting else Priority.RESYNC)
+
+    def close(self, deployment: Key, *, tell: bool) -> None:
+        """Let them wait; with `tell` those that are not settled say so."""
         self._queue.hold(deployment)
-        connection = self._connections.get(deployment)
-        if connection is not None and connection.probe is not None and connection.probe.usable:
+        for resource in self._objects_of(deployment) if tell else ():
+            if not resource.settled:
+                self._queue.add(resource.key, deployment, Priority.USER)
+
+    def broken(self, deployment: Key) -> None:
+        """Let them wait, and ask the deployment at once."""
+        self._queue.hold(deployment)
+        if self._store.get(deployment) is not None:
             self._queue.add(deployment, None, Priority.USER)
+
+    def _objects_of(self, deployment: Key) -> list[Resource]:
+        found = (self._store.get(key) for key in self._store.find(("deployment", deployment)))
+        return [resource for resource in found if resource is not None]
 
     def _wake_rivals(self, resource: Resource) -> None:
         """Who lost a conflict against `resource` may win now."""

@@ -16,10 +16,15 @@ NAMESPACE: Final = "coder_enterprise"
 reconciles = Counter("reconciles", "Reconciles by kind and result.", ("kind", "result"), namespace=NAMESPACE)
 reconcile_seconds = Histogram("reconcile_seconds", "Duration of a reconcile.", ("kind",), namespace=NAMESPACE)
 external_requests = Counter(
-    "external_requests", "Requests to Coder by operation and outcome.", ("operation", "code"), namespace=NAMESPACE
+    "external_requests",
+    "Requests to Coder by operation and outcome.",
+    ("operation", "code"),
+    namespace=NAMESPACE,
 )
 kubernetes_writes = Counter("kubernetes_writes", "Writes to Kubernetes by what.", ("what",), namespace=NAMESPACE)
-drift_found = Counter("drift_found", "Differences that appeared behind the operator's back.", ("kind",), namespace=NAMESPACE)
+drift_found = Counter(
+    "drift_found", "Differences that appeared behind the operator's back.", ("kind",), namespace=NAMESPACE
+)
 queue_depth = Gauge("queue_depth", "Keys that are ready or in work.", namespace=NAMESPACE)
 circuit_open = Gauge("circuits_open", "Deployments that are not usable now.", namespace=NAMESPACE)
 leader = Gauge("leader", "1 while this process leads.", namespace=NAMESPACE)

@@ -51,9 +51,7 @@ class Writer:
         finalizers = [name for name in resource.finalizers if name != FINALIZER]
         return await self._patch("finalizer", resource, _metadata(resource, finalizers, None))
 
-    async def _patch(
-        self, what: str, resource: Resource, body: Mapping[str, Any], subresource: str = ""
-    ) -> Resource:
+    async def _patch(self, what: str, resource: Resource, body: Mapping[str, Any], subresource: str = "") -> Resource:
         self._fence()
         key = resource.key
         try:

@@ -29,9 +29,7 @@ ProbedT = TypeVar("ProbedT", bound="Probe")
 class KindError(OperatorError):
     """A condition that a kind or the controller found: carries its own reason and meaning."""
 
-    def __init__(
-        self, reason: Reason, message: str, *, meaning: Meaning, pending: Sequence[Change] = ()
-    ) -> None:
+    def __init__(self, reason: Reason, message: str, *, meaning: Meaning, pending: Sequence[Change] = ()) -> None:
         super().__init__(message)
         self.reason = reason  # type: ignore[misc]
         self.meaning = meaning  # type: ignore[misc]
@@ -132,9 +130,7 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         """Names the thing within its deployment, whichever alias spec uses."""
 
     @abstractmethod
-    async def observe(
-        self, context: Context, resource: Resource, spec: SpecT, *, fresh: bool
-    ) -> ObservedT:
+    async def observe(self, context: Context, resource: Resource, spec: SpecT, *, fresh: bool) -> ObservedT:
         """Reads what the plan needs: from shared lists, or with `fresh` from Coder itself."""
 
     @abstractmethod

@@ -102,9 +102,7 @@ class PendingChange(KindModel):
 class BaseStatus(KindModel):
     observed_generation: int | None = None
     """The generation of spec that this status speaks of; -1 before the first visit."""
-    conditions: Annotated[
-        list[Condition] | None, Field(max_length=16), ListMap("type")
-    ] = None
+    conditions: Annotated[list[Condition] | None, Field(max_length=16), ListMap("type")] = None
     last_handled_reconcile_at: Annotated[str, Field(max_length=256)] | None = Field(
         None, alias="lastHandledReconcileAt"
     )

@@ -238,9 +238,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
 _SECRET_REASONS: Final = frozenset({Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_MISSING})
 
 
-def _not_authenticated(
-    reachable: DomainCondition, build: records.BuildInfo, error: errors.CoderError
-) -> Probe:
+def _not_authenticated(reachable: DomainCondition, build: records.BuildInfo, error: errors.CoderError) -> Probe:
     advice = "; put a valid session token into the Secret of spec.tokenSecretRef"
     message = error.message + (advice if isinstance(error, errors.Unauthorized) else "")
     refused = isinstance(error, errors.APIError) and error.status < 500

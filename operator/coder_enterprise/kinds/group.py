@@ -74,14 +74,13 @@ class GroupSpec(ManagedSpec):
         Immutable("organization cannot change: delete the object and create it anew"),
     ] = DEFAULT_ORGANIZATION
     """Name or id of the organization. Default: default, which is the deployment's first one."""
-    name: Annotated[
-        str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")
-    ] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")] | None = None
     """Name of the group in Coder. Default: the object's own name."""
     display_name: Annotated[str, Field(max_length=64, pattern=r"^(\S(.*\S)?)?$")] | None = None
     """What people see in place of the name; "" clears it."""
     avatar_url: Annotated[
-        Annotated[str, Field(max_length=2048, pattern=r"^(https?://\S+|/\S*)?$")] | None, Field(alias="avatarURL")
+        Annotated[str, Field(max_length=2048, pattern=r"^(https?://\S+|/\S*)?$")] | None,
+        Field(alias="avatarURL"),
     ] = None
     """Picture: an http(s) URL, or a path on the deployment such as /emojis/1f680.png; "" clears it."""
     quota_allowance: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
@@ -132,9 +131,7 @@ class GroupStatus(ManagedStatus):
     """Declared users who do not exist in Coder, or are not in the organization, yet."""
     unmanaged_members: int | None = None
     """How many members Coder has that this object does not declare."""
-    managed_members: (
-        Annotated[tuple[UserReference, ...], Field(max_length=MAX_MEMBERS), ListSet()] | None
-    ) = None
+    managed_members: Annotated[tuple[UserReference, ...], Field(max_length=MAX_MEMBERS), ListSet()] | None = None
     """Ids of the members that this object added, in mode Additive."""
 
 
@@ -206,9 +203,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         return f"{organization.id}/{self.external_name(resource, spec)}"
 
     @override
-    async def observe(
-        self, context: Context, resource: Resource, spec: GroupSpec, *, fresh: bool
-    ) -> ObservedGroup:
+    async def observe(self, context: Context, resource: Resource, spec: GroupSpec, *, fresh: bool) -> ObservedGroup:
         organization = await _organization(context, spec)
         name = self.external_name(resource, spec)
         find = _read_group if fresh else _recall_group
@@ -228,7 +223,10 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
     @override
     def plan(self, desired: GroupSpec, observed: ObservedGroup, recorded: Mapping[str, Any]) -> list[Change]:
         if observed.group is None:
-            return [Change(Action.CREATE, "spec", after=observed.name), *_member_changes(desired, observed, ())]
+            return [
+                Change(Action.CREATE, "spec", after=observed.name),
+                *_member_changes(desired, observed, ()),
+            ]
         changes = []
         if observed.group.name != observed.name:
             changes.append(Change(Action.UPDATE, "spec.name", observed.group.name, observed.name))
@@ -239,9 +237,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         return changes + _member_changes(desired, observed, recorded.get("managedMembers") or ())
 
     @override
-    def intent(
-        self, desired: GroupSpec, changes: Sequence[Change], recorded: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def intent(self, desired: GroupSpec, changes: Sequence[Change], recorded: Mapping[str, Any]) -> dict[str, Any]:
         added = {change.subject for change in changes if change.action is Action.ADD}
         created = any(change.action is Action.CREATE for change in changes)
         if desired.member_mode is not MemberMode.ADDITIVE or not added or created:
@@ -274,7 +270,13 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
             "managedMembers": _managed_members(desired, observed, changes, recorded),
         }
         if group is None:
-            return fields | {"id": None, "name": None, "source": None, "memberCount": None, "unmanagedMembers": None}
+            return fields | {
+                "id": None,
+                "name": None,
+                "source": None,
+                "memberCount": None,
+                "unmanagedMembers": None,
+            }
         counted = not group.is_everyone
         return fields | {
             "id": group.id,
@@ -373,9 +375,7 @@ def _member_id(users: UserIndex, organization: records.Organization, reference: 
     return user.id
 
 
-def _member_changes(
-    desired: GroupSpec, observed: ObservedGroup, managed: Sequence[str]
-) -> list[Change]:
+def _member_changes(desired: GroupSpec, observed: ObservedGroup, managed: Sequence[str]) -> list[Change]:
     mode = desired.member_mode
     if mode is MemberMode.UNMANAGED:
         return []
@@ -399,7 +399,8 @@ async def _create(context: Context, desired: GroupSpec, observed: ObservedGroup)
         )
     except errors.AlreadyTaken as error:
         raise stalled(
-            Reason.ALREADY_EXISTS, f"a group named {observed.name} was just made by someone else ({error.message})"
+            Reason.ALREADY_EXISTS,
+            f"a group named {observed.name} was just made by someone else ({error.message})",
         ) from None
 
 

@@ -143,9 +143,7 @@ def _convert(schema: Mapping[str, Any], definitions: Mapping[str, Any], path: st
     result: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
-            result[key] = {
-                name: _convert(item, definitions, f"{path}.{name}") for name, item in value.items()
-            }
+            result[key] = {name: _convert(item, definitions, f"{path}.{name}") for name, item in value.items()}
         elif key == "items":
             result[key] = _convert(value, definitions, f"{path}[]")
         elif key == "additionalProperties":
@@ -174,9 +172,7 @@ def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[
     return merged
 
 
-def _fold_optional(
-    schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str
-) -> dict[str, Any]:
+def _fold_optional(schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str) -> dict[str, Any]:
     """`X or None` is X: a field that is left out is unmanaged, and null is pruned."""
     merged = dict(schema)
     options = merged.pop("anyOf", None)
@@ -190,9 +186,7 @@ def _fold_optional(
     return {**inner, **merged} | ({VALIDATIONS: rules} if rules else {})
 
 
-def _map_values(
-    schema: Mapping[str, Any], values: Any, definitions: Mapping[str, Any], path: str
-) -> dict[str, Any]:
+def _map_values(schema: Mapping[str, Any], values: Any, definitions: Mapping[str, Any], path: str) -> dict[str, Any]:
     if isinstance(values, bool):
         if schema.get("properties"):
             return {}
@@ -203,7 +197,7 @@ def _map_values(
 
 def _set_format(schema: dict[str, Any]) -> None:
     if schema.get("type") == "integer":
-        fits = -(2**31) <= schema.get("minimum", -(2**63)) and schema.get("maximum", INT64_MAX) < 2**31
+        fits = schema.get("minimum", -(2**63)) >= -(2**31) and schema.get("maximum", INT64_MAX) < 2**31
         schema.setdefault("format", "int32" if fits else "int64")
 
 
