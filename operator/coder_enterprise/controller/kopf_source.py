@@ -1,6 +1,6 @@
 """The only module that imports Kopf: it lists and watches, and tells what it saw.
 
-Started by the manager. Everything else that Kopf offers (retries, timers, indexes, peering, finalizers) is off: it would
+Started by the manager. All else that Kopf offers (retries, timers, indexes, peering, finalizers) is off: it would
 write to every object, or cost quadratic time at ten thousand of them. A relist does not report what vanished
 meanwhile; the manager's sweep finds that.
 """

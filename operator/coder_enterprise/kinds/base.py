@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
+from typing_extensions import override
+
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning, OperatorError
@@ -65,6 +67,7 @@ class Change:
     subject: str = ""
     """The id in Coder that is added or removed, where `path` is a list."""
 
+    @override
     def __str__(self) -> str:
         if self.action is Action.CREATE:
             return f"create {self.after}"

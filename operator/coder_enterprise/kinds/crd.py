@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel
+from typing_extensions import override
 
 from coder_enterprise.kinds.resource import GROUP, VERSION
 from coder_enterprise.kinds.schema import VALIDATIONS, Cel, structural_schema
@@ -99,6 +100,7 @@ def custom_resource_definition(
 class _Dumper(yaml.SafeDumper):
     """No anchors: the same object in two places is written twice."""
 
+    @override
     def ignore_aliases(self, data: Any) -> bool:
         return True
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from typing_extensions import override
+
 GROUP: Final = "enterprise.coder.com"
 VERSION: Final = "v1alpha1"
 FINALIZER: Final = f"{GROUP}/finalizer"
@@ -28,6 +30,7 @@ class Key(NamedTuple):
     namespace: str
     name: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+from typing_extensions import override
 
 VALIDATIONS: Final = "x-kubernetes-validations"
 INT64_MAX: Final = 2**63 - 1
@@ -71,6 +71,7 @@ class Cel(_Marker):
     field_path: str | None = None
     """The property the message is about, such as `.users`; only for rules of an object."""
 
+    @override
     def keywords(self) -> dict[str, Any]:
         rule = {"rule": self.rule, "message": self.message}
         return {VALIDATIONS: [rule | ({"fieldPath": self.field_path} if self.field_path else {})]}
@@ -82,6 +83,7 @@ class Immutable(_Marker):
 
     message: str
 
+    @override
     def keywords(self) -> dict[str, Any]:
         return {VALIDATIONS: [{"rule": "self == oldSelf", "message": self.message}]}
 
@@ -92,6 +94,7 @@ class ListMap(_Marker):
     def __init__(self, *keys: str) -> None:
         self._keys = keys
 
+    @override
     def keywords(self) -> dict[str, Any]:
         return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(self._keys)}
 
@@ -100,6 +103,7 @@ class ListMap(_Marker):
 class ListSet(_Marker):
     """A list without repetition."""
 
+    @override
     def keywords(self) -> dict[str, Any]:
         return {"x-kubernetes-list-type": "set"}
 
@@ -120,6 +124,7 @@ class KindModel(BaseModel):
     """Rules over several properties of this object."""
 
     @classmethod
+    @override
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         schema = handler.resolve_ref_schema(handler(core))
         rules = [rule for cel in cls.cel for rule in cel.keywords()[VALIDATIONS]]

@@ -1,0 +1,67 @@
+"""The server's tree of errors: each is an HTTP status and the envelope that goes with it.
+
+Raised by the services, and by the routes for what cannot even be read; turned into an answer in one place,
+`routes.app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+NOT_FOUND_MESSAGE: Final = "Resource not found or you do not have access to this resource"
+
+
+class RequestError(Exception):
+    """A request that cannot be served; `message`, `detail` and `validations` are shown to the caller."""
+
+    status: ClassVar[int] = 500
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, message: str, detail: str = "", validations: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.validations = dict(validations or {})
+
+
+class BadRequest(RequestError):
+    status = 400
+
+
+class Unauthorized(RequestError):
+    status = 401
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="coder"'}
+
+
+class Forbidden(RequestError):
+    status = 403
+
+
+class NotFound(RequestError):
+    """Not there, or not for this caller to see: the answer does not tell which."""
+
+    status = 404
+
+    def __init__(self, message: str = NOT_FOUND_MESSAGE, detail: str = "") -> None:
+        super().__init__(message, detail)
+
+
+class Conflict(RequestError):
+    status = 409
+
+
+class TooLarge(RequestError):
+    status = 413
+
+
+class Overloaded(RequestError):
+    """More work is waiting than can be done soon: better told at once than served late."""
+
+    status = 429
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+def invalid(**validations: str) -> BadRequest:
+    """A body whose named fields break a rule."""
+    return BadRequest("Validation failed.", validations=validations)

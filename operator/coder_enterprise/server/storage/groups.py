@@ -1,0 +1,116 @@
+"""Groups and their members. Everyone is the row whose id is its organization's; its members are the organization's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from coder_enterprise.server.storage.schema import group_members, groups, organization_members, users
+from coder_enterprise.server.storage.users import COLUMNS, User
+
+
+class Group(NamedTuple):
+    id: UUID
+    organization_id: UUID
+    name: str
+    display_name: str
+    avatar_url: str
+    quota_allowance: int
+    source: str
+
+    @property
+    def is_everyone(self) -> bool:
+        return self.id == self.organization_id
+
+
+_ALL = select(groups)
+
+
+def create(connection: Connection, group: Group) -> None:
+    """Raises `sqlalchemy.exc.IntegrityError` when the organization has a group of that name."""
+    connection.execute(insert(groups), group._asdict())
+
+
+def get(connection: Connection, group_id: UUID) -> Group | None:
+    row = connection.execute(_ALL.where(groups.c.id == group_id)).first()
+    return Group(*row) if row else None
+
+
+def by_name(connection: Connection, organization_id: UUID, name: str) -> Group | None:
+    """The exact name."""
+    query = _ALL.where(groups.c.organization_id == organization_id, groups.c.name == name)
+    row = connection.execute(query).first()
+    return Group(*row) if row else None
+
+
+def of_organization(connection: Connection, organization_id: UUID) -> list[Group]:
+    rows = connection.execute(_ALL.where(groups.c.organization_id == organization_id))
+    return [Group(*row) for row in rows]
+
+
+def update_fields(connection: Connection, group_id: UUID, values: Mapping[str, Any]) -> None:
+    connection.execute(update(groups).where(groups.c.id == group_id).values(**values))
+
+
+def remove(connection: Connection, group_id: UUID) -> None:
+    """With its memberships."""
+    connection.execute(delete(groups).where(groups.c.id == group_id))
+
+
+def members(connection: Connection, group: Group) -> list[User]:
+    """All that are not deleted, also suspended ones."""
+    query = select(*COLUMNS).where(~users.c.deleted)
+    if group.is_everyone:
+        query = query.join(organization_members).where(
+            organization_members.c.organization_id == group.organization_id
+        )
+    else:
+        query = query.join(group_members).where(group_members.c.group_id == group.id)
+    return [User(*row) for row in connection.execute(query)]
+
+
+def memberships(connection: Connection, organization_id: UUID) -> Iterable[tuple[UUID, UUID]]:
+    """Group id and user id of every membership in the organization's groups, but for Everyone."""
+    query = (
+        select(group_members.c.group_id, group_members.c.user_id)
+        .join(groups)
+        .where(groups.c.organization_id == organization_id)
+    )
+    return ((group_id, user_id) for group_id, user_id in connection.execute(query))
+
+
+def organization_users(connection: Connection, organization_id: UUID) -> dict[UUID, User]:
+    """Everybody in the organization who is not deleted."""
+    query = (
+        select(*COLUMNS)
+        .join(organization_members)
+        .where(~users.c.deleted, organization_members.c.organization_id == organization_id)
+    )
+    return {user.id: user for user in (User(*row) for row in connection.execute(query))}
+
+
+def member_ids(connection: Connection, group_id: UUID) -> set[UUID]:
+    query = select(group_members.c.user_id).where(group_members.c.group_id == group_id)
+    return set(connection.execute(query).scalars())
+
+
+def group_ids_of(connection: Connection, user_id: UUID) -> set[UUID]:
+    """Groups that the user is in, and each Everyone of the user's organizations."""
+    own = select(group_members.c.group_id).where(group_members.c.user_id == user_id)
+    everyone = select(organization_members.c.organization_id).where(organization_members.c.user_id == user_id)
+    return set(connection.execute(own.union_all(everyone)).scalars())
+
+
+def add_members(connection: Connection, group_id: UUID, user_ids: Iterable[UUID]) -> None:
+    rows = [{"group_id": group_id, "user_id": user_id} for user_id in user_ids]
+    if rows:
+        connection.execute(insert(group_members), rows)
+
+
+def remove_members(connection: Connection, group_id: UUID, user_ids: Iterable[UUID]) -> None:
+    connection.execute(
+        delete(group_members).where(group_members.c.group_id == group_id, group_members.c.user_id.in_(list(user_ids)))
+    )

@@ -1,0 +1,41 @@
+"""Brings a database to the schema of this version, and refuses one from a later version.
+
+Called when the server opens its database; the scripts are in `migrations`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from coder_enterprise.server.storage.database import StorageError
+
+SCRIPTS: Final = Path(__file__).parent / "migrations"
+
+
+def upgrade(connection: Connection) -> None:
+    """Apply what is missing, in one transaction. Raises `StorageError` for a schema that is not known here."""
+    scripts = ScriptDirectory(str(SCRIPTS))
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is not None and current not in known:
+        raise StorageError(
+            f"the database has the schema {current}, which this version does not know: use the version that wrote it, "
+            "or a later one"
+        )
+    if current != scripts.get_current_head():
+        command.upgrade(configuration(connection), "head")
+
+
+def configuration(connection: Connection) -> Config:
+    """For alembic's commands on that connection."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,23 @@
+"""Opens the database that the settings name: locked, migrated, ready for work. Called once, at start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.migrate import upgrade
+from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock
+
+
+def open_database(path: Path) -> Database:
+    """The SQLite database in that file, made when it is missing. Raises `StorageError`."""
+    held = lock(path)
+    try:
+        path.touch(mode=0o600)
+        with connect(path, "BEGIN IMMEDIATE") as connection, connection.begin():
+            upgrade(connection)
+    except BaseException:
+        os.close(held)
+        raise
+    return SQLiteDatabase(path, held)

@@ -1,0 +1,67 @@
+"""Organizations, and who belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select
+
+from coder_enterprise.server.storage.schema import organization_members, organizations
+
+
+class Organization(NamedTuple):
+    id: UUID
+    name: str
+    display_name: str
+    is_default: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+_ALL = select(organizations)
+
+
+def create(connection: Connection, organization: Organization) -> None:
+    connection.execute(insert(organizations), organization._asdict())
+
+
+def get(connection: Connection, organization_id: UUID) -> Organization | None:
+    row = connection.execute(_ALL.where(organizations.c.id == organization_id)).first()
+    return Organization(*row) if row else None
+
+
+def by_name(connection: Connection, name: str) -> Organization | None:
+    """Without regard to case."""
+    row = connection.execute(_ALL.where(func.lower(organizations.c.name) == name.lower())).first()
+    return Organization(*row) if row else None
+
+
+def default(connection: Connection) -> Organization | None:
+    row = connection.execute(_ALL.where(organizations.c.is_default)).first()
+    return Organization(*row) if row else None
+
+
+def all_of(connection: Connection) -> list[Organization]:
+    return [Organization(*row) for row in connection.execute(_ALL.order_by(organizations.c.name))]
+
+
+def of_user(connection: Connection, user_id: UUID) -> list[Organization]:
+    query = _ALL.join(organization_members).where(organization_members.c.user_id == user_id)
+    return [Organization(*row) for row in connection.execute(query.order_by(organizations.c.name))]
+
+
+def add_member(connection: Connection, organization_id: UUID, user_id: UUID, moment: datetime) -> None:
+    values = {"organization_id": organization_id, "user_id": user_id, "created_at": moment}
+    connection.execute(insert(organization_members), values)
+
+
+def members_among(connection: Connection, organization_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of `user_ids` that belong to the organization."""
+    query = select(organization_members.c.user_id).where(
+        organization_members.c.organization_id == organization_id,
+        organization_members.c.user_id.in_(list(user_ids)),
+    )
+    return set(connection.execute(query).scalars())

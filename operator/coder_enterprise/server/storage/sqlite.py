@@ -1,0 +1,208 @@
+"""SQLite behind the seam: one thread that writes, one that reads, each with its own connection.
+
+Writes that wait at the same time are committed together, each behind a savepoint of its own, so that one sync to disk
+serves all of them and a refused one takes nothing else with it. A lock file keeps a second server out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from typing_extensions import override
+
+from coder_enterprise.server.errors import Overloaded
+from coder_enterprise.server.storage.database import Database, StorageError, Work
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 128
+MAX_WAITING: Final = 1024
+BUSY_TIMEOUT_MS: Final = 5000
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Work[Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+_Outcome = tuple[Any, Exception | None]
+
+
+class SQLiteDatabase(Database):
+    """Open it with `open_database`, which locks and migrates first."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self._lock = lock
+        self._writer = _Worker("storage-writer", lambda: connect(path, "BEGIN IMMEDIATE"), _run_writes)
+        self._reader = _Worker("storage-reader", lambda: connect(path, "BEGIN"), _run_reads)
+
+    @override
+    async def read(self, work: Work[T]) -> T:
+        result: T = await self._reader.submit(work)
+        return result
+
+    @override
+    async def write(self, work: Work[T]) -> T:
+        result: T = await self._writer.submit(work)
+        return result
+
+    @override
+    async def close(self) -> None:
+        """Finish what was handed over, then let the file go."""
+        for worker in (self._writer, self._reader):
+            await asyncio.to_thread(worker.stop)
+        os.close(self._lock)
+
+
+class _Worker:
+    """A thread with a connection and a queue of jobs, which it takes in batches."""
+
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Connection],
+        run: Callable[[Connection, Sequence[_Job]], list[_Outcome]],
+    ) -> None:
+        self._connect = connect
+        self._run = run
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work[Any]) -> asyncio.Future[Any]:
+        if self._jobs.qsize() >= MAX_WAITING:
+            raise Overloaded("The server is overloaded; try again in a moment.")
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop, loop.create_future())
+        self._jobs.put(job)
+        return job.future
+
+    def stop(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        connection = self._connect()
+        try:
+            while batch := self._take():
+                try:
+                    outcomes = self._run(connection, batch)
+                except Exception as error:  # noqa: BLE001 - it belongs to those who wait, not to this thread
+                    outcomes = [(None, error)] * len(batch)
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                    batch[0].loop.call_soon_threadsafe(_deliver, batch, outcomes)
+        finally:
+            connection.close()
+
+    def _take(self) -> list[_Job]:
+        """All that wait, up to the limit; empty when it is time to stop."""
+        batch: list[_Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            batch.append(job)
+            if len(batch) == MAX_BATCH:
+                break
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+        else:
+            if batch:
+                self._jobs.put(None)  # do these first, and stop at the next turn
+        return batch
+
+
+def _deliver(batch: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
+    for job, (result, error) in zip(batch, outcomes, strict=True):
+        if job.future.done():
+            continue
+        if error is not None:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(result)
+
+
+def _run_writes(connection: Connection, batch: Sequence[_Job]) -> list[_Outcome]:
+    with connection.begin():
+        return [_attempt(connection, job) for job in batch]
+
+
+def _attempt(connection: Connection, job: _Job) -> _Outcome:
+    try:
+        with connection.begin_nested():
+            return job.work(connection), None
+    except Exception as error:  # noqa: BLE001 - the caller's, who waits for the future
+        return None, error
+
+
+def _run_reads(connection: Connection, batch: Sequence[_Job]) -> list[_Outcome]:
+    """One state for the whole batch: it was taken from the queue before the state is fixed, so it is new enough."""
+    outcomes: list[_Outcome] = []
+    with connection.begin():
+        for job in batch:
+            try:
+                outcomes.append((job.work(connection), None))
+            except Exception as error:  # noqa: BLE001 - the caller's, who waits for the future
+                outcomes.append((None, error))
+    return outcomes
+
+
+def connect(path: Path, begin: str) -> Connection:
+    """A connection whose transactions start with `begin`. Raises `StorageError`."""
+
+    def open_file() -> sqlite3.Connection:
+        raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "cache_size=-32000",
+        ):
+            raw.execute(f"PRAGMA {pragma}")
+        return raw
+
+    engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=NullPool)
+    _begin_with(engine, begin)
+    try:
+        return engine.connect()
+    except (sqlite3.Error, SQLAlchemyError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StorageError(f"CODER_SQLITE_PATH: {path} cannot be used: {cause}") from None
+
+
+def _begin_with(engine: Engine, begin: str) -> None:
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "begin", start)
+
+
+def lock(path: Path) -> int:
+    """Keep others from using the database; the lock ends with the process. Raises `StorageError`."""
+    try:
+        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageError(f"CODER_SQLITE_PATH: {path} cannot be used: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StorageError(
+            f"{path} is in use by another server. SQLite serves exactly one: stop the other one first"
+        ) from None
+    return descriptor
