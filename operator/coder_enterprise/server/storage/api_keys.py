@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.schema import api_keys, users
 from coder_enterprise.server.storage.users import COLUMNS, User
 

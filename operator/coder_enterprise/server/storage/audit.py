@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import insert
 
+from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.schema import audit_log
 
 

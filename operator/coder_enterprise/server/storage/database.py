@@ -6,10 +6,14 @@ The services hand a function to `read` or `write`; what it raises undoes its own
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+__all__ = ["Connection", "Database", "Duplicate", "StorageError", "Work", "unique"]
 
 T = TypeVar("T")
 
@@ -18,6 +22,19 @@ Work = Callable[[Connection], T]
 
 class StorageError(RuntimeError):
     """The database cannot be used; the message says why and what to do."""
+
+
+class Duplicate(Exception):
+    """A row with the same unique value exists."""
+
+
+@contextmanager
+def unique() -> Iterator[None]:
+    """Raises `Duplicate` when a row cannot be written because another one has its unique value."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Duplicate(str(error.orig)) from None
 
 
 class Database(Protocol):

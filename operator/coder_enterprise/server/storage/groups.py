@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from coder_enterprise.server.storage.database import Connection, unique
 from coder_enterprise.server.storage.schema import group_members, groups, organization_members, users
 from coder_enterprise.server.storage.users import COLUMNS, User
 
@@ -30,8 +31,9 @@ _ALL = select(groups)
 
 
 def create(connection: Connection, group: Group) -> None:
-    """Raises `sqlalchemy.exc.IntegrityError` when the organization has a group of that name."""
-    connection.execute(insert(groups), group._asdict())
+    """Raises `Duplicate` when the organization has a group of that name."""
+    with unique():
+        connection.execute(insert(groups), group._asdict())
 
 
 def get(connection: Connection, group_id: UUID) -> Group | None:
@@ -52,7 +54,9 @@ def of_organization(connection: Connection, organization_id: UUID) -> list[Group
 
 
 def update_fields(connection: Connection, group_id: UUID, values: Mapping[str, Any]) -> None:
-    connection.execute(update(groups).where(groups.c.id == group_id).values(**values))
+    """Raises `Duplicate` like `create`."""
+    with unique():
+        connection.execute(update(groups).where(groups.c.id == group_id).values(**values))
 
 
 def remove(connection: Connection, group_id: UUID) -> None:

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import func, insert, select
 
+from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.schema import organization_members, organizations
 
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 
+from coder_enterprise.server.storage.database import Connection, unique
 from coder_enterprise.server.storage.schema import organization_members, users
 
 
@@ -42,9 +43,10 @@ class Filter(NamedTuple):
 
 
 def create(connection: Connection, user: User) -> None:
-    """Raises `sqlalchemy.exc.IntegrityError` when the username or the e-mail is taken."""
+    """Raises `Duplicate` when the username or the e-mail is taken, in any case."""
     keys = {"username_key": user.username.lower(), "email_key": user.email.lower()}
-    connection.execute(insert(users), user._asdict() | keys)
+    with unique():
+        connection.execute(insert(users), user._asdict() | keys)
 
 
 def get(connection: Connection, user_id: UUID) -> User | None:
@@ -61,14 +63,6 @@ def by_username(connection: Connection, username: str) -> User | None:
 def by_email(connection: Connection, email: str) -> User | None:
     row = connection.execute(_ALL.where(users.c.email_key == email.lower())).first()
     return User(*row) if row else None
-
-
-def is_taken(connection: Connection, username: str, email: str) -> bool:
-    """Whether a user who is not deleted has one of the two, in any case."""
-    query = select(users.c.id).where(
-        (users.c.username_key == username.lower()) | (users.c.email_key == email.lower())
-    )
-    return connection.execute(query.limit(1)).first() is not None
 
 
 def page(connection: Connection, which: Filter, limit: int | None, offset: int) -> list[User]:

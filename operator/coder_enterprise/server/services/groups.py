@@ -1,0 +1,289 @@
+"""Groups: their names, their quota, and who is in them.
+
+Membership is changed by difference. Everyone has its organization's id and its organization's members, and cannot be
+renamed, filled or deleted. The order of the checks in `_patch` is Coder's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, RequestError, invalid
+from coder_enterprise.server.services import references
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.entitlements import Entitlements, Feature
+from coder_enterprise.server.services.organizations import EVERYONE
+from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.services.users import to_wire
+from coder_enterprise.server.storage import audit, groups, organizations
+from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.groups import Group as GroupRow
+from coder_enterprise.wire.groups import CreateGroupRequest, Group, PatchGroupRequest
+from coder_enterprise.wire.users import User
+
+NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+MAX_NAME: Final = 255
+RESERVED: Final = frozenset({"new", "create"})
+MAX_DISPLAY_NAME: Final = 64
+MAX_URL: Final = 2048
+INT32: Final = range(-(2**31), 2**31)
+
+
+class Groups:
+    def __init__(self, database: Database, entitlements: Entitlements) -> None:
+        self._database = database
+        self._entitlements = entitlements
+
+    async def get(self, actor: Actor, reference: str) -> Group:
+        """Raises `BadRequest` for what is no id, and `NotFound`."""
+        self._entitlements.require(Feature.TEMPLATE_RBAC)
+        group_id = references.uuid_parameter("group", reference)
+        return await self._database.read(
+            lambda connection: _to_wire(connection, _visible(connection, actor, groups.get(connection, group_id)))
+        )
+
+    async def by_name(self, actor: Actor, organization: str, name: str) -> Group:
+        """Raises `NotFound`."""
+        self._entitlements.require(Feature.TEMPLATE_RBAC)
+
+        def work(connection: Connection) -> Group:
+            home = references.organization(connection, organization)
+            return _to_wire(connection, _visible(connection, actor, groups.by_name(connection, home.id, name)))
+
+        return await self._database.read(work)
+
+    async def list(self, actor: Actor, organization: str) -> list[Group]:
+        """All that the actor may see, in no order. Raises `NotFound` for the organization."""
+        self._entitlements.require(Feature.TEMPLATE_RBAC)
+
+        def work(connection: Connection) -> list[Group]:
+            home = references.organization(connection, organization)
+            rows = groups.of_organization(connection, home.id)
+            if not actor.can(Power.READ_GROUPS):
+                own = groups.group_ids_of(connection, actor.id)
+                rows = [row for row in rows if row.id in own]
+            return _all_to_wire(connection, home.id, rows)
+
+        return await self._database.read(work)
+
+    async def create(self, actor: Actor, organization: str, request: CreateGroupRequest) -> Group:
+        """Raises `Forbidden`, `BadRequest`, `NotFound` for the organization, `Conflict` for a name that is taken."""
+        self._entitlements.require(Feature.TEMPLATE_RBAC)
+        return await self._database.write(lambda connection: _create(connection, actor, organization, request))
+
+    async def patch(self, actor: Actor, reference: str, request: PatchGroupRequest) -> Group:
+        """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
+        self._entitlements.require(Feature.TEMPLATE_RBAC)
+        group_id = references.uuid_parameter("group", reference)
+        return await self._database.write(lambda connection: _patch(connection, actor, group_id, request))
+
+    async def delete(self, actor: Actor, reference: str) -> Group:
+        """The group as it was. Raises `NotFound`, `Forbidden`, and `BadRequest` for Everyone."""
+        self._entitlements.require(Feature.TEMPLATE_RBAC)
+        group_id = references.uuid_parameter("group", reference)
+        return await self._database.write(lambda connection: _delete(connection, actor, group_id))
+
+
+def _visible(connection: Connection, actor: Actor, row: GroupRow | None) -> GroupRow:
+    if row is not None and (actor.can(Power.READ_GROUPS) or row.id in groups.group_ids_of(connection, actor.id)):
+        return row
+    raise NotFound
+
+
+def _create(connection: Connection, actor: Actor, reference: str, request: CreateGroupRequest) -> Group:
+    organization = references.organization(connection, reference)
+    actor.require(Power.WRITE_GROUPS)
+    if request.name == EVERYONE:
+        raise invalid(name=f"{EVERYONE} is the name of the group that every organization has")
+    problems = _problems(request.model_dump())
+    if problems:
+        raise invalid(**problems)
+    row = GroupRow(
+        id=uuid4(),
+        organization_id=organization.id,
+        name=request.name,
+        display_name=request.display_name,
+        avatar_url=request.avatar_url,
+        quota_allowance=request.quota_allowance,
+        source="user",
+    )
+    try:
+        groups.create(connection, row)
+    except Duplicate:
+        raise _taken(request.name) from None
+    _audit(connection, actor, "create", after=row)
+    return _group(row, [])
+
+
+def _patch(connection: Connection, actor: Actor, group_id: UUID, request: PatchGroupRequest) -> Group:
+    row = _visible(connection, actor, groups.get(connection, group_id))
+    actor.require(Power.WRITE_GROUPS)
+    values = _changed_values(row, request)
+    add, remove = request.add_users or [], request.remove_users or []
+    if row.is_everyone:
+        _refuse_for_everyone(values, [*add, *remove])
+    if values.get("name") == EVERYONE:
+        raise invalid(name=f"{EVERYONE} is the name of the group that every organization has")
+    problems = _problems(values)
+    if problems:
+        raise invalid(**problems)
+    added, removed = _members_named(connection, row, add), _members_named(connection, row, remove)
+    changed = row._replace(**values)
+    if values:
+        try:
+            groups.update_fields(connection, row.id, values)
+        except Duplicate:
+            raise _taken(changed.name) from None
+    _add_members(connection, row, added)
+    if removed:
+        groups.remove_members(connection, row.id, removed)
+    if values or added or removed:
+        _audit(connection, actor, "write", before=row, after=changed, added=added, removed=removed)
+    return _to_wire(connection, changed)
+
+
+def _changed_values(row: GroupRow, request: PatchGroupRequest) -> dict[str, Any]:
+    """Absent and null keep; an empty name keeps, too; the name that it has already is no change."""
+    sent = request.model_dump(include={"name", "display_name", "avatar_url", "quota_allowance"}, exclude_none=True)
+    if not sent.get("name"):
+        sent.pop("name", None)
+    return {name: value for name, value in sent.items() if value != getattr(row, name)}
+
+
+def _refuse_for_everyone(values: Mapping[str, Any], members: Sequence[str]) -> None:
+    if "name" in values:
+        raise BadRequest(f"Cannot rename the {EVERYONE!r} group.")
+    if values.get("display_name"):
+        raise BadRequest(f"Cannot update the display name of the {EVERYONE!r} group.")
+    if members:
+        raise Forbidden(
+            f"Cannot change the members of the {EVERYONE!r} group.", "They are the members of its organization."
+        )
+
+
+def _members_named(connection: Connection, row: GroupRow, references_: Sequence[str]) -> list[UUID]:
+    """The ids as they were sent. Raises `BadRequest` for what is no id, or nobody in the organization."""
+    ids: list[UUID] = []
+    for text in references_:
+        user_id = references.as_uuid(text)
+        if user_id is None:
+            raise BadRequest(f"{text!r} is not a user id.", "Users are added and removed by their UUID.")
+        ids.append(user_id)
+    if not ids:
+        return ids
+    present = organizations.members_among(connection, row.organization_id, ids)
+    for user_id in ids:
+        if user_id not in present:
+            raise BadRequest(f"User {user_id} is not a member of organization {row.organization_id}.")
+    return ids
+
+
+def _add_members(connection: Connection, row: GroupRow, added: Sequence[UUID]) -> None:
+    if not added:
+        return
+    members = groups.member_ids(connection, row.id)
+    for user_id in added:
+        if user_id in members:
+            raise BadRequest(f"User {user_id} is a member of group {row.name!r} already.", "Nothing was changed.")
+        members.add(user_id)
+    groups.add_members(connection, row.id, added)
+
+
+def _delete(connection: Connection, actor: Actor, group_id: UUID) -> Group:
+    row = _visible(connection, actor, groups.get(connection, group_id))
+    actor.require(Power.WRITE_GROUPS)
+    if row.is_everyone:
+        raise BadRequest(f"{EVERYONE!r} is a reserved group and cannot be deleted.")
+    group = _to_wire(connection, row)
+    groups.remove(connection, row.id)
+    _audit(connection, actor, "delete", before=row)
+    return group
+
+
+def _problems(values: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with which field."""
+    problems: dict[str, str] = {}
+    name = values.get("name")
+    if name is not None and (not NAME_FORM.fullmatch(name) or len(name) > MAX_NAME):
+        problems["name"] = f"is required: letters and digits, joined by single hyphens, at most {MAX_NAME} characters"
+    elif name in RESERVED:
+        problems["name"] = f"{name} is a reserved name"
+    display_name = values.get("display_name") or ""
+    if len(display_name) > MAX_DISPLAY_NAME or display_name != display_name.strip():
+        problems["display_name"] = f"must have at most {MAX_DISPLAY_NAME} characters and no space at its ends"
+    if len(values.get("avatar_url") or "") > MAX_URL:
+        problems["avatar_url"] = f"must have at most {MAX_URL} characters"
+    if (values.get("quota_allowance") or 0) not in INT32:
+        problems["quota_allowance"] = "must fit into 32 bits"
+    return problems
+
+
+def _taken(name: str) -> RequestError:
+    return Conflict(
+        f"A group named {name!r} already exists.", validations={"name": "This value is already in use and must be unique."}
+    )
+
+
+def _audit(
+    connection: Connection,
+    actor: Actor,
+    action: str,
+    *,
+    before: GroupRow | None = None,
+    after: GroupRow | None = None,
+    added: Sequence[UUID] = (),
+    removed: Sequence[UUID] = (),
+) -> None:
+    subject = after or before
+    if subject is None:
+        raise AssertionError("an audited change has a subject")
+    audit.record(
+        connection,
+        time=now(),
+        user_id=actor.id,
+        action=action,
+        resource_type="group",
+        resource_id=subject.id,
+        resource_name=subject.name,
+        before=_shown(before) | {"removed_members": [str(item) for item in removed]} if before else None,
+        after=_shown(after) | {"added_members": [str(item) for item in added]} if after else None,
+    )
+
+
+def _shown(row: GroupRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("name", "display_name", "avatar_url", "quota_allowance")}
+
+
+def _to_wire(connection: Connection, row: GroupRow) -> Group:
+    home = [row.organization_id]
+    return _group(row, [to_wire(user, home) for user in groups.members(connection, row)])
+
+
+def _all_to_wire(connection: Connection, organization_id: UUID, rows: Sequence[GroupRow]) -> list[Group]:
+    """With three queries, however many groups there are."""
+    people = {
+        user_id: to_wire(user, [organization_id])
+        for user_id, user in groups.organization_users(connection, organization_id).items()
+    }
+    members: dict[UUID, list[User]] = {organization_id: list(people.values())}
+    for group_id, user_id in groups.memberships(connection, organization_id):
+        if user_id in people:
+            members.setdefault(group_id, []).append(people[user_id])
+    return [_group(row, members.get(row.id, [])) for row in rows]
+
+
+def _group(row: GroupRow, members: list[User]) -> Group:
+    """The row comes from the database, so it is not validated again."""
+    return Group.model_construct(
+        id=row.id,
+        name=row.name,
+        display_name=row.display_name,
+        organization_id=row.organization_id,
+        members=members,
+        avatar_url=row.avatar_url,
+        quota_allowance=row.quota_allowance,
+        source=row.source,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,168 @@
+"""Session tokens: who sends a request, logging in and out, and the token that the settings bring.
+
+A token is ten characters that name it, a hyphen, and a secret of which only a hash is stored. Who a token belongs to
+is remembered for a second, and forgotten at once when this process changes a user or a token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import string
+import time
+from datetime import datetime, timedelta
+from typing import Final
+
+from coder_enterprise.server.errors import Unauthorized
+from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.permissions import Actor
+from coder_enterprise.server.settings import TOKEN_FORM
+from coder_enterprise.server.storage import api_keys, audit, users
+from coder_enterprise.server.storage.api_keys import APIKey
+from coder_enterprise.server.storage.database import Connection, Database
+from coder_enterprise.server.storage.users import User
+from coder_enterprise.wire.authentication import LoginRequest, LoginResponse
+
+REMEMBERED: Final = 1.0
+"""Seconds."""
+MAX_REMEMBERED: Final = 10_000
+LIFETIME: Final = timedelta(hours=24)
+"""Of a login, counted from its last use."""
+TOUCH_AFTER: Final = timedelta(hours=1)
+SIGNED_OUT: Final = "You are signed out or your session has expired. Please sign in again to continue."
+BOOTSTRAP: Final = "bootstrap"
+LOGIN: Final = "login"
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+
+
+class Sessions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered: dict[bytes, tuple[Actor, float]] = {}
+        self._changes = 0
+
+    async def authenticate(self, token: str) -> Actor:
+        """Raises `Unauthorized`."""
+        if not token:
+            raise Unauthorized(SIGNED_OUT, "No session token was sent.")
+        if not TOKEN_FORM.fullmatch(token):
+            raise Unauthorized(SIGNED_OUT, "The session token is malformed.")
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._remembered.get(digest)
+        if known is not None and known[1] > time.monotonic():
+            return known[0]
+        changes = self._changes
+        actor = await self._look_up(token)
+        if changes == self._changes:
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[digest] = (actor, time.monotonic() + REMEMBERED)
+        return actor
+
+    def forget(self) -> None:
+        """A user or a token has changed."""
+        self._changes += 1
+        self._remembered.clear()
+
+    async def log_in(self, request: LoginRequest) -> LoginResponse:
+        """Raises `Unauthorized`."""
+        user = await self._database.read(lambda connection: users.by_email(connection, request.email))
+        stored = user.password_hash if user else ""
+        matches = await asyncio.to_thread(passwords.verify, request.password, stored)
+        if user is None or not matches or user.login_type != "password":
+            raise Unauthorized("Incorrect email or password.")
+        if user.status == "suspended":
+            raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
+        token = new_token()
+        await self._database.write(lambda connection: _log_in(connection, user, token))
+        self.forget()
+        return LoginResponse(session_token=token)
+
+    async def log_out(self, actor: Actor) -> None:
+        await self._database.write(lambda connection: _log_out(connection, actor))
+        self.forget()
+
+    async def _look_up(self, token: str) -> Actor:
+        key_id, _, secret = token.partition("-")
+        found = await self._database.read(lambda connection: api_keys.get_with_user(connection, key_id))
+        if found is None:
+            raise Unauthorized(SIGNED_OUT, "The session token is unknown.")
+        key, user = found
+        if not hmac.compare_digest(hash_secret(secret), key.secret_hash):
+            raise Unauthorized(SIGNED_OUT, "The session token is unknown.")
+        moment = now()
+        if key.expires_at is not None and key.expires_at <= moment:
+            raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
+        if user.deleted:
+            raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
+        if user.status == "suspended":
+            raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
+        if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
+            user = await self._database.write(lambda connection: _touch(connection, key, moment))
+        return Actor(user, key.id)
+
+
+def new_token() -> str:
+    first, second = ("".join(secrets.choice(_ALPHABET) for _ in range(length)) for length in (10, 22))
+    return f"{first}-{second}"
+
+
+def hash_secret(secret: str) -> bytes:
+    """A random secret of 22 characters needs no slow hash."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
+    """Let `token` be the owner's, and the one of an earlier start no more."""
+    key_id, _, secret = token.partition("-")
+    api_keys.remove_other(connection, BOOTSTRAP, key_id)
+    known = api_keys.get_with_user(connection, key_id)
+    if known is not None and hmac.compare_digest(known[0].secret_hash, hash_secret(secret)):
+        return
+    api_keys.remove(connection, key_id)
+    moment = now()
+    api_keys.create(
+        connection, APIKey(key_id, hash_secret(secret), owner.id, BOOTSTRAP, moment, moment, expires_at=None)
+    )
+    _audit(connection, owner, "create", key_id, moment)
+
+
+def _log_in(connection: Connection, user: User, token: str) -> None:
+    key_id, _, secret = token.partition("-")
+    moment = now()
+    key = APIKey(key_id, hash_secret(secret), user.id, LOGIN, moment, moment, moment + LIFETIME)
+    api_keys.create(connection, key)
+    _audit(connection, user, "login", key_id, moment)
+    _touch(connection, key, moment)
+
+
+def _log_out(connection: Connection, actor: Actor) -> None:
+    api_keys.remove(connection, actor.key_id)
+    _audit(connection, actor.user, "logout", actor.key_id, now())
+
+
+def _audit(connection: Connection, user: User, action: str, key_id: str, moment: datetime) -> None:
+    audit.record(
+        connection,
+        time=moment,
+        user_id=user.id,
+        action=action,
+        resource_type="api_key",
+        resource_id=key_id,
+        resource_name=user.username,
+    )
+
+
+def _touch(connection: Connection, key: APIKey, moment: datetime) -> User:
+    """Note the use; a dormant user is active again."""
+    api_keys.touch(connection, key.id, moment, moment + LIFETIME if key.expires_at else None)
+    user = users.get(connection, key.user_id)
+    if user is None:
+        raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
+    status = "active" if user.status == "dormant" else user.status
+    users.update_fields(connection, user.id, {"last_seen_at": moment, "status": status})
+    return user._replace(last_seen_at=moment, status=status)

@@ -1,0 +1,335 @@
+"""Users: who exists, who may make them, their status and their roles."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid
+from coder_enterprise.server.services import organizations as default_organization
+from coder_enterprise.server.services import passwords, references, sessions
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.permissions import OWNER, ROLE_NAMES, Actor, Power
+from coder_enterprise.server.services.sessions import Sessions
+from coder_enterprise.server.settings import FirstUser, SettingsError
+from coder_enterprise.server.storage import api_keys, audit, organizations, users
+from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.schema import NEVER
+from coder_enterprise.server.storage.users import Filter
+from coder_enterprise.server.storage.users import User as UserRow
+from coder_enterprise.wire.users import (
+    CreateFirstUserRequest,
+    CreateFirstUserResponse,
+    CreateUserRequest,
+    Role,
+    User,
+    UsersResponse,
+)
+
+STATUSES: Final = ("active", "dormant", "suspended")
+LOGIN_TYPES: Final = ("password", "github", "oidc", "none")
+NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+MAX_USERNAME: Final = 32
+EMAIL_FORM: Final = re.compile(r"[^\s@]+@[^\s@]+\.?[^\s@]*")
+MAX_EMAIL: Final = 254
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list; `limit` None is all."""
+
+    limit: int | None = None
+    offset: int = 0
+
+
+class Users:
+    def __init__(self, database: Database, sessions: Sessions) -> None:
+        self._database = database
+        self._sessions = sessions
+
+    async def list(self, actor: Actor, query: str, page: Page) -> UsersResponse:
+        """By username. Raises `BadRequest` for a query that cannot be read."""
+        which = parse_query(query)
+        if not actor.can(Power.READ_USERS):
+            which = which._replace(only=actor.id)
+
+        def work(connection: Connection) -> UsersResponse:
+            rows = users.page(connection, which, page.limit, page.offset)
+            return UsersResponse(users=_to_wire(connection, rows), count=users.count(connection, which))
+
+        return await self._database.read(work)
+
+    async def get(self, actor: Actor, reference: str) -> User:
+        """Raises `BadRequest` when there is no such user."""
+        return await self._database.read(
+            lambda connection: _one(connection, references.user(connection, actor, reference))
+        )
+
+    async def create(self, actor: Actor, request: CreateUserRequest) -> User:
+        """Raises `Forbidden`, `BadRequest`, `NotFound` for an organization, `Conflict` for a name that is taken."""
+        actor.require(Power.WRITE_USERS)
+        login_type = request.login_type or "password"
+        _check(request, login_type)
+        password_hash = await _hash(request.password)
+        row = _new_user(request.username, request.email, password_hash, login_type, [])
+        wanted = [*request.organization_ids, *([request.organization_id] if request.organization_id else [])]
+        return await self._database.write(
+            lambda connection: _one(connection, _create(connection, actor, row, wanted or [references.DEFAULT]))
+        )
+
+    async def delete(self, actor: Actor, reference: str) -> None:
+        """Raises `Forbidden`, and `BadRequest` for an unknown user or oneself."""
+        await self._change(actor, reference, _delete)
+
+    async def suspend(self, actor: Actor, reference: str) -> User:
+        """Raises `Forbidden`, and `BadRequest` for an unknown user, oneself, or an owner."""
+        return await self._change(actor, reference, _suspend)
+
+    async def activate(self, actor: Actor, reference: str) -> User:
+        """Raises `Forbidden`, and `BadRequest` for an unknown user."""
+        return await self._change(
+            actor, reference, lambda connection, actor, row: _update(connection, actor, row, {"status": "active"})
+        )
+
+    async def set_roles(self, actor: Actor, reference: str, roles: Sequence[str]) -> User:
+        """Raises `Forbidden`, and `BadRequest` for an unknown user, an unknown role, or one's own roles."""
+        actor.require(Power.ASSIGN_ROLES)
+        unknown = sorted(set(roles) - set(ROLE_NAMES))
+        if unknown:
+            raise invalid(roles=f"{', '.join(unknown)}: no such role; there are {', '.join(ROLE_NAMES)}")
+
+        def change(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
+            if row.id == actor.id:
+                raise BadRequest("You cannot change your own roles.")
+            return _update(connection, actor, row, {"roles": sorted(set(roles))})
+
+        return await self._change(actor, reference, change)
+
+    async def has_first(self) -> bool:
+        return await self._database.read(lambda connection: users.count(connection) > 0)
+
+    async def create_first(self, request: CreateFirstUserRequest) -> CreateFirstUserResponse:
+        """Raises `BadRequest`, and `Conflict` when there is a user already."""
+        first = FirstUser(request.username, request.email, request.password)
+        _check(CreateUserRequest(**request.model_dump()), "password")
+        password_hash = await _hash(first.password)
+
+        def work(connection: Connection) -> CreateFirstUserResponse:
+            if users.count(connection):
+                raise Conflict("The initial user has already been created.")
+            user_id, organization_id = _create_first(connection, first, password_hash)
+            return CreateFirstUserResponse(user_id=user_id, organization_id=organization_id)
+
+        return await self._database.write(work)
+
+    async def _change(self, actor: Actor, reference: str, change: Any) -> User:
+        actor.require(Power.WRITE_USERS)
+
+        def work(connection: Connection) -> User:
+            row = references.user(connection, actor, reference)
+            if row.deleted:
+                raise NotFound
+            if OWNER in row.roles and OWNER not in actor.user.roles:
+                raise Forbidden("You are not allowed to do this.", "Only an owner may change an owner.")
+            return _one(connection, change(connection, actor, row))
+
+        user: User = await self._database.write(work)
+        self._sessions.forget()
+        return user
+
+
+async def bootstrap(database: Database, first_user: FirstUser | None, token: str | None) -> None:
+    """Make the organization, the owner and the owner's token that the settings ask for.
+
+    Raises `SettingsError` when they cannot be made.
+    """
+    password_hash = ""
+    if first_user is not None:
+        try:
+            _check(CreateUserRequest(**first_user.__dict__), "password")
+        except BadRequest as error:
+            causes = "; ".join(f"{field} {text}" for field, text in error.validations.items())
+            raise SettingsError(f"CODER_FIRST_USER_…: {causes}") from None
+        password_hash = await _hash(first_user.password)
+    await database.write(lambda connection: _bootstrap(connection, first_user, password_hash, token))
+
+
+def _bootstrap(connection: Connection, first_user: FirstUser | None, password_hash: str, token: str | None) -> None:
+    default_organization.ensure_default(connection)
+    if first_user is not None and not users.count(connection):
+        _create_first(connection, first_user, password_hash)
+    if token is None:
+        return
+    if first_user is not None:
+        owner = users.by_username(connection, first_user.username)
+    else:
+        owner = next((row for row in users.page(connection, Filter(), None, 0) if OWNER in row.roles), None)
+    if owner is None:
+        raise SettingsError(
+            "CODER_BOOTSTRAP_TOKEN_FILE: there is no owner that the token could belong to; set CODER_FIRST_USER_USERNAME, "
+            "CODER_FIRST_USER_EMAIL and CODER_FIRST_USER_PASSWORD"
+        )
+    sessions.ensure_bootstrap(connection, owner, token)
+
+
+def _create_first(connection: Connection, first: FirstUser, password_hash: str) -> tuple[UUID, UUID]:
+    row = _new_user(first.username, first.email, password_hash, "password", [OWNER])
+    users.create(connection, row)
+    organization = default_organization.ensure_default(connection)
+    organizations.add_member(connection, organization.id, row.id, row.created_at)
+    _audit(connection, row.id, "create", row, None)
+    return row.id, organization.id
+
+
+def _create(connection: Connection, actor: Actor, row: UserRow, wanted: Sequence[str]) -> UserRow:
+    joined = {references.organization(connection, reference).id for reference in wanted}
+    try:
+        users.create(connection, row)
+    except Duplicate:
+        raise Conflict("A user with that username or email exists already.") from None
+    for organization_id in joined:
+        organizations.add_member(connection, organization_id, row.id, row.created_at)
+    _audit(connection, actor.id, "create", row, None)
+    return row
+
+
+def _suspend(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
+    if row.id == actor.id:
+        raise BadRequest("You cannot suspend yourself.")
+    if OWNER in row.roles:
+        raise BadRequest("You cannot suspend a user with the role owner; take the role away first.")
+    return _update(connection, actor, row, {"status": "suspended"})
+
+
+def _delete(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
+    if row.id == actor.id:
+        raise BadRequest("You cannot delete yourself.")
+    users.delete(connection, row.id, now())
+    api_keys.remove_of_user(connection, row.id)
+    _audit(connection, actor.id, "delete", None, row)
+    return row
+
+
+def _update(connection: Connection, actor: Actor, row: UserRow, values: Mapping[str, Any]) -> UserRow:
+    changed = row._replace(**values)
+    if changed != row:
+        changed = changed._replace(updated_at=now())
+        users.update_fields(connection, row.id, {**values, "updated_at": changed.updated_at})
+        _audit(connection, actor.id, "write", changed, row)
+    return changed
+
+
+def _audit(connection: Connection, actor_id: UUID, action: str, after: UserRow | None, before: UserRow | None) -> None:
+    subject = after or before
+    if subject is None:
+        raise AssertionError("an audited change has a subject")
+    audit.record(
+        connection,
+        time=now(),
+        user_id=actor_id,
+        action=action,
+        resource_type="user",
+        resource_id=subject.id,
+        resource_name=subject.username,
+        before=_shown(before),
+        after=_shown(after),
+    )
+
+
+def _shown(row: UserRow | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {name: getattr(row, name) for name in ("username", "email", "login_type", "status", "roles", "avatar_url")}
+
+
+def _new_user(username: str, email: str, password_hash: str, login_type: str, roles: list[str]) -> UserRow:
+    moment = now()
+    return UserRow(
+        id=uuid4(),
+        username=username,
+        email=email,
+        password_hash=password_hash,
+        login_type=login_type,
+        status="dormant",
+        roles=roles,
+        avatar_url="",
+        deleted=False,
+        created_at=moment,
+        updated_at=moment,
+        last_seen_at=NEVER,
+    )
+
+
+async def _hash(password: str) -> str:
+    return await asyncio.to_thread(passwords.hash_password, password) if password else ""
+
+
+def _check(request: CreateUserRequest, login_type: str) -> None:
+    problems: dict[str, str] = {}
+    if not EMAIL_FORM.fullmatch(request.email) or len(request.email) > MAX_EMAIL:
+        problems["email"] = "is required and must be an e-mail address"
+    if not NAME_FORM.fullmatch(request.username) or len(request.username) > MAX_USERNAME:
+        problems["username"] = (
+            f"is required: letters and digits, joined by single hyphens, at most {MAX_USERNAME} characters"
+        )
+    if login_type not in LOGIN_TYPES:
+        problems["login_type"] = f"must be one of {', '.join(LOGIN_TYPES)}"
+    elif login_type == "password":
+        weakness = passwords.weakness(request.password) if request.password else "is required"
+        problems |= {"password": weakness} if weakness else {}
+    elif request.password:
+        problems["password"] = f"must be empty when login_type is {login_type}"
+    if problems:
+        raise invalid(**problems)
+
+
+def parse_query(query: str) -> Filter:
+    """`status:active,dormant ann`: one free term, and keys with lists. Raises `BadRequest`."""
+    which = Filter()
+    for part in query.lower().split():
+        key, colon, value = part.partition(":")
+        if not colon:
+            if which.term:
+                raise invalid(q="only one free term is understood; write key:value for the others")
+            which = which._replace(term=part)
+        elif key == "status":
+            statuses = tuple(value.split(","))
+            if not set(statuses) <= set(STATUSES):
+                raise invalid(q=f"status must be among {', '.join(STATUSES)}")
+            which = which._replace(statuses=statuses)
+        else:
+            raise invalid(q=f"{key!r} is not a key that can be searched; there is status")
+    return which
+
+
+def role(name: str) -> Role:
+    return Role(name=name, display_name=ROLE_NAMES.get(name, name))
+
+
+def to_wire(row: UserRow, organization_ids: Sequence[UUID]) -> User:
+    """The row comes from the database, so it is not validated again."""
+    return User.model_construct(
+        id=row.id,
+        username=row.username,
+        email=row.email,
+        created_at=row.created_at,
+        last_seen_at=row.last_seen_at,
+        status=row.status,  # type: ignore[arg-type]
+        login_type=row.login_type,  # type: ignore[arg-type]
+        organization_ids=list(organization_ids),
+        roles=[role(name) for name in row.roles],
+        avatar_url=row.avatar_url,
+    )
+
+
+def _to_wire(connection: Connection, rows: Sequence[UserRow]) -> list[User]:
+    joined = users.organizations_of(connection, [row.id for row in rows])
+    return [to_wire(row, joined[row.id]) for row in rows]
+
+
+def _one(connection: Connection, row: UserRow) -> User:
+    return _to_wire(connection, [row])[0]
