@@ -2,9 +2,99 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+if TYPE_CHECKING:
+    from coder_enterprise.server.settings import FirstUser
 
-def run() -> None:
-    """Run the API server."""
-    raise typer.Exit(2)
+NOT_YET = {
+    "CODER_PG_CONNECTION_URL": "only SQLite is there; unset it, and set CODER_SQLITE_PATH",
+}
+
+
+def run(
+    http_address: Annotated[
+        str, typer.Option(envvar="CODER_HTTP_ADDRESS", help="Where to listen; port 0 picks a free one.")
+    ] = "127.0.0.1:3000",
+    access_url: Annotated[
+        str, typer.Option(envvar="CODER_ACCESS_URL", help="How others reach it. Default: from the address.")
+    ] = "",
+    sqlite_path: Annotated[
+        Path, typer.Option(envvar="CODER_SQLITE_PATH", help="The database; made when it is missing.")
+    ] = Path("coder-enterprise.db"),
+    first_user_username: Annotated[
+        str, typer.Option(envvar="CODER_FIRST_USER_USERNAME", help="Owner that is created at the first start.")
+    ] = "",
+    first_user_email: Annotated[str, typer.Option(envvar="CODER_FIRST_USER_EMAIL", help="That owner's e-mail.")] = "",
+    bootstrap_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CODER_BOOTSTRAP_TOKEN_FILE",
+            help="File with a session token for that owner: 10 letters or digits, a hyphen, 22 letters or digits.",
+        ),
+    ] = None,
+) -> None:
+    """Run the API server.
+
+    The first owner's password is read from CODER_FIRST_USER_PASSWORD alone: options are visible to everybody on
+    the machine.
+
+    Examples:
+
+      coder-enterprise server --http-address 0.0.0.0:3000 --sqlite-path /var/lib/coder/enterprise.db
+
+      CODER_FIRST_USER_PASSWORD=... coder-enterprise server --first-user-username admin \\
+        --first-user-email admin@example.com
+    """
+    try:
+        import uvloop
+
+        from coder_enterprise.server.run import serve
+        from coder_enterprise.server.settings import Settings, SettingsError, parse_address
+        from coder_enterprise.server.storage.database import StorageError
+    except ImportError as error:
+        typer.echo(
+            f"coder-enterprise server: {error.name} is missing; run: pip install 'coder-enterprise[server]'",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+    from coder_enterprise.cli.logs import configure
+
+    configure()
+    try:
+        for name, advice in NOT_YET.items():
+            if os.environ.get(name):
+                raise SettingsError(f"{name}: {advice}")
+        host, port = parse_address(http_address)
+        settings = Settings(
+            host=host,
+            port=port,
+            access_url=access_url,
+            sqlite_path=sqlite_path,
+            first_user=_first_user(first_user_username, first_user_email),
+            bootstrap_token_file=bootstrap_token_file,
+        )
+        uvloop.run(serve(settings))
+    except (SettingsError, StorageError) as error:
+        typer.echo(f"coder-enterprise server: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _first_user(username: str, email: str) -> FirstUser | None:
+    from coder_enterprise.server.settings import FirstUser, SettingsError
+
+    values = {
+        "CODER_FIRST_USER_USERNAME": username,
+        "CODER_FIRST_USER_EMAIL": email,
+        "CODER_FIRST_USER_PASSWORD": os.environ.get("CODER_FIRST_USER_PASSWORD", ""),
+    }
+    missing = [name for name, value in values.items() if not value]
+    if len(missing) == len(values):
+        return None
+    if missing:
+        raise SettingsError(f"{', '.join(missing)}: needed too for a first user")
+    return FirstUser(*values.values())

@@ -223,7 +223,8 @@ def _problems(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _taken(name: str) -> RequestError:
     return Conflict(
-        f"A group named {name!r} already exists.", validations={"name": "This value is already in use and must be unique."}
+        f"A group named {name!r} already exists.",
+        validations={"name": "This value is already in use and must be unique."},
     )
 
 

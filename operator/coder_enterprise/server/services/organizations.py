@@ -48,7 +48,9 @@ def ensure_default(connection: Connection) -> organizations.Organization:
     organizations.create(connection, organization)
     groups.create(
         connection,
-        Group(organization.id, organization.id, EVERYONE, display_name="", avatar_url="", quota_allowance=0, source="user"),
+        Group(
+            organization.id, organization.id, EVERYONE, display_name="", avatar_url="", quota_allowance=0, source="user"
+        ),
     )
     return organization
 

@@ -170,8 +170,8 @@ def _bootstrap(connection: Connection, first_user: FirstUser | None, password_ha
         owner = next((row for row in users.page(connection, Filter(), None, 0) if OWNER in row.roles), None)
     if owner is None:
         raise SettingsError(
-            "CODER_BOOTSTRAP_TOKEN_FILE: there is no owner that the token could belong to; set CODER_FIRST_USER_USERNAME, "
-            "CODER_FIRST_USER_EMAIL and CODER_FIRST_USER_PASSWORD"
+            "CODER_BOOTSTRAP_TOKEN_FILE: there is no owner that the token could belong to; set "
+            "CODER_FIRST_USER_USERNAME, CODER_FIRST_USER_EMAIL and CODER_FIRST_USER_PASSWORD"
         )
     sessions.ensure_bootstrap(connection, owner, token)
 

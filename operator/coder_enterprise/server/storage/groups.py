@@ -68,9 +68,7 @@ def members(connection: Connection, group: Group) -> list[User]:
     """All that are not deleted, also suspended ones."""
     query = select(*COLUMNS).where(~users.c.deleted)
     if group.is_everyone:
-        query = query.join(organization_members).where(
-            organization_members.c.organization_id == group.organization_id
-        )
+        query = query.join(organization_members).where(organization_members.c.organization_id == group.organization_id)
     else:
         query = query.join(group_members).where(group_members.c.group_id == group.id)
     return [User(*row) for row in connection.execute(query)]

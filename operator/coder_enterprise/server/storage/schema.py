@@ -130,6 +130,6 @@ audit_log: Final = Table(
     Column("resource_type", String(32), nullable=False),
     Column("resource_id", String(64), nullable=False),
     Column("resource_name", String(255), nullable=False),
-    Column("before", JSON, nullable=True),
-    Column("after", JSON, nullable=True),
+    Column("before", JSON(none_as_null=True), nullable=True),
+    Column("after", JSON(none_as_null=True), nullable=True),
 )

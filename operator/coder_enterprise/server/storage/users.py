@@ -82,9 +82,7 @@ def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, An
 
 def delete(connection: Connection, user_id: UUID, moment: datetime) -> None:
     """Frees the names; the row stays."""
-    update_fields(
-        connection, user_id, {"deleted": True, "username_key": None, "email_key": None, "updated_at": moment}
-    )
+    update_fields(connection, user_id, {"deleted": True, "username_key": None, "email_key": None, "updated_at": moment})
 
 
 def organizations_of(connection: Connection, user_ids: list[UUID]) -> dict[UUID, list[UUID]]:

@@ -1,0 +1,5 @@
+"""`python -m coder_enterprise`: the same as `coder-enterprise`."""
+
+from coder_enterprise.cli.main import main
+
+main()

@@ -1,0 +1,102 @@
+"""The ASGI application: all routes, what every answer carries, and errors as envelopes."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from coder_enterprise.server.errors import RequestError
+from coder_enterprise.server.routes import authentication, deployment, groups, organizations, users
+from coder_enterprise.server.routes.answers import envelope, refusal
+from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.deployment import VERSION
+
+API: Final = "/api/v2"
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(services: Services) -> FastAPI:
+    app = FastAPI(
+        title="Coder Enterprise API",
+        version=VERSION,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    # Literal paths such as /users/login come before /users/{user}.
+    for router in (deployment.router, authentication.router, users.router, organizations.router, groups.router):
+        app.include_router(router, prefix=API)
+    app.include_router(deployment.health)
+    app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(RequestValidationError, _bad_parameter)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_middleware(CommonHeaders)
+    return app
+
+
+class CommonHeaders:
+    """What every answer carries, and the answer when a handler fails."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = str(uuid.uuid4())
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] += (
+                    (b"x-coder-request-id", request_id.encode()),
+                    (b"x-coder-build-version", VERSION.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"vary", b"Cookie"),
+                )
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("a fault of the server", method=scope["method"], path=scope["path"], request_id=request_id)
+            if started:
+                raise
+            answer = envelope(
+                500, "An internal server error occurred.", f"Request {request_id} is in the server's log."
+            )
+            await answer(scope, receive, send_with_headers)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestError):
+        raise error
+    return refusal(error)
+
+
+async def _bad_parameter(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    problems = {str(item["loc"][-1]): str(item["msg"]) for item in error.errors()}
+    return envelope(400, "Query parameters have invalid values.", validations=problems)
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    """Coder answers a wrong method with an empty body."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 404:
+        return envelope(404, "Route not found.")
+    return Response(status_code=error.status_code, headers=error.headers)

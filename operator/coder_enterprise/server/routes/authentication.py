@@ -1,0 +1,39 @@
+"""Logging in with a password, and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from coder_enterprise.server.routes.answers import answer, envelope
+from coder_enterprise.server.routes.bodies import body, documented
+from coder_enterprise.server.routes.dependencies import SESSION_TOKEN, All, Caller
+from coder_enterprise.server.services.sessions import LIFETIME
+from coder_enterprise.wire import common
+from coder_enterprise.wire.authentication import LoginRequest, LoginResponse
+
+router = APIRouter(tags=["Authorization"])
+
+
+@router.post("/users/login", response_model=LoginResponse, status_code=201, openapi_extra=documented(LoginRequest))
+async def log_in(services: All, request: Annotated[LoginRequest, body(LoginRequest)]) -> Response:
+    session = await services.sessions.log_in(request)
+    response = answer(session, 201)
+    response.set_cookie(
+        SESSION_TOKEN,
+        session.session_token,
+        max_age=int(LIFETIME.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=services.access_url.startswith("https:"),
+    )
+    return response
+
+
+@router.post("/users/logout", response_model=common.Response)
+async def log_out(caller: Caller, services: All) -> Response:
+    await services.sessions.log_out(caller)
+    response = envelope(200, "Logged out!")
+    response.delete_cookie(SESSION_TOKEN)
+    return response

@@ -1,0 +1,83 @@
+"""Reads request bodies as Coder does.
+
+The Content-Type does not matter, keys match in any case, unknown ones are ignored, null is a field's default, and
+what follows the first JSON value is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+
+from coder_enterprise.server.errors import BadRequest, TooLarge, invalid
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+MAX_BODY: Final = 1024 * 1024
+"""Bytes."""
+
+_NOT_JSON: Final = "Request body must be valid JSON."
+
+
+def body(model: type[ModelT]) -> Any:
+    """A dependency that is the request's body as `model`."""
+
+    async def read(request: Request) -> ModelT:
+        return parse(await _read(request), model)
+
+    dependency: Callable[[Request], Awaitable[ModelT]] = read
+    return Depends(dependency)
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """What OpenAPI says of a body that `body` reads."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def parse(raw: bytes, model: type[ModelT]) -> ModelT:
+    """Raises `BadRequest` that names the field."""
+    try:
+        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(raw.decode().lstrip(" \t\r\n"))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(_NOT_JSON, str(error)) from None
+    if not isinstance(value, dict):
+        raise BadRequest(_NOT_JSON, f"an object is needed, not {type(value).__name__}")
+    try:
+        return model.model_validate(_fields(value, model), strict=True)
+    except ValidationError as error:
+        raise _refused(error) from None
+
+
+def _fields(value: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """The fields of `model`, whatever the case of their keys; the last one counts."""
+    return {key.lower(): item for key, item in value.items() if item is not None and key.lower() in model.model_fields}
+
+
+def _refused(error: ValidationError) -> BadRequest:
+    problems = error.errors(include_url=False, include_input=False)
+    missing = {str(item["loc"][0]): "is required" for item in problems if item["type"] == "missing"}
+    if missing:
+        return invalid(**missing)
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return BadRequest(_NOT_JSON, f"{where}: {first['msg']}", {where: first["msg"]})
+
+
+async def _read(request: Request) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise TooLarge(f"The request body is larger than {MAX_BODY} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")

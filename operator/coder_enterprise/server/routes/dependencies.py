@@ -1,0 +1,54 @@
+"""What the routes ask for: the services, and who is calling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.permissions import Actor
+from coder_enterprise.server.services.sessions import Sessions
+from coder_enterprise.server.services.users import Users
+
+SESSION_TOKEN: Final = "coder_session_token"  # noqa: S105
+"""The cookie, and the query parameter."""
+
+
+@dataclass(frozen=True)
+class Services:
+    access_url: str
+    sessions: Sessions
+    users: Users
+    organizations: Organizations
+    groups: Groups
+
+
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def _caller(request: Request) -> Actor:
+    """Raises `Unauthorized`."""
+    services: Services = request.app.state.services
+    return await services.sessions.authenticate(session_token(request))
+
+
+def session_token(request: Request) -> str:
+    """The first that is sent of cookie, query parameter, Coder-Session-Token and Authorization; else ""."""
+    found = (
+        request.cookies.get(SESSION_TOKEN)
+        or request.query_params.get(SESSION_TOKEN)
+        or request.headers.get("coder-session-token")
+    )
+    if found:
+        return found
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+All = Annotated[Services, Depends(_services)]
+Caller = Annotated[Actor, Depends(_caller)]

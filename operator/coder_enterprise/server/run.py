@@ -1,0 +1,108 @@
+"""The server as a process: opens the database, listens, and ends in good order. Called by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+from typing_extensions import override
+
+from coder_enterprise.server.routes.app import create_app
+from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.entitlements import Entitlements
+from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.sessions import Sessions
+from coder_enterprise.server.services.users import Users, bootstrap
+from coder_enterprise.server.settings import Settings, SettingsError
+from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.open import open_database
+
+DRAIN_TIMEOUT: Final = 10
+"""Seconds that requests have to finish after SIGTERM."""
+BACKLOG: Final = 2048
+
+
+async def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises `SettingsError` and `StorageError` before anything is served."""
+    token = settings.bootstrap_token()
+    database = open_database(settings.sqlite_path)
+    try:
+        await bootstrap(database, settings.first_user, token)
+        with _listen(settings) as listener:
+            url = _url(settings, listener)
+            app = create_app(_services(settings, database, url))
+            config = uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=DRAIN_TIMEOUT,
+            )
+            await _Server(config, url).serve(sockets=[listener])
+    finally:
+        await database.close()
+
+
+def _services(settings: Settings, database: Database, url: str) -> Services:
+    sessions = Sessions(database)
+    return Services(
+        access_url=settings.access_url.rstrip("/") or url,
+        sessions=sessions,
+        users=Users(database, sessions),
+        organizations=Organizations(database),
+        groups=Groups(database, Entitlements()),
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"CODER_HTTP_ADDRESS: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from None
+    return listener
+
+
+def _url(settings: Settings, listener: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and ends with 0 when it is asked to end."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(f"listening on {self._url}", flush=True)
+
+    @contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
