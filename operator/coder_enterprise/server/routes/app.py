@@ -14,16 +14,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.routes import authentication, deployment, groups, organizations, users
 from coder_enterprise.server.routes.answers import envelope, refusal
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.services.deployment import VERSION
 
-API: Final = "/api/v2"
+# Literal paths such as /users/login come before /users/{user}.
+ROUTERS: Final = (
+    deployment.health,
+    deployment.router,
+    authentication.router,
+    users.router,
+    organizations.router,
+    groups.router,
+)
 
 log = structlog.get_logger(__name__)
 
 
 def create_app(services: Services) -> FastAPI:
+    # One flat list: FastAPI matches the routes of an included router twice.
     app = FastAPI(
+        routes=[route for router in ROUTERS for route in router.routes],
         title="Coder Enterprise API",
         version=VERSION,
         openapi_url=f"{API}/openapi.json",
@@ -32,10 +42,6 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    # Literal paths such as /users/login come before /users/{user}.
-    for router in (deployment.router, authentication.router, users.router, organizations.router, groups.router):
-        app.include_router(router, prefix=API)
-    app.include_router(deployment.health)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)

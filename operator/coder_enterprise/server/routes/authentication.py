@@ -8,16 +8,16 @@ from fastapi import APIRouter, Response
 
 from coder_enterprise.server.routes.answers import answer, envelope
 from coder_enterprise.server.routes.bodies import body, documented
-from coder_enterprise.server.routes.dependencies import SESSION_TOKEN, All, Caller
+from coder_enterprise.server.routes.dependencies import API, SESSION_TOKEN, Authenticated, Public
 from coder_enterprise.server.services.sessions import LIFETIME
 from coder_enterprise.wire import common
 from coder_enterprise.wire.authentication import LoginRequest, LoginResponse
 
-router = APIRouter(tags=["Authorization"])
+router = APIRouter(prefix=API, tags=["Authorization"])
 
 
 @router.post("/users/login", response_model=LoginResponse, status_code=201, openapi_extra=documented(LoginRequest))
-async def log_in(services: All, request: Annotated[LoginRequest, body(LoginRequest)]) -> Response:
+async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRequest)]) -> Response:
     session = await services.sessions.log_in(request)
     response = answer(session, 201)
     response.set_cookie(
@@ -32,8 +32,8 @@ async def log_in(services: All, request: Annotated[LoginRequest, body(LoginReque
 
 
 @router.post("/users/logout", response_model=common.Response)
-async def log_out(caller: Caller, services: All) -> Response:
-    await services.sessions.log_out(caller)
+async def log_out(caller: Authenticated) -> Response:
+    await caller.services.sessions.log_out(caller.actor)
     response = envelope(200, "Logged out!")
     response.delete_cookie(SESSION_TOKEN)
     return response

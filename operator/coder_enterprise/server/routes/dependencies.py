@@ -15,6 +15,7 @@ from coder_enterprise.server.services.users import Users
 
 SESSION_TOKEN: Final = "coder_session_token"  # noqa: S105
 """The cookie, and the query parameter."""
+API: Final = "/api/v2"
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,23 @@ class Services:
     groups: Groups
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and what for: one dependency, because each one costs as much as a query."""
+
+    actor: Actor
+    services: Services
+
+
 async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-async def _caller(request: Request) -> Actor:
+async def _caller(request: Request) -> Caller:
     """Raises `Unauthorized`."""
-    services: Services = request.app.state.services
-    return await services.sessions.authenticate(session_token(request))
+    services = await _services(request)
+    return Caller(await services.sessions.authenticate(session_token(request)), services)
 
 
 def session_token(request: Request) -> str:
@@ -50,5 +59,6 @@ def session_token(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-All = Annotated[Services, Depends(_services)]
-Caller = Annotated[Actor, Depends(_caller)]
+Public = Annotated[Services, Depends(_services)]
+"""For routes that need no session."""
+Authenticated = Annotated[Caller, Depends(_caller)]

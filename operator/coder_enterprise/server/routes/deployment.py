@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from coder_enterprise.server.routes.answers import answer, envelope
-from coder_enterprise.server.routes.dependencies import All
+from coder_enterprise.server.routes.dependencies import API, Public
 from coder_enterprise.server.services.deployment import build_info
 from coder_enterprise.wire import common
 from coder_enterprise.wire.buildinfo import BuildInfo
 
-router = APIRouter(tags=["General"])
+router = APIRouter(prefix=API, tags=["General"])
 health = APIRouter(tags=["General"])
 
 
@@ -25,5 +25,5 @@ async def root() -> Response:
 
 
 @router.get("/buildinfo", response_model=BuildInfo)
-async def get_build_info(services: All) -> Response:
+async def get_build_info(services: Public) -> Response:
     return answer(build_info(services.access_url))

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Response
 
 from coder_enterprise.server.routes.answers import answer, answer_list
 from coder_enterprise.server.routes.bodies import body, documented
-from coder_enterprise.server.routes.dependencies import All, Caller
+from coder_enterprise.server.routes.dependencies import API, Authenticated
 from coder_enterprise.wire.groups import CreateGroupRequest, Group, PatchGroupRequest
 
-router = APIRouter(tags=["Enterprise"])
+router = APIRouter(prefix=API, tags=["Enterprise"])
 
 
 @router.get("/groups/{group}", response_model=Group, summary="Get group by ID")
-async def get_group(group: str, caller: Caller, services: All) -> Response:
-    return answer(await services.groups.get(caller, group))
+async def get_group(group: str, caller: Authenticated) -> Response:
+    return answer(await caller.services.groups.get(caller.actor, group))
 
 
 @router.patch(
@@ -26,19 +26,19 @@ async def get_group(group: str, caller: Caller, services: All) -> Response:
     openapi_extra=documented(PatchGroupRequest),
 )
 async def patch_group(
-    group: str, caller: Caller, services: All, request: Annotated[PatchGroupRequest, body(PatchGroupRequest)]
+    group: str, caller: Authenticated, request: Annotated[PatchGroupRequest, body(PatchGroupRequest)]
 ) -> Response:
-    return answer(await services.groups.patch(caller, group, request))
+    return answer(await caller.services.groups.patch(caller.actor, group, request))
 
 
 @router.delete("/groups/{group}", response_model=Group, summary="Delete group by name")
-async def delete_group(group: str, caller: Caller, services: All) -> Response:
-    return answer(await services.groups.delete(caller, group))
+async def delete_group(group: str, caller: Authenticated) -> Response:
+    return answer(await caller.services.groups.delete(caller.actor, group))
 
 
 @router.get("/organizations/{organization}/groups", response_model=list[Group], summary="Get groups by organization")
-async def list_groups(organization: str, caller: Caller, services: All) -> Response:
-    return answer_list(await services.groups.list(caller, organization), Group)
+async def list_groups(organization: str, caller: Authenticated) -> Response:
+    return answer_list(await caller.services.groups.list(caller.actor, organization), Group)
 
 
 @router.post(
@@ -50,11 +50,10 @@ async def list_groups(organization: str, caller: Caller, services: All) -> Respo
 )
 async def create_group(
     organization: str,
-    caller: Caller,
-    services: All,
+    caller: Authenticated,
     request: Annotated[CreateGroupRequest, body(CreateGroupRequest)],
 ) -> Response:
-    return answer(await services.groups.create(caller, organization, request), 201)
+    return answer(await caller.services.groups.create(caller.actor, organization, request), 201)
 
 
 @router.get(
@@ -62,5 +61,5 @@ async def create_group(
     response_model=Group,
     summary="Get group by organization and group name",
 )
-async def get_group_by_name(organization: str, name: str, caller: Caller, services: All) -> Response:
-    return answer(await services.groups.by_name(caller, organization, name))
+async def get_group_by_name(organization: str, name: str, caller: Authenticated) -> Response:
+    return answer(await caller.services.groups.by_name(caller.actor, organization, name))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from coder_enterprise.server.errors import NotFound
 from coder_enterprise.server.routes.answers import answer, envelope
 from coder_enterprise.server.routes.bodies import body, documented
-from coder_enterprise.server.routes.dependencies import All, Caller
+from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.server.services.users import Page
 from coder_enterprise.wire import common
 from coder_enterprise.wire.users import (
@@ -21,11 +21,11 @@ from coder_enterprise.wire.users import (
     UsersResponse,
 )
 
-router = APIRouter(tags=["Users"])
+router = APIRouter(prefix=API, tags=["Users"])
 
 
 @router.get("/users/first", response_model=common.Response)
-async def has_first_user(services: All) -> Response:
+async def has_first_user(services: Public) -> Response:
     if not await services.users.has_first():
         raise NotFound("The initial user has not been created!")
     return envelope(200, "The initial user has already been created!")
@@ -38,52 +38,51 @@ async def has_first_user(services: All) -> Response:
     openapi_extra=documented(CreateFirstUserRequest),
 )
 async def create_first_user(
-    services: All, request: Annotated[CreateFirstUserRequest, body(CreateFirstUserRequest)]
+    services: Public, request: Annotated[CreateFirstUserRequest, body(CreateFirstUserRequest)]
 ) -> Response:
     return answer(await services.users.create_first(request), 201)
 
 
 @router.get("/users", response_model=UsersResponse)
 async def list_users(
-    caller: Caller,
-    services: All,
+    caller: Authenticated,
     q: str = "",
     limit: Annotated[int, Query(ge=0, description="0 is all")] = 0,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
-    return answer(await services.users.list(caller, q, Page(limit or None, offset)))
+    return answer(await caller.services.users.list(caller.actor, q, Page(limit or None, offset)))
 
 
 @router.post("/users", response_model=User, status_code=201, openapi_extra=documented(CreateUserRequest))
 async def create_user(
-    caller: Caller, services: All, request: Annotated[CreateUserRequest, body(CreateUserRequest)]
+    caller: Authenticated, request: Annotated[CreateUserRequest, body(CreateUserRequest)]
 ) -> Response:
-    return answer(await services.users.create(caller, request), 201)
+    return answer(await caller.services.users.create(caller.actor, request), 201)
 
 
 @router.get("/users/{user}", response_model=User)
-async def get_user(user: str, caller: Caller, services: All) -> Response:
-    return answer(await services.users.get(caller, user))
+async def get_user(user: str, caller: Authenticated) -> Response:
+    return answer(await caller.services.users.get(caller.actor, user))
 
 
 @router.delete("/users/{user}", response_model=common.Response)
-async def delete_user(user: str, caller: Caller, services: All) -> Response:
-    await services.users.delete(caller, user)
+async def delete_user(user: str, caller: Authenticated) -> Response:
+    await caller.services.users.delete(caller.actor, user)
     return envelope(200, "User has been deleted!")
 
 
 @router.put("/users/{user}/status/suspend", response_model=User)
-async def suspend_user(user: str, caller: Caller, services: All) -> Response:
-    return answer(await services.users.suspend(caller, user))
+async def suspend_user(user: str, caller: Authenticated) -> Response:
+    return answer(await caller.services.users.suspend(caller.actor, user))
 
 
 @router.put("/users/{user}/status/activate", response_model=User)
-async def activate_user(user: str, caller: Caller, services: All) -> Response:
-    return answer(await services.users.activate(caller, user))
+async def activate_user(user: str, caller: Authenticated) -> Response:
+    return answer(await caller.services.users.activate(caller.actor, user))
 
 
 @router.put("/users/{user}/roles", response_model=User, openapi_extra=documented(UpdateRolesRequest))
 async def set_roles(
-    user: str, caller: Caller, services: All, request: Annotated[UpdateRolesRequest, body(UpdateRolesRequest)]
+    user: str, caller: Authenticated, request: Annotated[UpdateRolesRequest, body(UpdateRolesRequest)]
 ) -> Response:
-    return answer(await services.users.set_roles(caller, user, request.roles))
+    return answer(await caller.services.users.set_roles(caller.actor, user, request.roles))

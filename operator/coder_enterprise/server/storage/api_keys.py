@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.schema import api_keys, users
@@ -25,7 +25,7 @@ class APIKey(NamedTuple):
 
 
 _KEY_COLUMNS = tuple(api_keys.c[name] for name in APIKey._fields)
-_WITH_USER = select(*_KEY_COLUMNS, *COLUMNS).join(users)
+_WITH_USER = select(*_KEY_COLUMNS, *COLUMNS).join(users).where(api_keys.c.id == bindparam("key_id"))
 
 
 def create(connection: Connection, key: APIKey) -> None:
@@ -33,7 +33,7 @@ def create(connection: Connection, key: APIKey) -> None:
 
 
 def get_with_user(connection: Connection, key_id: str) -> tuple[APIKey, User] | None:
-    row = connection.execute(_WITH_USER.where(api_keys.c.id == key_id)).first()
+    row = connection.execute(_WITH_USER, {"key_id": key_id}).first()
     if row is None:
         return None
     width = len(APIKey._fields)

@@ -12,6 +12,8 @@ from sqlalchemy import insert
 from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.schema import audit_log
 
+_INSERT = insert(audit_log)
+
 
 def record(
     connection: Connection,
@@ -27,7 +29,7 @@ def record(
 ) -> None:
     """`before` and `after` hold only what may be shown: no hash, no token."""
     connection.execute(
-        insert(audit_log),
+        _INSERT,
         {
             "time": time,
             "user_id": user_id,

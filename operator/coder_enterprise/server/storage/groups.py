@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from coder_enterprise.server.storage.database import Connection, unique
 from coder_enterprise.server.storage.schema import group_members, groups, organization_members, users
@@ -27,29 +27,56 @@ class Group(NamedTuple):
         return self.id == self.organization_id
 
 
-_ALL = select(groups)
+# Statements are built once: building one costs more than running it.
+_INSERT = insert(groups)
+_GET = select(groups).where(groups.c.id == bindparam("group_id"))
+_BY_NAME = select(groups).where(
+    groups.c.organization_id == bindparam("organization_id"), groups.c.name == bindparam("group_name")
+)
+_OF_ORGANIZATION = select(groups).where(groups.c.organization_id == bindparam("organization_id"))
+_DELETE = delete(groups).where(groups.c.id == bindparam("group_id"))
+_MEMBERS = (
+    select(*COLUMNS).join(group_members).where(~users.c.deleted, group_members.c.group_id == bindparam("group_id"))
+)
+_ORGANIZATION_USERS = (
+    select(*COLUMNS)
+    .join(organization_members)
+    .where(~users.c.deleted, organization_members.c.organization_id == bindparam("organization_id"))
+)
+_MEMBERSHIPS = (
+    select(group_members.c.group_id, group_members.c.user_id)
+    .join(groups)
+    .where(groups.c.organization_id == bindparam("organization_id"))
+)
+_MEMBER_IDS = select(group_members.c.user_id).where(group_members.c.group_id == bindparam("group_id"))
+_GROUP_IDS_OF = (
+    select(group_members.c.group_id)
+    .where(group_members.c.user_id == bindparam("user_id"))
+    .union_all(
+        select(organization_members.c.organization_id).where(organization_members.c.user_id == bindparam("user_id"))
+    )
+)
 
 
 def create(connection: Connection, group: Group) -> None:
     """Raises `Duplicate` when the organization has a group of that name."""
     with unique():
-        connection.execute(insert(groups), group._asdict())
+        connection.execute(_INSERT, group._asdict())
 
 
 def get(connection: Connection, group_id: UUID) -> Group | None:
-    row = connection.execute(_ALL.where(groups.c.id == group_id)).first()
+    row = connection.execute(_GET, {"group_id": group_id}).first()
     return Group(*row) if row else None
 
 
 def by_name(connection: Connection, organization_id: UUID, name: str) -> Group | None:
     """The exact name."""
-    query = _ALL.where(groups.c.organization_id == organization_id, groups.c.name == name)
-    row = connection.execute(query).first()
+    row = connection.execute(_BY_NAME, {"organization_id": organization_id, "group_name": name}).first()
     return Group(*row) if row else None
 
 
 def of_organization(connection: Connection, organization_id: UUID) -> list[Group]:
-    rows = connection.execute(_ALL.where(groups.c.organization_id == organization_id))
+    rows = connection.execute(_OF_ORGANIZATION, {"organization_id": organization_id})
     return [Group(*row) for row in rows]
 
 
@@ -61,49 +88,35 @@ def update_fields(connection: Connection, group_id: UUID, values: Mapping[str, A
 
 def remove(connection: Connection, group_id: UUID) -> None:
     """With its memberships."""
-    connection.execute(delete(groups).where(groups.c.id == group_id))
+    connection.execute(_DELETE, {"group_id": group_id})
 
 
 def members(connection: Connection, group: Group) -> list[User]:
     """All that are not deleted, also suspended ones."""
-    query = select(*COLUMNS).where(~users.c.deleted)
     if group.is_everyone:
-        query = query.join(organization_members).where(organization_members.c.organization_id == group.organization_id)
-    else:
-        query = query.join(group_members).where(group_members.c.group_id == group.id)
-    return [User(*row) for row in connection.execute(query)]
+        return list(organization_users(connection, group.organization_id).values())
+    return [User(*row) for row in connection.execute(_MEMBERS, {"group_id": group.id})]
 
 
 def memberships(connection: Connection, organization_id: UUID) -> Iterable[tuple[UUID, UUID]]:
     """Group id and user id of every membership in the organization's groups, but for Everyone."""
-    query = (
-        select(group_members.c.group_id, group_members.c.user_id)
-        .join(groups)
-        .where(groups.c.organization_id == organization_id)
-    )
-    return ((group_id, user_id) for group_id, user_id in connection.execute(query))
+    rows = connection.execute(_MEMBERSHIPS, {"organization_id": organization_id})
+    return ((group_id, user_id) for group_id, user_id in rows)
 
 
 def organization_users(connection: Connection, organization_id: UUID) -> dict[UUID, User]:
     """Everybody in the organization who is not deleted."""
-    query = (
-        select(*COLUMNS)
-        .join(organization_members)
-        .where(~users.c.deleted, organization_members.c.organization_id == organization_id)
-    )
-    return {user.id: user for user in (User(*row) for row in connection.execute(query))}
+    rows = connection.execute(_ORGANIZATION_USERS, {"organization_id": organization_id})
+    return {user.id: user for user in (User(*row) for row in rows)}
 
 
 def member_ids(connection: Connection, group_id: UUID) -> set[UUID]:
-    query = select(group_members.c.user_id).where(group_members.c.group_id == group_id)
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_MEMBER_IDS, {"group_id": group_id}).scalars())
 
 
 def group_ids_of(connection: Connection, user_id: UUID) -> set[UUID]:
     """Groups that the user is in, and each Everyone of the user's organizations."""
-    own = select(group_members.c.group_id).where(group_members.c.user_id == user_id)
-    everyone = select(organization_members.c.organization_id).where(organization_members.c.user_id == user_id)
-    return set(connection.execute(own.union_all(everyone)).scalars())
+    return set(connection.execute(_GROUP_IDS_OF, {"user_id": user_id}).scalars())
 
 
 def add_members(connection: Connection, group_id: UUID, user_ids: Iterable[UUID]) -> None:
