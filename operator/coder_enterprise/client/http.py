@@ -180,8 +180,9 @@ class Transport:
         return _error_class(status)(status, message, detail, validations)
 
     def _read(self, response: httpx2.Response, model: type[T] | TypeAdapter[T]) -> T:
+        adapter: TypeAdapter[T] = _adapter(model)
         try:
-            return _adapter(model).validate_json(response.content)
+            return adapter.validate_json(response.content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             if first["type"] == "json_invalid":
@@ -205,7 +206,7 @@ class Transport:
 
 
 @cache
-def _adapter(model: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
+def _adapter(model: Any) -> TypeAdapter[Any]:
     return model if isinstance(model, TypeAdapter) else TypeAdapter(model)
 
 

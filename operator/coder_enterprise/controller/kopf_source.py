@@ -102,12 +102,12 @@ class KopfSource:
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         settings = self._configuration
-        scheme, _, token = (await settings.get_api_key_with_prefix("BearerToken") or "").partition(" ")
+        scheme, space, token = (await settings.get_api_key_with_prefix("BearerToken") or "").partition(" ")
         return kopf.ConnectionInfo(
             server=settings.host,
             ca_path=settings.ssl_ca_cert,
             insecure=not settings.verify_ssl,
-            scheme=scheme or None,
+            scheme=scheme if space else None,
             token=token or None,
             certificate_path=settings.cert_file,
             private_key_path=settings.key_file,

@@ -78,9 +78,9 @@ async def configuration(kubeconfig: Path | None = None, context: str | None = No
     settings = Configuration()
     try:
         if kubeconfig is None and SERVICE_ACCOUNT.is_dir():
-            kubernetes_config.load_incluster_config(client_configuration=settings)
+            kubernetes_config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
         else:
-            await kubernetes_config.load_kube_config(
+            await kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=str(kubeconfig) if kubeconfig else None,
                 context=context,
                 client_configuration=settings,
@@ -105,7 +105,7 @@ class KubernetesClient:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._api.close()
+        await self._api.close()  # type: ignore[no-untyped-call]
 
     async def get(self, collection: Collection, namespace: str, name: str) -> dict[str, Any]:
         return await self._request("GET", collection.path(namespace, name))
@@ -189,7 +189,7 @@ class KubernetesClient:
             answer = await self._api.call_api(
                 method, request[1], header_params=request[2], body=body, _request_timeout=TIMEOUT
             )
-            text = (await answer.read()).decode()
+            text = (await answer.read()).decode()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             cause = str(error) or type(error).__name__
             raise KubernetesError(0, "Unreachable", f"the Kubernetes API does not answer: {cause}") from None

@@ -10,4 +10,4 @@ from coder_enterprise.kinds.group import GroupKind
 
 CONNECTION_KIND: Final[ConnectionKind[Any]] = DeploymentKind()
 MANAGED_KINDS: Final[tuple[ManagedKind[Any, Any], ...]] = (GroupKind(),)
-KINDS: Final = (CONNECTION_KIND, *MANAGED_KINDS)
+KINDS: Final[tuple[ConnectionKind[Any] | ManagedKind[Any, Any], ...]] = (CONNECTION_KIND, *MANAGED_KINDS)

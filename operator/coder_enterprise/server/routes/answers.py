@@ -51,7 +51,7 @@ def refusal(error: RequestError) -> JSONBytes:
 
 
 @cache
-def _list_of(model: type[Any]) -> TypeAdapter[Any]:
+def _list_of(model: Any) -> TypeAdapter[Any]:
     return TypeAdapter(list[model])
 
 

@@ -25,9 +25,6 @@ class Organizations:
         """Raises `NotFound`."""
         return _to_wire(await self._database.read(lambda connection: references.organization(connection, reference)))
 
-    async def list(self) -> list[Organization]:
-        return [_to_wire(row) for row in await self._database.read(organizations.all_of)]
-
     async def of_user(self, actor: Actor, reference: str) -> list[Organization]:
         """Raises `BadRequest` when there is no such user."""
 
@@ -36,6 +33,9 @@ class Organizations:
             return organizations.of_user(connection, user.id)
 
         return [_to_wire(row) for row in await self._database.read(work)]
+
+    async def list(self) -> list[Organization]:
+        return [_to_wire(row) for row in await self._database.read(organizations.all_of)]
 
 
 def ensure_default(connection: Connection) -> organizations.Organization:

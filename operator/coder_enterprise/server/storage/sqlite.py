@@ -143,7 +143,7 @@ def _run_writes(connection: Connection, batch: Sequence[_Job]) -> list[_Outcome]
 
 def _attempt(connection: Connection, job: _Job) -> _Outcome:
     # SQLAlchemy's own savepoints cost as much as a write does.
-    raw = connection.connection.driver_connection
+    raw: Any = connection.connection.driver_connection
     raw.execute("SAVEPOINT job")
     try:
         result = job.work(connection)

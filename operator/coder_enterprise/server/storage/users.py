@@ -76,7 +76,7 @@ def page(connection: Connection, which: Filter, limit: int | None, offset: int) 
 
 def count(connection: Connection, which: Filter = Filter()) -> int:  # noqa: B008 - it is immutable
     query = _filtered(select(func.count()).select_from(users).where(~users.c.deleted), which)
-    return connection.execute(query).scalar_one()
+    return int(connection.execute(query).scalar_one())
 
 
 def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, Any]) -> None:
