@@ -78,9 +78,9 @@ class Process:
         return self.kill()
 
     def kill(self) -> int:
-        """SIGKILL."""
+        """SIGKILL, also for what it started itself."""
         if self._child.poll() is None:
-            self._child.kill()
+            os.killpg(self._child.pid, signal.SIGKILL)
         atexit.unregister(self.kill)
         return self._child.wait()
 

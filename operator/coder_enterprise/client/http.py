@@ -180,7 +180,7 @@ class Transport:
         return _error_class(status)(status, message, detail, validations)
 
     def _read(self, response: httpx2.Response, model: type[T] | TypeAdapter[T]) -> T:
-        adapter: TypeAdapter[T] = _adapter(model)
+        adapter: TypeAdapter[T] = _adapter(model)  # type: ignore[arg-type]
         try:
             return adapter.validate_json(response.content)
         except ValidationError as error:

@@ -397,7 +397,7 @@ class ManagedReconciler:
 
     def _announce(self, resource: Resource, changes: Sequence[Change]) -> None:
         """An event, when a settled object was found changed in Coder."""
-        if not resource.settled or _requested(resource):
+        if not resource.settled:
             return
         if any(change.action is Action.ADD for change in changes) and resource.status.get("pendingMembers"):
             return

@@ -209,7 +209,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         find = _read_group if fresh else _recall_group
         group, proven = await find(context, organization, name, resource.external_id)
         references = spec.members.users if spec.members else ()
-        users, members = await _resolve(context, organization, references, fresh=fresh)
+        users, members = await _resolve(context, organization, references)
         return ObservedGroup(
             external_id=group.id if group else None,
             fresh=proven,
@@ -356,13 +356,13 @@ async def _or_none(call: Any) -> records.Group | None:
 
 
 async def _resolve(
-    context: Context, organization: records.Organization, references: Sequence[str], *, fresh: bool
+    context: Context, organization: records.Organization, references: Sequence[str]
 ) -> tuple[UserIndex, dict[str, str | None]]:
     if not references:
         return context.directory.users.value or UserIndex(()), {}
     users = await context.directory.users.get()
     members = {reference: _member_id(users, organization, reference) for reference in references}
-    if fresh and None in members.values():
+    if None in members.values():
         users = await context.directory.users.get(newer_than=context.users_newer_than)
         members = {reference: _member_id(users, organization, reference) for reference in references}
     return users, members

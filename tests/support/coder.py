@@ -1,0 +1,55 @@
+"""What tests do at a real server, behind the operator's back: plain HTTP, so that no code of the operator is trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+
+Body = dict[str, Any]
+
+
+class CoderAPI:
+    """The API as an owner sees it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._http = httpx2.Client(base_url=f"{url}/api/v2", headers={"Coder-Session-Token": token}, timeout=10)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def create_user(self, username: str) -> Body:
+        body = {"username": username, "email": f"{username}@example.com", "login_type": "none"}
+        return self._checked("POST", "/users", json=body)
+
+    def create_group(self, name: str, **fields: Any) -> Body:
+        return self._checked("POST", "/organizations/default/groups", json={"name": name, **fields})
+
+    def patch_group(self, group_id: str, **fields: Any) -> Body:
+        return self._checked("PATCH", f"/groups/{group_id}", json=fields)
+
+    def delete_group(self, group_id: str) -> None:
+        self._checked("DELETE", f"/groups/{group_id}")
+
+    def find_group(self, name: str) -> Body | None:
+        """The group, or None."""
+        answer = self._http.get(f"/organizations/default/groups/{name}")
+        if answer.status_code == 404:
+            return None
+        answer.raise_for_status()
+        group: Body = answer.json()
+        return group
+
+    def group(self, name: str) -> Body:
+        found = self.find_group(name)
+        assert found is not None, f"there is no group {name}"
+        return found
+
+    def members(self, name: str) -> set[str]:
+        return {member["username"] for member in self.group(name)["members"]}
+
+    def _checked(self, method: str, path: str, **arguments: Any) -> Body:
+        answer = self._http.request(method, path, **arguments)
+        answer.raise_for_status()
+        body: Body = answer.json()
+        return body

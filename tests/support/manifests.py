@@ -1,0 +1,34 @@
+"""Objects that tests apply."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from coder_enterprise.kinds.resource import GROUP, VERSION
+
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+WATCHED: Final = {f"{GROUP}/watch": "true"}
+
+Body = dict[str, Any]
+
+
+def secret(name: str = "coder-token", *, watched: bool = True, **values: str) -> Body:
+    metadata: Body = {"name": name, "labels": WATCHED if watched else {}}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
+
+
+def deployment(url: str, name: str = "coder", **spec: Any) -> Body:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "CoderDeployment",
+        "metadata": {"name": name},
+        "spec": {"url": url, "tokenSecretRef": {"name": "coder-token"}, **spec},
+    }
+
+
+def group(object_name: str, /, **spec: Any) -> Body:
+    return {"apiVersion": API_VERSION, "kind": "CoderGroup", "metadata": {"name": object_name}, "spec": spec}
+
+
+def members(*users: str, mode: str = "Authoritative") -> Body:
+    return {"mode": mode, "users": list(users)}

@@ -1,0 +1,23 @@
+"""Waiting for what must become true: tests never sleep for a time that should be long enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+TIMEOUT: Final = 30.0
+INTERVAL: Final = 0.05
+
+
+def wait_until(probe: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T:
+    """The first true value of `probe`; fails after `timeout` seconds and shows the last value."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = probe()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}; last: {value!r}"
+        time.sleep(INTERVAL)
