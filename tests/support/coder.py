@@ -1,4 +1,4 @@
-"""What tests do at a real server, behind the operator's back: plain HTTP, so that no code of the operator is trusted."""
+"""What tests do at a real server behind the operator's back: plain HTTP, so that none of its code is trusted."""
 
 from __future__ import annotations
 

@@ -101,9 +101,7 @@ class Namespace:
         conditions = self.status(kind, name).get("conditions", [])
         return next((item for item in conditions if item["type"] == type_), {})
 
-    def wait_for(
-        self, kind: str, name: str, reason: str, *, type_: str = "Ready", timeout: float = TIMEOUT
-    ) -> Body:
+    def wait_for(self, kind: str, name: str, reason: str, *, type_: str = "Ready", timeout: float = TIMEOUT) -> Body:
         """Until that condition has that reason and speaks of the present spec; the condition."""
 
         def probe() -> Body | None:

@@ -128,9 +128,11 @@ class DeploymentReconciler:
     def _resync(self, key: Key, connection: Connection, spec: Any, *, changed: bool) -> None:
         """Open the gate, and have all objects compared anew when it is time, or when something has changed."""
         now = asyncio.get_running_loop().time()
-        if now >= connection.resync_at and connection.directory is not None:
+        interval = max(MIN_RESYNC, self._kind.resync(spec))
+        due = now >= connection.resync_at
+        connection.resync_at = min(connection.resync_at, now + interval)  # it may have been shortened
+        if due and connection.directory is not None:
             connection.directory.expire()
-            interval = max(MIN_RESYNC, self._kind.resync(spec))
             connection.resync_at = now + interval * random.uniform(0.95, 1.0)  # noqa: S311
             changed = True
         if changed:

@@ -427,10 +427,12 @@ def _requested(resource: Resource) -> bool:
 
 def _must_read(work: _Work, resource: Resource) -> bool:
     """Whether shared lists are not enough: after an edit, on request, on its own interval, or after a crash."""
+    if _requested(resource):
+        return True
     if resource.external_id is None:
         return resource.annotations.get(CLAIM) == work.claim
     edited = resource.status.get("observedGeneration") != resource.generation
-    return edited or _requested(resource) or bool(work.spec.resync_interval) or not resource.ready
+    return edited or bool(work.spec.resync_interval) or not resource.ready
 
 
 def _summary(changes: Sequence[Change]) -> str:
