@@ -27,8 +27,7 @@ class OperatorProcess:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._process is not None:
-            self.kill()
+        self.close()
 
     @property
     def process(self) -> Process:
@@ -61,6 +60,11 @@ class OperatorProcess:
         """SIGKILL: what a crash is."""
         self.process.kill()
         self._process = None
+
+    def close(self) -> None:
+        """End it, if it runs."""
+        if self._process is not None:
+            self.kill()
 
     def text(self, start: int = 0) -> str:
         """What it logged, from that byte on."""

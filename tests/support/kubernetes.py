@@ -143,7 +143,7 @@ def _operator_writes(plane: ControlPlane, namespace: str) -> Iterator[Body]:
         reference = entry.get("objectRef", {})
         if reference.get("namespace") != namespace or reference.get("resource") == "leases":
             continue
-        if not entry.get("userAgent", "").startswith("python-httpx2"):
+        if entry.get("userAgent", "").startswith("coder-enterprise-operator"):
             yield entry
 
 

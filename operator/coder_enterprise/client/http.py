@@ -1,4 +1,4 @@
-"""The only module that imports the HTTP library: one request, its limits, and its errors.
+"""The only module of the client that imports the HTTP library: one request, its limits, and its errors.
 
 Used by `client.coder`. Owns the connection pool of one deployment. It does not know what a group is, and it
 does not decide when to try again, but for reads whose kept-alive connection turned out to be closed.
@@ -6,13 +6,16 @@ does not decide when to try again, but for reads whose kept-alive connection tur
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import urlencode
 
-import httpx2
+import aiohttp
+import yarl
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from coder_enterprise import __version__
@@ -22,6 +25,7 @@ API: Final = "/api/v2"
 MAX_CONNECTIONS: Final = 32
 CONNECT_TIMEOUT: Final = 5.0
 READ_TIMEOUT: Final = 30.0
+TOTAL_TIMEOUT: Final = 60.0
 DEFAULT_RETRY_AFTER: Final = 5.0
 REMOVED: Final = "[removed]"
 
@@ -61,6 +65,20 @@ class CallHooks(Protocol):
     async def after(self, call: Call, error: errors.CoderError | None) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    method: str
+    path: str
+    status: int
+    phrase: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "no content type").partition(";")[0]
+
+
 class Transport:
     """Sends requests to one Coder server and returns checked JSON.
 
@@ -71,21 +89,22 @@ class Transport:
     def __init__(self, settings: ConnectionSettings, hooks: CallHooks | None = None) -> None:
         self.settings = settings
         self._hooks = hooks
-        self._http = httpx2.AsyncClient(
-            base_url=settings.url.rstrip("/"),
+        context = _ssl_context(settings)
+        self._base = settings.url.rstrip("/") + API
+        self._http = aiohttp.ClientSession(
             headers={
                 "Coder-Session-Token": settings.token,
                 "Accept": "application/json",
                 "User-Agent": f"coder-enterprise/{__version__}",
             },
-            verify=_ssl_context(settings),
-            timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
-            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
-            follow_redirects=False,
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=context),
+            timeout=aiohttp.ClientTimeout(TOTAL_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=True,
         )
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def get(self, operation: str, path: str, model: type[T] | TypeAdapter[T], **query: str | int) -> T:
         """GET `path` below the API root and read the answer as `model`."""
@@ -103,7 +122,7 @@ class Transport:
 
     async def _request(
         self, call: Call, *, query: Mapping[str, str | int] | None = None, body: BaseModel | None = None
-    ) -> httpx2.Response:
+    ) -> _Answer:
         if self._hooks:
             await self._hooks.before(call)
         error: errors.CoderError | None = None
@@ -116,26 +135,35 @@ class Transport:
             if self._hooks:
                 await self._hooks.after(call, error)
 
-    async def _exchange(
-        self, call: Call, query: Mapping[str, str | int] | None, body: BaseModel | None
-    ) -> httpx2.Response:
+    async def _exchange(self, call: Call, query: Mapping[str, str | int] | None, body: BaseModel | None) -> _Answer:
         content = body.model_dump_json(exclude_unset=True).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else None
+        target = f"{self._base}{call.path}" + (f"?{urlencode(query)}" if query else "")
         attempts = 1 if call.writes else 2
         while True:
             attempts -= 1
             try:
-                response = await self._http.request(
-                    call.method, API + call.path, params=query or None, content=content, headers=headers
-                )
-            except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+                # The path is quoted already: quoted once more, a name could become another.
+                url = yarl.URL(target, encoded=True)
+                async with self._http.request(
+                    call.method, url, data=content, headers=headers, allow_redirects=False
+                ) as response:
+                    answer = _Answer(
+                        call.method,
+                        API + call.path,
+                        response.status,
+                        response.reason or "",
+                        response.headers,
+                        await response.read(),
+                    )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionResetError) as error:
                 if attempts:
                     continue
                 raise self._unreachable(error) from None
-            except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise self._unreachable(error) from None
-            self._raise_for_status(response)
-            return response
+            self._raise_for_status(answer)
+            return answer
 
     def _unreachable(self, error: Exception) -> errors.CoderError:
         tls = _tls_error(error)
@@ -145,32 +173,32 @@ class Transport:
                 f"TLS with {self.settings.url} failed: {cause}; check the server's certificate, or name its "
                 "issuer in spec.caBundle or spec.caBundleSecretRef"
             )
-        if isinstance(error, httpx2.TimeoutException):
+        if isinstance(error, TimeoutError):
             cause = f"no answer within {CONNECT_TIMEOUT:.0f} s (connect) or {READ_TIMEOUT:.0f} s (read)"
         else:
-            cause = str(error) or type(error).__name__
+            cause = _cause(error)
         return errors.Unreachable(self._clean(f"{self.settings.url} cannot be reached: {cause}; check spec.url"))
 
-    def _raise_for_status(self, response: httpx2.Response) -> None:
-        status = response.status_code
+    def _raise_for_status(self, answer: _Answer) -> None:
+        status = answer.status
         if status < 300:
             return
         if status < 400:
-            target = response.headers.get("location", "nowhere")
+            target = answer.headers.get("Location", "nowhere")
             raise errors.NotCoder(f"{self.settings.url} redirects to {target}; spec.url must be Coder's own access URL")
-        raise self._api_error(response)
+        raise self._api_error(answer)
 
-    def _api_error(self, response: httpx2.Response) -> errors.CoderError:
-        status = response.status_code
-        envelope = _envelope(response)
+    def _api_error(self, answer: _Answer) -> errors.CoderError:
+        status = answer.status
+        envelope = _envelope(answer)
         if envelope is None:
             if status == 429 or status >= 500:
                 envelope = {}
             else:
-                return self._not_coder(response)
-        message = self._clean(str(envelope.get("message") or response.reason_phrase or "no message"))
+                return self._not_coder(answer)
+        message = self._clean(str(envelope.get("message") or answer.phrase or "no message"))
         if status == 429:
-            return errors.TooManyRequests(status, message, _retry_after(response))
+            return errors.TooManyRequests(status, message, _retry_after(answer))
         detail = self._clean(str(envelope.get("detail") or ""))
         validations = {
             str(item.get("field", "")): self._clean(str(item.get("detail", "")))
@@ -179,24 +207,23 @@ class Transport:
         }
         return _error_class(status)(status, message, detail, validations)
 
-    def _read(self, response: httpx2.Response, model: type[T] | TypeAdapter[T]) -> T:
+    def _read(self, answer: _Answer, model: type[T] | TypeAdapter[T]) -> T:
         adapter: TypeAdapter[T] = _adapter(model)  # type: ignore[arg-type]
         try:
-            return adapter.validate_json(response.content)
+            return adapter.validate_json(answer.body)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             if first["type"] == "json_invalid":
-                raise self._not_coder(response) from None
+                raise self._not_coder(answer) from None
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise errors.NotCoder(
-                f"{response.request.method} {response.request.url.path}: {where}: {first['msg']}; is this "
+                f"{answer.method} {answer.path}: {where}: {first['msg']}; is this "
                 "a Coder server of a supported version?"
             ) from None
 
-    def _not_coder(self, response: httpx2.Response) -> errors.NotCoder:
-        kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    def _not_coder(self, answer: _Answer) -> errors.NotCoder:
         return errors.NotCoder(
-            f"{response.request.method} {response.request.url.path} answered {response.status_code} with {kind} "
+            f"{answer.method} {answer.path} answered {answer.status} with {answer.content_type} "
             f"instead of JSON; check that {self.settings.url} is Coder itself, not a proxy's login page"
         )
 
@@ -221,6 +248,12 @@ def _ssl_context(settings: ConnectionSettings) -> ssl.SSLContext | bool:
         ) from None
 
 
+def _cause(error: Exception) -> str:
+    """In few words; aiohttp's own tell the address once more."""
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return getattr(inner, "strerror", "") or str(inner) or type(error).__name__
+
+
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
     seen: BaseException | None = error
     while seen is not None:
@@ -230,17 +263,17 @@ def _tls_error(error: BaseException) -> ssl.SSLError | None:
     return None
 
 
-def _envelope(response: httpx2.Response) -> dict[str, Any] | None:
+def _envelope(answer: _Answer) -> dict[str, Any] | None:
     try:
-        body = response.json()
+        body = json.loads(answer.body)
     except ValueError:
         return None
     return body if isinstance(body, dict) and "message" in body else None
 
 
-def _retry_after(response: httpx2.Response) -> float:
+def _retry_after(answer: _Answer) -> float:
     """Seconds; the HTTP-date form is rare enough to take the default."""
-    text = response.headers.get("retry-after", "")
+    text = answer.headers.get("Retry-After", "")
     return float(text) if text.isdigit() else DEFAULT_RETRY_AFTER
 
 

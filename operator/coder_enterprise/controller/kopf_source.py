@@ -95,8 +95,8 @@ class KopfSource:
         )
 
     def _watch(self, group: str, version: str, plural: str, on_event: OnEvent) -> None:
-        async def handle(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002
-            on_event(plural, type, body)
+        async def handle(event: kopf.RawEvent, **_: Any) -> None:
+            on_event(plural, event["type"], event["object"])
 
         kopf.on.event(group, version, plural, registry=self._registry, id=f"watch-{plural}")(handle)
 

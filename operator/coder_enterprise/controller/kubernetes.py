@@ -19,6 +19,7 @@ import aiohttp
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
+from coder_enterprise import __version__
 from coder_enterprise.kinds.resource import GROUP, VERSION
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -100,6 +101,7 @@ class KubernetesClient:
 
     def __init__(self, settings: Configuration) -> None:
         self._api = ApiClient(settings)
+        self._api.user_agent = f"coder-enterprise-operator/{__version__}"
 
     async def __aenter__(self) -> KubernetesClient:
         return self

@@ -380,10 +380,15 @@ class ManagedReconciler:
     async def _finish(self, resource: Resource, outcome: Outcome) -> None:
         was, before = resource.condition("Ready"), resource
         await self._writer.status(resource, compose(resource, outcome))
-        if was is None or (was["status"], was["reason"]) != (outcome.ready, outcome.reason):
-            say = self._recorder.normal if outcome.ready == "True" else self._recorder.warning
-            if outcome.progress is not Progress.WORKING or outcome.ready == "True":
-                say(before, outcome.reason, "Reconcile", outcome.message)
+        known = (was["status"], was["reason"]) if was else ("Unknown", Reason.PENDING)
+        if known == (outcome.ready, outcome.reason):
+            return
+        if outcome.ready == "True":
+            # That a new object is applied is what everybody expects; status says it.
+            if known[1] != Reason.PENDING:
+                self._recorder.normal(before, outcome.reason, "Reconcile", outcome.message)
+        elif outcome.progress is not Progress.WORKING:
+            self._recorder.warning(before, outcome.reason, "Reconcile", outcome.message)
 
     async def _say(self, resource: Resource, error: OperatorError) -> None:
         """An object at rest keeps what it says while its deployment is out: that is said once, there."""

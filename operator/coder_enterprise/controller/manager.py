@@ -213,7 +213,7 @@ class Manager:
         if plural == "secrets":
             self._on_secret(body)
             return
-        resource = Resource.from_body(self._kind_of[plural], _plain(body))
+        resource = Resource.from_body(self._kind_of[plural], body)
         if type_ == "DELETED":
             if self._store.remove(resource.key, resource.uid):
                 self._on_gone(resource)
@@ -397,16 +397,3 @@ def _secret_names(spec: Mapping[str, Any]) -> list[str]:
     """Every `…SecretRef` of a spec."""
     refs = [value for name, value in spec.items() if name.endswith("SecretRef") and isinstance(value, dict)]
     return [ref["name"] for ref in refs if "name" in ref]
-
-
-def _plain(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Kopf's body is a view; its raw object is what we keep."""
-    return {name: _dict(body[name]) for name in ("metadata", "spec", "status") if name in body}
-
-
-def _dict(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _dict(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_dict(item) for item in value]
-    return value

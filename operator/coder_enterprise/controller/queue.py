@@ -56,7 +56,10 @@ class Queue:
         self._timers: list[tuple[float, int, Key, Hashable, Priority]] = []
         self._running: dict[Key, _Lane] = {}
         self._again: dict[Key, tuple[Hashable, Priority]] = {}
-        self._changed = asyncio.Event()
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def __len__(self) -> int:
         """Keys that are ready or in work; those that wait for a time do not count."""
@@ -78,13 +81,11 @@ class Queue:
 
     async def get(self) -> Item:
         """The next key; `done` must follow."""
-        while True:
-            self._promote()
-            item = self._take()
-            if item:
-                return item
-            self._changed.clear()
+        while (item := self._take()) is None:
             await self._wait()
+        if self._ready:
+            self._wake()
+        return item
 
     def done(self, key: Key) -> None:
         """`key` is not being worked on any more."""
@@ -93,13 +94,13 @@ class Queue:
         again = self._again.pop(key, None)
         if again:
             self._add_now(key, *again)
-        self._changed.set()
+        if not self._running:
+            self._idle.set()
+        self._wake()
 
     async def idle(self) -> None:
         """Wait until nothing is being worked on."""
-        while self._running:
-            self._changed.clear()
-            await self._changed.wait()
+        await self._idle.wait()
 
     def forget(self, key: Key) -> None:
         """Drop all requests for a key that does not exist any more."""
@@ -113,7 +114,7 @@ class Queue:
 
     def release(self, lane: Hashable) -> None:
         self._lane(lane).held = False
-        self._changed.set()
+        self._wake()
 
     def _lane(self, name: Hashable) -> _Lane:
         lane = self._lanes.get(name)
@@ -129,7 +130,7 @@ class Queue:
             return
         self._ready[key] = priority
         heapq.heappush(self._lane(lane).heap, (priority, next(self._numbers), key))
-        self._changed.set()
+        self._wake()
 
     def _add_later(self, key: Key, lane: Hashable, priority: Priority, delay: float) -> None:
         due = asyncio.get_running_loop().time() + delay
@@ -137,15 +138,27 @@ class Queue:
             return
         self._delayed[key] = due
         heapq.heappush(self._timers, (due, next(self._numbers), key, lane, priority))
-        self._changed.set()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """One timer for the earliest of all delayed keys."""
+        due = self._timers[0][0]
+        if self._alarm is not None:
+            if self._alarm.when() <= due:
+                return
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(due, self._promote)
 
     def _promote(self) -> None:
+        self._alarm = None
         now = asyncio.get_running_loop().time()
         while self._timers and self._timers[0][0] <= now:
             due, _, key, lane, priority = heapq.heappop(self._timers)
             if self._delayed.get(key) == due:
                 del self._delayed[key]
                 self.add(key, lane, priority)
+        if self._timers:
+            self._set_alarm()
 
     def _take(self) -> Item | None:
         if len(self._running) >= self._limit:
@@ -170,16 +183,24 @@ class Queue:
             del self._ready[key]
             lane.running += 1
             self._running[key] = lane
+            self._idle.clear()
             return Item(key, priority)
         return None
 
     async def _wait(self) -> None:
-        if not self._timers or len(self._running) >= self._limit:
-            await self._changed.wait()
-            return
-        delay = self._timers[0][0] - asyncio.get_running_loop().time()
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
         try:
-            async with asyncio.timeout(max(0.0, delay)):
-                await self._changed.wait()
-        except TimeoutError:
-            return
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()  # it was this worker's turn, and another must take it
+            raise
+
+    def _wake(self) -> None:
+        """One waiting worker; it wakes the next when there is more to do."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
