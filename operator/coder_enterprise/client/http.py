@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import yarl
@@ -79,6 +80,15 @@ class _Answer:
         return self.headers.get("Content-Type", "no content type").partition(";")[0]
 
 
+def environment_proxy(url: str) -> str | None:
+    """The proxy for `url` by HTTPS_PROXY, HTTP_PROXY and NO_PROXY. aiohttp itself would look them up, in a thread,
+    once per request."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
+
+
 class Transport:
     """Sends requests to one Coder server and returns checked JSON.
 
@@ -100,7 +110,7 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=context),
             timeout=aiohttp.ClientTimeout(TOTAL_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            proxy=environment_proxy(settings.url),
         )
 
     async def close(self) -> None:

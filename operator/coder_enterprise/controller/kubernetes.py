@@ -20,6 +20,7 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from coder_enterprise import __version__
+from coder_enterprise.client.http import environment_proxy
 from coder_enterprise.kinds.resource import GROUP, VERSION
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -93,6 +94,8 @@ async def configuration(kubeconfig: Path | None = None, context: str | None = No
         ) from None
     settings.retries = None
     settings.connection_pool_maxsize = 64
+    settings.proxy = settings.proxy or environment_proxy(settings.host)
+    settings.client_session_kwargs = {"trust_env": False}
     return settings
 
 
