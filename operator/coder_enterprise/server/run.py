@@ -36,7 +36,7 @@ async def serve(settings: Settings) -> None:
         await bootstrap(database, settings.first_user, token)
         with _listen(settings) as listener:
             url = _url(settings, listener)
-            app = create_app(_services(settings, database, url))
+            app = create_app(create_services(settings, database, url))
             config = uvicorn.Config(
                 app,
                 http="httptools",
@@ -53,7 +53,7 @@ async def serve(settings: Settings) -> None:
         await database.close()
 
 
-def _services(settings: Settings, database: Database, url: str) -> Services:
+def create_services(settings: Settings, database: Database, url: str) -> Services:
     sessions = Sessions(database)
     return Services(
         access_url=settings.access_url.rstrip("/") or url,
@@ -70,6 +70,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise SettingsError(
