@@ -75,8 +75,6 @@ class Sessions:
         matches = await asyncio.to_thread(passwords.verify, request.password, stored)
         if user is None or not matches or user.login_type != "password":
             raise Unauthorized("Incorrect email or password.")
-        if user.status == "suspended":
-            raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
         token = new_token()
         await self._database.write(lambda connection: _log_in(connection, user, token))
         self.forget()
@@ -97,10 +95,7 @@ class Sessions:
         moment = now()
         if key.expires_at is not None and key.expires_at <= moment:
             raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
-        if user.deleted:
-            raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
-        if user.status == "suspended":
-            raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
+        _usable(user)
         if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
         return Actor(user, key.id)
@@ -121,7 +116,7 @@ def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
     key_id, _, secret = token.partition("-")
     api_keys.remove_other(connection, BOOTSTRAP, key_id)
     known = api_keys.get_with_user(connection, key_id)
-    if known is not None and hmac.compare_digest(known[0].secret_hash, hash_secret(secret)):
+    if known and _is_bootstrap_of(known[0], owner, secret):
         return
     api_keys.remove(connection, key_id)
     moment = now()
@@ -129,6 +124,20 @@ def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
         connection, APIKey(key_id, hash_secret(secret), owner.id, BOOTSTRAP, moment, moment, expires_at=None)
     )
     _audit(connection, owner, "create", key_id, moment)
+
+
+def _usable(user: User | None) -> User:
+    """Raises `Unauthorized`."""
+    if user is None or user.deleted:
+        raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
+    if user.status == "suspended":
+        raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
+    return user
+
+
+def _is_bootstrap_of(key: APIKey, owner: User, secret: str) -> bool:
+    same = hmac.compare_digest(key.secret_hash, hash_secret(secret))
+    return same and key.purpose == BOOTSTRAP and key.user_id == owner.id
 
 
 def _log_in(connection: Connection, user: User, token: str) -> None:
@@ -158,11 +167,9 @@ def _audit(connection: Connection, user: User, action: str, key_id: str, moment:
 
 
 def _touch(connection: Connection, key: APIKey, moment: datetime) -> User:
-    """Note the use; a dormant user is active again."""
+    """Note the use; a dormant user is active again. Raises `Unauthorized`: the user may have changed since."""
+    user = _usable(users.get(connection, key.user_id))
     api_keys.touch(connection, key.id, moment, moment + LIFETIME if key.expires_at else None)
-    user = users.get(connection, key.user_id)
-    if user is None:
-        raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
     status = "active" if user.status == "dormant" else user.status
     users.update_fields(connection, user.id, {"last_seen_at": moment, "status": status})
     return user._replace(last_seen_at=moment, status=status)
