@@ -95,7 +95,7 @@ class Sessions:
         moment = now()
         if key.expires_at is not None and key.expires_at <= moment:
             raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
-        _usable(user)
+        usable(user)
         if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
         return Actor(user, key.id)
@@ -126,7 +126,7 @@ def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
     _audit(connection, owner, "create", key_id, moment)
 
 
-def _usable(user: User | None) -> User:
+def usable(user: User | None) -> User:
     """Raises `Unauthorized`."""
     if user is None or user.deleted:
         raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
@@ -168,7 +168,7 @@ def _audit(connection: Connection, user: User, action: str, key_id: str, moment:
 
 def _touch(connection: Connection, key: APIKey, moment: datetime) -> User:
     """Note the use; a dormant user is active again. Raises `Unauthorized`: the user may have changed since."""
-    user = _usable(users.get(connection, key.user_id))
+    user = usable(users.get(connection, key.user_id))
     api_keys.touch(connection, key.id, moment, moment + LIFETIME if key.expires_at else None)
     status = "active" if user.status == "dormant" else user.status
     users.update_fields(connection, user.id, {"last_seen_at": moment, "status": status})

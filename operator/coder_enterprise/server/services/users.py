@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -34,8 +34,11 @@ STATUSES: Final = ("active", "dormant", "suspended")
 LOGIN_TYPES: Final = ("password", "github", "oidc", "none")
 NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 MAX_USERNAME: Final = 32
-EMAIL_FORM: Final = re.compile(r"[^\s@]+@[^\s@]+\.?[^\s@]*")
+EMAIL_FORM: Final = re.compile(r"[^\s@]+@[^\s@]+")
 MAX_EMAIL: Final = 254
+
+
+_Change = Callable[[Connection, Actor, UserRow], UserRow]
 
 
 @dataclass(frozen=True)
@@ -107,29 +110,34 @@ class Users:
                 raise BadRequest("You cannot change your own roles.")
             return _update(connection, actor, row, {"roles": sorted(set(roles))})
 
-        return await self._change(actor, reference, change)
+        return await self._change(actor, reference, change, Power.ASSIGN_ROLES)
 
     async def has_first(self) -> bool:
         return await self._database.read(lambda connection: users.count(connection) > 0)
 
     async def create_first(self, request: CreateFirstUserRequest) -> CreateFirstUserResponse:
         """Raises `BadRequest`, and `Conflict` when there is a user already."""
+        if await self.has_first():
+            raise _first_exists()  # before the hash: this route is open to everybody, and a hash is expensive
         first = FirstUser(request.username, request.email, request.password)
         _check(CreateUserRequest(**request.model_dump()), "password")
         password_hash = await _hash(first.password)
 
         def work(connection: Connection) -> CreateFirstUserResponse:
             if users.count(connection):
-                raise Conflict("The initial user has already been created.")
+                raise _first_exists()
             user_id, organization_id = _create_first(connection, first, password_hash)
             return CreateFirstUserResponse(user_id=user_id, organization_id=organization_id)
 
         return await self._database.write(work)
 
-    async def _change(self, actor: Actor, reference: str, change: Any) -> User:
-        actor.require(Power.WRITE_USERS)
+    async def _change(self, sender: Actor, reference: str, change: _Change, power: Power = Power.WRITE_USERS) -> User:
+        sender.require(power)
 
         def work(connection: Connection) -> User:
+            # Another request may have taken the sender's roles since: two owners must not be able to end each other.
+            actor = Actor(sessions.usable(users.get(connection, sender.id)), sender.key_id)
+            actor.require(power)
             row = references.user(connection, actor, reference)
             if row.deleted:
                 raise NotFound
@@ -174,6 +182,10 @@ def _bootstrap(connection: Connection, first_user: FirstUser | None, password_ha
             "CODER_FIRST_USER_USERNAME, CODER_FIRST_USER_EMAIL and CODER_FIRST_USER_PASSWORD"
         )
     sessions.ensure_bootstrap(connection, owner, token)
+
+
+def _first_exists() -> Conflict:
+    return Conflict("The initial user has already been created.")
 
 
 def _create_first(connection: Connection, first: FirstUser, password_hash: str) -> tuple[UUID, UUID]:
