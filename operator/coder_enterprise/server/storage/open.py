@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.migrate import upgrade
-from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock
+from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock, unusable
 
 
 def open_database(path: Path) -> Database:
@@ -17,7 +19,10 @@ def open_database(path: Path) -> Database:
         path.touch(mode=0o600)
         with connect(path, "BEGIN IMMEDIATE") as connection, connection.begin():
             upgrade(connection)
+        return SQLiteDatabase(path, held)
+    except (OSError, SQLAlchemyError) as error:
+        os.close(held)
+        raise unusable(path, error) from None
     except BaseException:
         os.close(held)
         raise
-    return SQLiteDatabase(path, held)

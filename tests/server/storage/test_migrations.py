@@ -1,0 +1,84 @@
+"""Migrations: they build the schema that the code knows, once, and refuse one from the future."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from coder_enterprise.server.storage import migrate, sqlite
+from coder_enterprise.server.storage.database import Connection, StorageError
+from coder_enterprise.server.storage.migrate import SCRIPTS, configuration
+from coder_enterprise.server.storage.open import open_database
+from coder_enterprise.server.storage.schema import metadata
+
+
+def query(path: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.commit()
+        connection.close()
+
+
+async def test_the_migrations_build_exactly_the_schema(database_path: Path) -> None:
+    await open_database(database_path).close()
+    with sqlite.connect(database_path, "BEGIN IMMEDIATE") as connection:
+        command.check(configuration(connection))  # raises what it would still change
+
+
+async def test_the_migrations_build_what_the_schema_alone_would(database_path: Path, tmp_path: Path) -> None:
+    """Also what alembic does not compare: the names of constraints, and what a delete does to the rows below."""
+    await open_database(database_path).close()
+    directly = tmp_path / "directly.db"
+    with sqlite.connect(directly, "BEGIN IMMEDIATE") as connection, connection.begin():
+        metadata.create_all(connection)
+    tables = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL"
+    migrated, made = ({str(name): lines(str(sql)) for name, sql in query(p, tables)} for p in (database_path, directly))
+    assert migrated == made
+
+
+def lines(sql: str) -> set[str]:
+    return {line.strip().rstrip(",") for line in sql.splitlines()}
+
+
+async def test_opening_again_changes_nothing(database_path: Path) -> None:
+    await open_database(database_path).close()
+    before = query(database_path, "SELECT * FROM sqlite_master") + query(database_path, "SELECT * FROM alembic_version")
+    await open_database(database_path).close()
+    after = query(database_path, "SELECT * FROM sqlite_master") + query(database_path, "SELECT * FROM alembic_version")
+    assert before == after
+
+
+def test_there_is_one_line_of_migrations() -> None:
+    scripts = ScriptDirectory(str(SCRIPTS))
+    assert len(scripts.get_heads()) == 1
+    assert len(scripts.get_bases()) == 1
+
+
+async def test_a_schema_from_the_future_is_refused_and_left_alone(database_path: Path) -> None:
+    await open_database(database_path).close()
+    query(database_path, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageError, match="9999"):
+        open_database(database_path)
+    assert query(database_path, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(connection: Connection) -> None:
+        real(connection)
+        raise StorageError("in the middle")
+
+    real = migrate.upgrade
+    monkeypatch.setattr("coder_enterprise.server.storage.open.upgrade", fail)
+    with pytest.raises(StorageError, match="in the middle"):
+        open_database(database_path)
+    assert query(database_path, "SELECT name FROM sqlite_master") == []
+    monkeypatch.undo()
+    await open_database(database_path).close()
