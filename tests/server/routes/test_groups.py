@@ -95,7 +95,7 @@ async def test_a_name_is_found_in_its_own_case_only(owner: Client) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 async def test_an_unknown_group_is_not_found(owner: Client, method: str) -> None:
-    body = {} if method == "PATCH" else None
+    body: Body | None = {} if method == "PATCH" else None
     assert set(refused(await owner.request(method, f"/groups/{uuid4()}", json=body), 404)) == {"message"}
 
 
@@ -119,7 +119,7 @@ async def test_an_unknown_group_is_not_found(owner: Client, method: str) -> None
 )
 async def test_what_is_no_id_is_a_bad_request_that_repeats_it(owner: Client, method: str, reference: str) -> None:
     await create_group(owner, "platform")
-    body = {} if method == "PATCH" else None
+    body: Body | None = {} if method == "PATCH" else None
     answer = refused(await owner.request(method, f"/groups/{reference}", json=body), 400)
     assert repr(reference) in answer["message"]
 
