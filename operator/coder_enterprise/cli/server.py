@@ -84,6 +84,11 @@ def run(
         raise typer.Exit(1) from None
 
 
+def _has_undecoded_bytes(value: str) -> bool:
+    """Python keeps bytes of the environment that are not UTF-8 as halves of surrogate pairs."""
+    return any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def _first_user(username: str, email: str) -> FirstUser | None:
     from coder_enterprise.server.settings import FirstUser, SettingsError
 
@@ -95,6 +100,9 @@ def _first_user(username: str, email: str) -> FirstUser | None:
     missing = [name for name, value in values.items() if not value]
     if len(missing) == len(values):
         return None
+    unreadable = [name for name, value in values.items() if _has_undecoded_bytes(value)]
+    if unreadable:
+        raise SettingsError(f"{', '.join(unreadable)}: not UTF-8; encode it so")
     if missing:
         raise SettingsError(f"{', '.join(missing)}: needed too for a first user")
     return FirstUser(*values.values())
