@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -74,8 +75,9 @@ async def test_what_is_no_email_is_refused(owner: Client, email: str) -> None:
 
 
 async def test_a_long_text_that_is_no_email_is_refused_in_no_time(owner: Client) -> None:
-    async with asyncio.timeout(5):
-        refused(await owner.post("/users", json=NEW | {"email": f"a@{'b' * 500_000}@"}), 400, "email")
+    before = time.process_time()
+    refused(await owner.post("/users", json=NEW | {"email": f"a@{'b' * 60_000}@"}), 400, "email")
+    assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize("password", ["", "short", "a" * 64, "password", PASSWORD * 4])
