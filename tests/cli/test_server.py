@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from coder_enterprise.cli.main import app
 from coder_enterprise.cli.server import run
+from coder_enterprise.server.settings import parse_access_url, parse_address
 
 PASSWORD = "correct-Horse-7-battery"
 TOKEN = "0123456789-0123456789012345678901"
@@ -38,18 +40,54 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def refused(folder: Path, *options: str, **environment: str) -> str:
     """The line that a server with these settings ends with."""
     settings = {"CODER_HTTP_ADDRESS": "127.0.0.1:0", "CODER_SQLITE_PATH": str(folder / "coder.db")}
-    ended = CliRunner().invoke(app, ["server", *options], env={**settings, **environment})
+    with ThreadPoolExecutor(1) as pool:  # its event loop must not replace that of pytest
+        ended = pool.submit(CliRunner().invoke, app, ["server", *options], env={**settings, **environment}).result()
     assert (ended.exit_code, ended.stdout) == (1, ""), ended.output
     (line,) = ended.stderr.splitlines()
     assert line.startswith("coder-enterprise server: ")
     return line
 
 
-@pytest.mark.parametrize("address", ["", "127.0.0.1", ":3000", "127.0.0.1:port", "127.0.0.1:65536", "127.0.0.1:-1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "127.0.0.1",
+        ":3000",
+        "127.0.0.1:port",
+        "127.0.0.1:65536",
+        "127.0.0.1:-1",
+        "127.0.0.1:²",
+        "127.0.0.1:" + "9" * 5000,
+        "[]:3000",
+    ],
+)
 def test_a_bad_address_is_refused(tmp_path: Path, address: str) -> None:
     line = refused(tmp_path, "--http-address", address)
     assert "CODER_HTTP_ADDRESS" in line
     assert "127.0.0.1:3000" in line  # an example
+
+
+@pytest.mark.parametrize(
+    "url", ["coder.example.com", "ftp://coder.example.com", "https://", "http://[::1", "https://x\n", "https://\udcff"]
+)
+def test_an_access_url_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
+    line = refused(tmp_path, CODER_ACCESS_URL=url)
+    assert "CODER_ACCESS_URL" in line
+    assert "https://coder.example.com" in line  # an example
+
+
+@pytest.mark.parametrize("url", ["https://coder.example.com/", "http://[::1]:3000", "https://x/coder", ""])
+def test_an_access_url_loses_the_slash_at_its_end(url: str) -> None:
+    assert parse_access_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("address", "parsed"),
+    [("127.0.0.1:0", ("127.0.0.1", 0)), ("[::1]:3000", ("::1", 3000)), ("localhost:65535", ("localhost", 65535))],
+)
+def test_an_address_is_a_host_and_a_port(address: str, parsed: tuple[str, int]) -> None:
+    assert parse_address(address) == parsed
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:0", "[::1%nowhere]:0"])

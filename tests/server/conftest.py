@@ -5,7 +5,6 @@ A test that needs another database, or another profile, replaces `database` or `
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +18,9 @@ from coder_enterprise.server.run import create_services
 from coder_enterprise.server.services import passwords
 from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import Settings
+from coder_enterprise.server.storage import sqlite
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.migrate import upgrade
 from coder_enterprise.server.storage.open import open_database
 from tests.support.api import SITE, Client, People
 
@@ -33,7 +34,8 @@ def database_path(tmp_path: Path) -> Path:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database, made once: migrations take as long as a test does."""
     path = tmp_path_factory.mktemp("migrated") / "coder.db"
-    asyncio.run(open_database(path).close())
+    with sqlite.connect(path, "BEGIN IMMEDIATE") as connection, connection.begin():
+        upgrade(connection)
     return path
 
 

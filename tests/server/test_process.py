@@ -85,10 +85,6 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_all_read(shared: Coder
     assert exchange(shared.url, head + b" " * 1_100_000).startswith(b"HTTP/1.1 413")
 
 
-def test_sigterm_ends_it_with_0(server: CoderServer) -> None:
-    assert server.stop() == 0
-
-
 def test_sigterm_lets_a_request_finish_that_has_begun(server: CoderServer) -> None:
     body = json.dumps({"email": "admin@example.com", "password": server.password}).encode()
     head = (
@@ -104,11 +100,11 @@ def test_sigterm_lets_a_request_finish_that_has_begun(server: CoderServer) -> No
     assert server.stop() == 0
 
 
-def test_a_restart_keeps_everything(server: CoderServer, coder: CoderAPI) -> None:
+def test_sigterm_ends_it_with_0_and_a_restart_keeps_everything(server: CoderServer, coder: CoderAPI) -> None:
     ann = coder.create_user("ann")
     made = coder.create_group("platform", display_name="Platform", quota_allowance=3)
     before = coder.patch_group(made["id"], add_users=[ann["id"]])
-    server.stop()
+    assert server.stop() == 0
     server.start()
     assert coder.group("platform") == before
 

@@ -54,7 +54,7 @@ def run(
         import uvloop
 
         from coder_enterprise.server.run import serve
-        from coder_enterprise.server.settings import Settings, SettingsError, parse_address
+        from coder_enterprise.server.settings import Settings, SettingsError, parse_access_url, parse_address
         from coder_enterprise.server.storage.database import StorageError
     except ImportError as error:
         typer.echo(
@@ -73,7 +73,7 @@ def run(
         settings = Settings(
             host=host,
             port=port,
-            access_url=access_url,
+            access_url=parse_access_url(access_url),
             sqlite_path=sqlite_path,
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,

@@ -56,7 +56,7 @@ async def serve(settings: Settings) -> None:
 def create_services(settings: Settings, database: Database, url: str) -> Services:
     sessions = Sessions(database)
     return Services(
-        access_url=settings.access_url.rstrip("/") or url,
+        access_url=settings.access_url or url,
         sessions=sessions,
         users=Users(database, sessions),
         organizations=Organizations(database),
