@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from coder_enterprise.wire.profiles import Profile
+
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
 
 
@@ -33,6 +35,7 @@ class Settings:
     sqlite_path: Path = Path("coder-enterprise.db")
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
+    profile: Profile = Profile.DOCUMENTED
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
@@ -59,3 +62,11 @@ def parse_address(address: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError(f"CODER_HTTP_ADDRESS: {address!r} is not host:port, such as 127.0.0.1:3000")
     return host.strip("[]"), int(port)
+
+
+def parse_profile(text: str) -> Profile:
+    """Raises `SettingsError`."""
+    try:
+        return Profile(text)
+    except ValueError:
+        raise SettingsError(f"CODER_WIRE_PROFILE: {text!r} is not one of {', '.join(Profile)}") from None

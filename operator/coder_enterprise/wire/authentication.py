@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from coder_enterprise.wire.common import WireModel
+from coder_enterprise.wire.profiles import Shape, View
 
 
 class LoginRequest(WireModel):
@@ -12,3 +15,6 @@ class LoginRequest(WireModel):
 
 class LoginResponse(WireModel):
     session_token: str
+
+
+LOGGED_IN: Final[Shape[LoginResponse]] = Shape(View(LoginResponse, 201))
