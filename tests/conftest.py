@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.coder import CoderAPI
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, secret
+from tools.coder_api import CoderAPI
 from tools.kubernetes import binaries
 from tools.kubernetes.control_plane import ControlPlane
 from tools.operator_process import OperatorProcess

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.coder import CoderAPI
 from tests.support.front import Certificate, Front, Mode
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import Body, deployment, group, secret
 from tests.support.waiting import wait_until
+from tools.coder_api import CoderAPI
 from tools.operator_process import OperatorProcess
 from tools.processes import free_ports
 from tools.server_process import CoderServer, new_token

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.coder import CoderAPI
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, members, secret
 from tests.support.waiting import wait_until
+from tools.coder_api import CoderAPI
 from tools.kubernetes.control_plane import ControlPlane
 from tools.operator_process import OperatorProcess
 from tools.server_process import CoderServer
