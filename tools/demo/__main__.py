@@ -69,9 +69,7 @@ def run(console: Console, *, keep: bool) -> None:
             Story(plane, server, coder, screen).tell()
         finally:
             coder.close()
-        console.print(
-            f"\n[bold]$ kubectl get coder[/]\n{plane.kubectl('get', 'coder').stdout}", highlight=False, soft_wrap=True
-        )
+        console.print(f"\n[bold]$ kubectl get coder[/]\n{plane.kubectl('get', 'coder').stdout}")
         screen.summary()
         if keep:
             _wait(console, plane, server, operator)
@@ -100,7 +98,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
     keep = parser.parse_args().keep
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     console = Console(highlight=False, soft_wrap=True)
     try:
         run(console, keep=keep)
