@@ -22,6 +22,8 @@ Answer = TypeVar("Answer", bound=Message)
 
 INVOKE_TIMEOUT: Final = 30.0
 """Seconds from the opening of a stream to the name of the method."""
+LEAVE_TIMEOUT: Final = 10.0
+"""Seconds from the answer until the caller has closed the stream."""
 
 log = structlog.get_logger(__name__)
 
@@ -159,13 +161,22 @@ async def _answer(stream: Stream, handlers: Mapping[str, Handler]) -> None:
             event = await channel.next_event()
         if isinstance(event, drpc.Invoked):
             await _run(channel, event.path, handlers.get(event.path))
+            await _let_leave(stream)
     except (drpc.DRPCError, TimeoutError) as error:
-        log.warning("a provisioner daemon's call is broken off", error=str(error) or "no method within the time")
+        log.warning("a provisioner daemon's call is broken off", error=str(error) or "the caller is too slow")
         stream.reset()
     except (StreamReset, SessionClosed):
         pass  # the caller has left
     finally:
         stream.close()
+
+
+async def _let_leave(stream: Stream) -> None:
+    """Wait for the caller to close the stream: Go's client fails a call whose stream ends while it still says that it
+    has no more to send, although the answer is there."""
+    async with asyncio.timeout(LEAVE_TIMEOUT):
+        while await stream.read():
+            pass
 
 
 async def _run(channel: _Channel, path: str, handler: Handler | None) -> None:
