@@ -232,8 +232,10 @@ async def test_a_peer_that_does_not_take_what_is_sent_is_left() -> None:
     here, _ = connection()
     async with Session(Role.CLIENT, here.receive, here.send) as session:
         streams = [await session.open() for _ in range(20)]
+        started = asyncio.get_running_loop().time()
         with pytest.raises(SessionClosed, match="in time"):
             await asyncio.gather(*(stream.write(bytes(yamux.INITIAL_WINDOW)) for stream in streams))
+        assert asyncio.get_running_loop().time() - started == pytest.approx(sessions.WRITE_TIMEOUT, abs=1)
 
 
 async def send_for_ever(end: End, data: bytes) -> None:

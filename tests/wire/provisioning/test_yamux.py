@@ -245,8 +245,10 @@ def test_streams_are_refused_after_we_went_away() -> None:
 
 
 def test_streams_may_be_opened_out_of_order() -> None:
-    opened = events(Session(Role.SERVER), frame(Kind.WINDOW_UPDATE, SYN, 3, 0), OPEN)
-    assert opened == [yamux.Opened(3), yamux.Opened(1)]
+    session = Session(Role.SERVER)
+    assert events(session, frame(Kind.WINDOW_UPDATE, SYN, 3, 0), OPEN) == [yamux.Opened(3), yamux.Opened(1)]
+    session.reset(3)
+    assert events(session, data_frame(3, b"late"), data_frame(1, b"x")) == [yamux.Data(1, b"x")]
 
 
 @pytest.mark.parametrize(
