@@ -139,6 +139,17 @@ async def test_a_reset_stream_says_so_to_those_who_wait_on_it() -> None:
                 await waiting
 
 
+async def test_streams_that_were_reset_before_anybody_accepted_them_are_forgotten() -> None:
+    here, there = connection()
+    async with Session(Role.SERVER, here.receive, here.send) as session:
+        for number in range(1, 1001, 2):
+            flags = (yamux.SYN, yamux.RST if number < 999 else 0)
+            await there.send(
+                b"".join(yamux.HEADER.pack(0, yamux.Kind.WINDOW_UPDATE, flag, number, 0) for flag in flags)
+            )
+        assert (await session.accept()).id == 999
+
+
 async def test_a_stream_that_is_left_drops_what_still_comes() -> None:
     async with both_sides() as (client, server):
         stream = await client.open()

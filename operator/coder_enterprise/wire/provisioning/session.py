@@ -129,11 +129,10 @@ class Session:
 
     def leave(self, stream: Stream, at_once: bool) -> None:
         """Nothing is sent on this stream any more, and what comes is dropped."""
-        self._streams.pop(stream.id, None)
-        if at_once:
-            self._yamux.reset(stream.id)
-        else:
-            self._yamux.finish(stream.id)
+        if self._streams.get(stream.id) is stream:
+            del self._streams[stream.id]
+            end = self._yamux.reset if at_once else self._yamux.finish
+            end(stream.id)
         self._output.set()
         self._changed.set()
 
@@ -177,6 +176,13 @@ class Session:
             self._last_pong = event.number
         elif isinstance(event, yamux.Data | yamux.Finished | yamux.Reset) and event.stream in self._streams:
             self._streams[event.stream].take(event)
+            if isinstance(event, yamux.Reset):
+                self._forget(self._streams.pop(event.stream))
+
+    def _forget(self, stream: Stream) -> None:
+        """Nobody need accept a stream that was reset."""
+        with contextlib.suppress(ValueError):
+            self._opened.remove(stream)
 
     async def _write(self) -> None:
         """Until the session has ended and what it still had to say is said."""
@@ -206,7 +212,7 @@ class Stream:
     def __init__(self, session: Session, stream_id: int) -> None:
         self.id = stream_id
         self._session = session
-        self._received: deque[bytes] = deque()
+        self._received = bytearray()
         self._finished = False
         self._reset = False
         self._left = False
@@ -215,7 +221,7 @@ class Stream:
         """What has arrived, b"" when the peer sends nothing more. Raises `StreamReset` and `SessionClosed`."""
         await self._session.until(lambda: bool(self._received) or self._finished or self._dead)
         self._check()
-        data = b"".join(self._received)
+        data = bytes(self._received)
         self._received.clear()
         if data:
             self._session.consumed(self, len(data))
@@ -240,7 +246,7 @@ class Stream:
     def take(self, event: yamux.Data | yamux.Finished | yamux.Reset) -> None:
         """For the session: what came for this stream."""
         if isinstance(event, yamux.Data):
-            self._received.append(event.data)
+            self._received += event.data
         elif isinstance(event, yamux.Finished):
             self._finished = True
         else:
