@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.coder import CoderAPI
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, secret
 from tests.support.waiting import wait_until
+from tools.coder_api import CoderAPI
 from tools.operator_process import OperatorProcess
 from tools.server_process import CoderServer
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.coder import CoderAPI
 from tests.support.front import Certificate, Front, Mode
 from tests.support.kubernetes import Namespace
-from tests.support.manifests import deployment, group, secret
+from tests.support.manifests import Body, deployment, group, secret
 from tests.support.waiting import wait_until
+from tools.coder_api import CoderAPI
 from tools.operator_process import OperatorProcess
 from tools.processes import free_ports
 from tools.server_process import CoderServer, new_token
@@ -23,6 +23,11 @@ pytestmark = pytest.mark.usefixtures("operator")
 def front(server: CoderServer) -> Iterator[Front]:
     with Front(server.url) as proxy:
         yield proxy
+
+
+def ca_secret(certificate: Certificate) -> Body:
+    body = secret("ca")
+    return body | {"stringData": {"ca.crt": certificate.pem}}
 
 
 def wait_for_recovery(namespace: Namespace) -> None:
@@ -77,7 +82,7 @@ def test_a_wrong_token_stalls_until_it_is_replaced(namespace: Namespace, server:
     assert "spec.tokenSecretRef" in refused["message"]
     assert namespace.condition("CoderDeployment", "coder", "Stalled")["status"] == "True"
     assert namespace.condition("CoderDeployment", "coder", "Authenticated")["status"] == "False"
-    assert wrong not in str(namespace.list("CoderDeployment")) + str(namespace.list("Event"))
+    assert wrong not in str(namespace.all("CoderDeployment")) + str(namespace.all("Event"))
     namespace.apply(secret(token=server.token))
     wait_for_recovery(namespace)
 
@@ -125,14 +130,14 @@ def test_an_untrusted_certificate_fails_until_its_issuer_is_named(
     with Front(server.url, right) as front:
         namespace.apply(
             secret(token=server.token),
-            secret("ca", **{"ca.crt": wrong.pem}),
+            ca_secret(wrong),
             deployment(front.url, caBundleSecretRef={"name": "ca"}),
             group("platform"),
         )
         failed = namespace.wait_for("CoderDeployment", "coder", "TLSFailed")
         assert "spec.caBundle" in failed["message"]
         assert namespace.condition("CoderDeployment", "coder", "Stalled")["status"] == "True"
-        namespace.apply(secret("ca", **{"ca.crt": right.pem}))
+        namespace.apply(ca_secret(right))
         wait_for_recovery(namespace)
 
 
@@ -150,14 +155,14 @@ def test_an_outage_is_one_event_and_leaves_settled_objects_as_they_are(
     namespace.apply(*(group(f"group-{number}") for number in range(10)))
     for number in range(10):
         namespace.wait_for("CoderGroup", f"group-{number}", "Applied")
-    before = {body["metadata"]["name"]: body["metadata"]["resourceVersion"] for body in namespace.list("CoderGroup")}
+    before = {body["metadata"]["name"]: body["metadata"]["resourceVersion"] for body in namespace.all("CoderGroup")}
     front.switch(Mode.DROP)
     namespace.wait_for("CoderDeployment", "coder", "Unreachable")
     assert namespace.status("CoderDeployment", "coder")["circuit"] == "Open"
     coder.patch_group(coder.group("group-3")["id"], quota_allowance=9)
     front.switch(Mode.PASS)
     namespace.wait_for("CoderDeployment", "coder", "Connected", timeout=40)
-    after = {body["metadata"]["name"]: body["metadata"]["resourceVersion"] for body in namespace.list("CoderGroup")}
+    after = {body["metadata"]["name"]: body["metadata"]["resourceVersion"] for body in namespace.all("CoderGroup")}
     assert after == before
     outages = [event for event in namespace.events("coder") if event["reason"] == "Unreachable"]
     assert len(outages) == 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.support.coder import CoderAPI
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import group, members
 from tests.support.waiting import wait_until
+from tools.coder_api import CoderAPI
 from tools.operator_process import OperatorProcess
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.coder import CoderAPI
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, members, secret
 from tests.support.waiting import wait_until
+from tools.coder_api import CoderAPI
 from tools.kubernetes.control_plane import ControlPlane
 from tools.operator_process import OperatorProcess
 from tools.server_process import CoderServer
@@ -23,7 +23,7 @@ COUNT = 20
 
 def versions(namespace: Namespace) -> dict[str, str]:
     kinds = ("CoderDeployment", "CoderGroup")
-    bodies = [body for kind in kinds for body in namespace.list(kind)]
+    bodies = [body for kind in kinds for body in namespace.all(kind)]
     return {body["metadata"]["uid"]: body["metadata"]["resourceVersion"] for body in bodies}
 
 
@@ -75,7 +75,7 @@ def test_a_restart_writes_nothing(settled: Namespace, server: CoderServer, opera
     settled.apply(group("after"))
     settled.wait_for("CoderGroup", "after", "Applied")
     after = versions(settled)
-    group_uids = {body["metadata"]["uid"] for body in settled.list("CoderGroup")}
+    group_uids = {body["metadata"]["uid"] for body in settled.all("CoderGroup")}
     assert {uid: version for uid, version in after.items() if uid in before and uid in group_uids} == {
         uid: version for uid, version in before.items() if uid in group_uids
     }
@@ -158,7 +158,7 @@ def test_a_restart_of_the_api_server_is_survived(control_plane: ControlPlane, se
 def test_no_secret_appears_anywhere(connected: Namespace, server: CoderServer, operator: OperatorProcess) -> None:
     connected.apply(group("platform"))
     connected.wait_for("CoderGroup", "platform", "Applied")
-    shown = [connected.list("CoderDeployment"), connected.list("CoderGroup"), connected.list("Event")]
+    shown = [connected.all("CoderDeployment"), connected.all("CoderGroup"), connected.all("Event")]
     for text in (str(shown), operator.text(), operator.metrics(), server.log.read_text()):
         assert server.token not in text
         assert server.token.partition("-")[2] not in text

@@ -16,6 +16,7 @@ from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.run import create_services
 from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage import sqlite
@@ -52,8 +53,8 @@ async def database(database_path: Path, migrated: Path) -> AsyncIterator[Databas
 async def services(database: Database, monkeypatch: pytest.MonkeyPatch) -> Services:
     """As at a first start without a first user. Hashes of passwords are cheap; nothing else differs."""
     monkeypatch.setattr(passwords, "COST", 64)
-    await bootstrap(database, first_user=None, token=None)
-    return create_services(Settings(), database, SITE)
+    deployment_id = await bootstrap(database, first_user=None, token=None)
+    return create_services(Settings(), database, Deployment(SITE, deployment_id))
 
 
 @pytest.fixture

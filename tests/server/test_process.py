@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.coder import CoderAPI
 from tests.support.waiting import wait_until
+from tools.coder_api import CoderAPI
 from tools.processes import Process
 from tools.server_process import CoderServer
 

@@ -12,9 +12,10 @@ import datetime
 import ipaddress
 import ssl
 import threading
+from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tools.processes import free_ports
+
+T = TypeVar("T")
 
 HTML: Final = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 
@@ -63,7 +66,7 @@ class Front:
         self.mode = mode
         self._run(self._cut())
 
-    def _run(self, coroutine):  # type: ignore[no-untyped-def]
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     async def _close(self) -> None:

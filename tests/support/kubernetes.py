@@ -85,7 +85,7 @@ class Namespace:
         assert found is not None, f"there is no {kind} {name}"
         return found
 
-    def list(self, kind: str) -> list[Body]:
+    def all(self, kind: str) -> list[Body]:
         items: list[Body] = _checked(self._http.get(self._path(kind)))["items"]
         return items
 
@@ -98,15 +98,14 @@ class Namespace:
 
     def condition(self, kind: str, name: str, type_: str = "Ready") -> Body:
         """{} when the object has no such condition."""
-        conditions = self.status(kind, name).get("conditions", [])
-        return next((item for item in conditions if item["type"] == type_), {})
+        return _condition(self.get(kind, name), type_)
 
     def wait_for(self, kind: str, name: str, reason: str, *, type_: str = "Ready", timeout: float = TIMEOUT) -> Body:
         """Until that condition has that reason and speaks of the present spec; the condition."""
 
         def probe() -> Body | None:
             body = self.get(kind, name)
-            found = next((c for c in body.get("status", {}).get("conditions", []) if c["type"] == type_), {})
+            found = _condition(body, type_)
             current = found.get("observedGeneration") == body["metadata"]["generation"]
             return found if found.get("reason") == reason and current else None
 
@@ -120,7 +119,7 @@ class Namespace:
 
     def events(self, name: str) -> list[Body]:
         """Events about objects of that name."""
-        return [event for event in self.list("Event") if event["regarding"]["name"] == name]
+        return [event for event in self.all("Event") if event["regarding"]["name"] == name]
 
     def wait_for_event(self, name: str, reason: str) -> Body:
         def probe() -> Body | None:
@@ -135,6 +134,11 @@ class Namespace:
     def _path(self, kind: str, name: str = "") -> str:
         path = _PATHS[kind].format(namespace=self.name)
         return f"{path}/{name}" if name else path
+
+
+def _condition(body: Body, type_: str) -> Body:
+    conditions = body.get("status", {}).get("conditions", [])
+    return next((item for item in conditions if item["type"] == type_), {})
 
 
 def _operator_writes(plane: ControlPlane, namespace: str) -> Iterator[Body]:

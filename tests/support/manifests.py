@@ -12,7 +12,7 @@ WATCHED: Final = {f"{GROUP}/watch": "true"}
 Body = dict[str, Any]
 
 
-def secret(name: str = "coder-token", *, watched: bool = True, **values: str) -> Body:
+def secret(name: str = "coder-token", /, *, watched: bool = True, **values: str) -> Body:
     metadata: Body = {"name": name, "labels": WATCHED if watched else {}}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
 

@@ -7,13 +7,15 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
+from tools.bench import server
 from tools.bench.cluster import connected
 from tools.bench.measurements import FLOOR, OPERATED, Figures, measure
+from tools.bench.server import ServerFigures
 from tools.kubernetes.control_plane import ControlPlane
 from tools.operator_process import OperatorProcess
 from tools.processes import ProcessFailed
@@ -35,17 +37,17 @@ spec: {{url: "{url}", tokenSecretRef: {{name: coder-token}}}}
 
 
 def run(count: int) -> Figures:
-    with ControlPlane(audit_log=True) as plane, CoderServer() as server:
+    with ControlPlane(audit_log=True) as plane, CoderServer() as coder:
         plane.kubectl("apply", "-f", str(ROOT / "crds"))
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         for namespace in (FLOOR, OPERATED):
             plane.kubectl("create", "namespace", namespace)
-        plane.kubectl("apply", "-n", OPERATED, "-f", "-", input=CONNECTION.format(token=server.token, url=server.url))
+        plane.kubectl("apply", "-n", OPERATED, "-f", "-", input=CONNECTION.format(token=coder.token, url=coder.url))
         operator = OperatorProcess(plane.kubeconfig, plane.folder / "operator.log", "--namespace", OPERATED)
 
         async def main() -> Figures:
-            async with connected(plane, server) as cluster:
-                return await measure(plane, server, cluster, operator, count)
+            async with connected(plane, coder) as cluster:
+                return await measure(plane, coder, cluster, operator, count)
 
         try:
             return asyncio.run(main())
@@ -53,11 +55,8 @@ def run(count: int) -> Figures:
             operator.close()
 
 
-def show(figures: Figures) -> None:
-    table = Table(title=f"{figures.objects} CoderGroups, everything on this machine")
-    table.add_column("what")
-    table.add_column("measured", justify="right")
-    rows = {
+def operator_rows(figures: Figures) -> dict[str, str]:
+    return {
         "a bare script, the same requests": f"{figures.floor:.2f} s",
         "created to all Ready": f"{figures.create:.2f} s",
         "… as a ratio to the bare script": f"{figures.create_to_floor:.2f}",
@@ -68,6 +67,21 @@ def show(figures: Figures) -> None:
         "… objects written": str(figures.writes_on_restart),
         "memory of the operator": f"{figures.operator_memory_mib:.0f} MiB",
     }
+
+
+def server_rows(figures: ServerFigures) -> dict[str, str]:
+    return {
+        "GET /healthz, for comparison": f"{figures.bare_reads_per_second:.0f} /s",
+        "reads of one group": f"{figures.reads_per_second:.0f} /s",
+        "creations of groups": f"{figures.creations_per_second:.0f} /s",
+        "a list of 10,000 groups": f"{figures.list_of_10000:.2f} s",
+    }
+
+
+def show(title: str, rows: dict[str, str]) -> None:
+    table = Table(title=title)
+    table.add_column("what")
+    table.add_column("measured", justify="right")
     for what, value in rows.items():
         table.add_row(what, value)
     Console().print(table)
@@ -76,14 +90,26 @@ def show(figures: Figures) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--objects", type=int, default=1000, help="how many CoderGroups (default: 1000)")
+    parser.add_argument("--only", choices=("operator", "server"), help="measure one half alone")
+    arguments = parser.parse_args()
+    results: dict[str, Any] = {}
     try:
-        figures = run(parser.parse_args().objects)
+        if arguments.only != "server":
+            figures = run(arguments.objects)
+            results["operator"] = figures.as_dict()
+            show(f"{figures.objects} CoderGroups, everything on this machine", operator_rows(figures))
+        if arguments.only != "operator":
+            served = server.measure()
+            results["server"] = served.as_dict() if served else None
+            if served:
+                show("The API server: one process, SQLite, wrk with 32 connections", server_rows(served))
+            else:
+                print("The API server is not measured: wrk is not installed.", file=sys.stderr)
     except ProcessFailed as error:
         print(error, file=sys.stderr)
         return 1
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(figures.as_dict(), indent=2) + "\n")
-    show(figures)
+    RESULT.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from coder_enterprise.kinds.crd import to_yaml
@@ -15,11 +17,22 @@ from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
 
 ROOT = Path(__file__).parents[2]
+MESSAGES = ROOT / "operator" / "coder_enterprise" / "wire" / "provisioning" / "messages.proto"
 
 
 def crds() -> dict[Path, str]:
     """The CustomResourceDefinitions, one file per kind."""
     return {ROOT / "crds" / f"{GROUP}_{kind.names.plural}.yaml": to_yaml(kind.crd) for kind in KINDS}
+
+
+def protobuf() -> dict[Path, str]:
+    """The classes of the messages between provisioner daemons and the server, and their types."""
+    source = ROOT / "operator"
+    with tempfile.TemporaryDirectory() as output:
+        options = [f"--proto_path={source}", f"--python_out={output}", f"--pyi_out={output}"]
+        subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, str(MESSAGES)], check=True)
+        generated = sorted(path for path in Path(output).rglob("*") if path.is_file())
+        return {source / path.relative_to(output): path.read_text() for path in generated}
 
 
 def stale(wanted: dict[Path, str]) -> list[Path]:
@@ -58,7 +71,7 @@ def write(wanted: dict[Path, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    wanted = crds()
+    wanted = crds() | protobuf()
     return check(wanted) if parser.parse_args().check else write(wanted)
 
 

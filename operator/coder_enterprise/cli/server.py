@@ -30,6 +30,14 @@ def run(
         str, typer.Option(envvar="CODER_FIRST_USER_USERNAME", help="Owner that is created at the first start.")
     ] = "",
     first_user_email: Annotated[str, typer.Option(envvar="CODER_FIRST_USER_EMAIL", help="That owner's e-mail.")] = "",
+    wire_profile: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_WIRE_PROFILE",
+            help="documented: the shapes of the API's page; codersdk: those of Coder's Go SDK and the Terraform "
+            "provider.",
+        ),
+    ] = "documented",
     bootstrap_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -54,7 +62,13 @@ def run(
         import uvloop
 
         from coder_enterprise.server.run import serve
-        from coder_enterprise.server.settings import Settings, SettingsError, parse_access_url, parse_address
+        from coder_enterprise.server.settings import (
+            Settings,
+            SettingsError,
+            parse_access_url,
+            parse_address,
+            parse_profile,
+        )
         from coder_enterprise.server.storage.database import StorageError
     except ImportError as error:
         typer.echo(
@@ -77,6 +91,7 @@ def run(
             sqlite_path=sqlite_path,
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
+            profile=parse_profile(wire_profile),
         )
         uvloop.run(serve(settings))
     except (SettingsError, StorageError) as error:

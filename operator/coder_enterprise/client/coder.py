@@ -18,15 +18,16 @@ from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 T = TypeVar("T")
 
 USERS_PAGE: Final = 1000
+USERS_ATTEMPTS: Final = 3
 
 
 def _list_of(model: type[T]) -> TypeAdapter[tuple[T, ...]]:
     return TypeAdapter(records.Many[model])  # type: ignore[valid-type]
 
 
-def _regions(value: Any) -> Any:
+def _listed(value: Any) -> Any:
     """The page documents an array of `{regions}`; servers answer one object."""
-    return value[0] if isinstance(value, list) and value else value or {}
+    return value if isinstance(value, list) else () if value is None else [value]
 
 
 GROUPS: Final = _list_of(records.Group)
@@ -34,8 +35,8 @@ ORGANIZATIONS: Final = _list_of(records.Organization)
 REPLICAS: Final = _list_of(records.Replica)
 LICENSES: Final = _list_of(records.License)
 PROVISIONER_DAEMONS: Final = _list_of(records.ProvisionerDaemon)
-REGIONS: Final[TypeAdapter[records.ProxyRegions]] = TypeAdapter(
-    Annotated[records.ProxyRegions, BeforeValidator(_regions)]
+REGIONS: Final[TypeAdapter[tuple[records.ProxyRegions, ...]]] = TypeAdapter(
+    Annotated[tuple[records.ProxyRegions, ...], BeforeValidator(_listed)]
 )
 
 
@@ -86,7 +87,7 @@ class DeploymentCalls(_Calls):
 
     async def workspace_proxies(self) -> tuple[records.WorkspaceProxy, ...]:
         answer = await self._transport.get("workspaceproxies.list", "/workspaceproxies", REGIONS)
-        return answer.regions
+        return tuple(proxy for item in answer for proxy in item.regions)
 
 
 class UserCalls(_Calls):
@@ -94,15 +95,32 @@ class UserCalls(_Calls):
         return await self._transport.get("users.me", "/users/me", records.User)
 
     async def list(self) -> tuple[records.User, ...]:
-        """Every user that is not deleted, in pages."""
-        users: list[records.User] = []
+        """Every user that is not deleted, in pages.
+
+        Pages are cut from a sorted list: when someone in an earlier page is deleted meanwhile, someone is skipped, and
+        would look as if he did not exist. So a list whose length has changed is read again.
+        """
+        for _ in range(USERS_ATTEMPTS):
+            users, steady = await self._read_pages()
+            if steady:
+                break
+        return users
+
+    async def _read_pages(self) -> tuple[tuple[records.User, ...], bool]:
+        """All pages, and whether the list stayed the same from the first to the last, as far as one can see."""
+        users: dict[str, records.User] = {}
+        counts: set[int] = set()
+        read = 0
         while True:
-            page = await self._transport.get(
-                "users.list", "/users", records.UserPage, limit=USERS_PAGE, offset=len(users)
-            )
-            users += page.users
-            if len(page.users) < USERS_PAGE:
-                return tuple(users)
+            page = await self._transport.get("users.list", "/users", records.UserPage, limit=USERS_PAGE, offset=read)
+            known = len(users)
+            users |= {user.id: user for user in page.users}
+            read += len(page.users)
+            if page.users:  # past the last one Coder counts 0
+                counts.add(page.count)
+            more = read < page.count if page.count else len(page.users) >= USERS_PAGE
+            if not more or len(users) == known:
+                return tuple(users.values()), len(counts) <= 1 and len(users) == read
 
 
 class OrganizationCalls(_Calls):
@@ -142,4 +160,5 @@ class GroupCalls(_Calls):
 
 def _segment(text: str) -> str:
     """One path segment; a name is never able to address another path."""
-    return quote(text, safe="")
+    # `.` and `..` mean other paths to the servers in between, and quote() leaves them as they are.
+    return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")

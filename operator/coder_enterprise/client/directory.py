@@ -8,8 +8,9 @@ is never older than what we wrote. The controller decides when a list is too old
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
+from uuid import UUID
 
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.coder import CoderClient
@@ -32,6 +33,7 @@ class Snapshot(Generic[T]):
         self._value: T | None = None
         self._taken_at = float("-inf")
         self._loading: asyncio.Task[None] | None = None
+        self._changes: list[Callable[[T], None]] = []
 
     @property
     def value(self) -> T | None:
@@ -44,43 +46,70 @@ class Snapshot(Generic[T]):
         """
         while self._value is None or self._taken_at < newer_than:
             if self._loading is None:
+                self._changes = []
                 self._loading = asyncio.create_task(self._refresh())
             await asyncio.shield(self._loading)
         return self._value
 
+    def change(self, change: Callable[[T], None]) -> None:
+        """Let the list follow a write of our own; a list that is being read may have been read before it."""
+        if self._value is not None:
+            change(self._value)
+        if self._loading is not None:
+            self._changes.append(change)
+
     def expire(self) -> None:
+        """Whoever asks from now on gets a list that was read later; one that is being read is too old already."""
         self._taken_at = float("-inf")
         self._value = None
+        self._loading = None
 
     async def _refresh(self) -> None:
         try:
             started = now()
-            self._value = await self._load()
-            self._taken_at = started
+            value = await self._load()
+            if self._loading is asyncio.current_task():
+                for change in self._changes:
+                    change(value)
+                self._value, self._taken_at = value, started
         finally:
-            self._loading = None
+            if self._loading is asyncio.current_task():
+                self._loading = None
 
 
 class UserIndex:
-    """Users by id, e-mail and username; the last two without regard to case, as in Coder."""
+    """Users by id, e-mail and username; the last two without regard to case, as in Coder.
+
+    Lower case, not case folding, which would take straße@example.com and strasse@example.com for one person.
+    """
 
     def __init__(self, users: Iterable[records.User]) -> None:
         self._by_name: dict[str, records.User] = {}
         self.by_id: dict[str, records.User] = {}
         for user in users:
             self.by_id[user.id] = user
-            self._by_name[user.username.casefold()] = user
+            self._by_name[user.username.lower()] = user
             if user.email:
-                self._by_name[user.email.casefold()] = user
+                self._by_name[user.email.lower()] = user
 
     def find(self, reference: str) -> records.User | None:
         """By id, e-mail or username; None when nobody is called so."""
-        return self.by_id.get(reference.lower()) or self._by_name.get(reference.casefold())
+        lowered = reference.lower()
+        found = self.by_id.get(lowered) or self._by_name.get(lowered)
+        return found or self.by_id.get(_canonical_id(reference))
 
     def label(self, user_id: str) -> str:
         """The e-mail or name that a person knows, or the id."""
         user = self.by_id.get(user_id)
         return (user.email or user.username) if user else user_id
+
+
+def _canonical_id(reference: str) -> str:
+    """An id without dashes, in braces, or as a URN, as Coder writes it; "" for what is none."""
+    try:
+        return str(UUID(reference))
+    except ValueError:
+        return ""
 
 
 class GroupIndex:
@@ -99,8 +128,9 @@ class GroupIndex:
 
     def drop(self, group_id: str) -> None:
         old = self.by_id.pop(group_id, None)
-        if old is not None:
-            self.by_name.pop(old.name, None)
+        # Its name may be another group's by now.
+        if old is not None and self.by_name.get(old.name) is old:
+            del self.by_name[old.name]
 
 
 class Directory:
@@ -129,15 +159,12 @@ class Directory:
 
     def put_group(self, group: records.Group) -> None:
         """Remember a group as a write answered it."""
-        index = self.groups(group.organization_id).value
-        if index is not None:
-            index.put(group)
+        self.groups(group.organization_id).change(lambda index: index.put(group))
 
     def drop_group(self, group_id: str) -> None:
         """Forget a group that is gone."""
         for snapshot in self._groups.values():
-            if snapshot.value is not None:
-                snapshot.value.drop(group_id)
+            snapshot.change(lambda index: index.drop(group_id))
 
     def expire(self) -> None:
         """Read everything anew when it is next asked for."""
@@ -157,13 +184,15 @@ class Directory:
             return await self._client.organizations.get(reference)
         except (errors.NotFound, errors.BadRequest):
             # Below Coder 2.9 only ids are understood: look the name up among the user's own.
-            for organization in await self._client.organizations.mine():
-                if _is_called(organization, reference):
-                    return organization
-            raise
+            found = _find(await self._client.organizations.mine(), reference)
+            if found is None:
+                raise
+            return found
 
 
-def _is_called(organization: records.Organization, reference: str) -> bool:
+def _find(organizations: Sequence[records.Organization], reference: str) -> records.Organization | None:
     if reference == DEFAULT_ORGANIZATION:
-        return organization.is_default
-    return reference.casefold() == organization.name.casefold()
+        # Below Coder 2.9 none is marked, but a deployment has only one.
+        marked = [item for item in organizations if item.is_default] or organizations
+        return marked[0] if len(marked) == 1 else None
+    return next((item for item in organizations if item.name.lower() == reference.lower()), None)

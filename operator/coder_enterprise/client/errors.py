@@ -50,7 +50,13 @@ class TLSFailed(Unreachable):
 
 
 class NotCoder(CoderError):
-    """An answer that Coder's API does not give: HTML, broken JSON, or another shape."""
+    """An answer that Coder's API does not give: HTML, a redirect, or broken JSON."""
+
+    reason = "UnexpectedAnswer"
+
+
+class UnexpectedShape(CoderError):
+    """JSON, but not of the shape that this endpoint has. It says nothing about the other endpoints."""
 
     reason = "UnexpectedAnswer"
 
@@ -65,13 +71,13 @@ class APIError(CoderError):
 
     def __init__(self, status: int, message: str, detail: str = "", validations: dict[str, str] | None = None) -> None:
         self.status = status
+        self.summary = message
+        """The envelope's own message, without what is quoted from the request."""
         self.detail = detail
         self.validations = validations or {}
-        parts = [message.rstrip(".")]
-        parts += [f"{field}: {text}" for field, text in self.validations.items()]
-        if detail and detail not in parts:
-            parts.append(detail)
-        super().__init__(f"Coder answered {status}: " + "; ".join(part for part in parts if part))
+        parts = [message, *(f"{field}: {text}" for field, text in self.validations.items()), detail]
+        told = dict.fromkeys(part.strip().rstrip(".") for part in parts)
+        super().__init__(f"Coder answered {status}: " + "; ".join(part for part in told if part))
 
 
 class BadRequest(APIError):
@@ -103,7 +109,7 @@ class NotFound(APIError):
     @property
     def route_missing(self) -> bool:
         """True when the server does not know the path at all, so nothing is said about the resource."""
-        return "route" in self.message.lower()
+        return "route" in self.summary.lower()
 
 
 class AlreadyTaken(APIError):

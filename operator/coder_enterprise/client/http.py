@@ -1,16 +1,20 @@
 """The only module of the client that imports the HTTP library: one request, its limits, and its errors.
 
 Used by `client.coder`. Owns the connection pool of one deployment. It does not know what a group is, and it
-does not decide when to try again, but for reads whose kept-alive connection turned out to be closed.
+does not decide when to try again. aiohttp repeats a GET or a DELETE, once, whose kept-alive connection turned out to
+be closed, as RFC 9110 (9.2.2) allows; a POST or a PATCH is never sent twice.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from email.utils import parsedate_to_datetime
+from functools import cache, partial
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -28,6 +32,9 @@ CONNECT_TIMEOUT: Final = 5.0
 READ_TIMEOUT: Final = 30.0
 TOTAL_TIMEOUT: Final = 60.0
 DEFAULT_RETRY_AFTER: Final = 5.0
+MAX_RETRY_AFTER: Final = 300.0
+MAX_ANSWER: Final = 256 * 2**20
+"""Bytes: far above the largest list, and what a server that never ends its answer may cost."""
 REMOVED: Final = "[removed]"
 
 T = TypeVar("T")
@@ -99,6 +106,10 @@ class Transport:
     def __init__(self, settings: ConnectionSettings, hooks: CallHooks | None = None) -> None:
         self.settings = settings
         self._hooks = hooks
+        try:
+            proxy = environment_proxy(settings.url)
+        except ValueError as error:
+            raise errors.Unreachable(f"{settings.url} is no URL: {error}; check spec.url") from None
         context = _ssl_context(settings)
         self._base = settings.url.rstrip("/") + API
         self._http = aiohttp.ClientSession(
@@ -110,7 +121,7 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=context),
             timeout=aiohttp.ClientTimeout(TOTAL_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=environment_proxy(settings.url),
+            proxy=proxy,
         )
 
     async def close(self) -> None:
@@ -118,62 +129,60 @@ class Transport:
 
     async def get(self, operation: str, path: str, model: type[T] | TypeAdapter[T], **query: str | int) -> T:
         """GET `path` below the API root and read the answer as `model`."""
-        return self._read(await self._request(Call(operation, "GET", path), query=query), model)
+        return await self._request(Call(operation, "GET", path), partial(self._read, model), query=query)
 
     async def send(
         self, operation: str, method: str, path: str, body: BaseModel | None, model: type[T] | TypeAdapter[T]
     ) -> T:
         """Send `body` without its unset fields and read the answer as `model`."""
-        return self._read(await self._request(Call(operation, method, path), body=body), model)
+        return await self._request(Call(operation, method, path), partial(self._read, model), body=body)
 
     async def delete(self, operation: str, path: str) -> None:
         """DELETE `path`; raises `errors.NotFound` when it is gone already."""
-        await self._request(Call(operation, "DELETE", path))
+        await self._request(Call(operation, "DELETE", path), lambda _: None)
 
     async def _request(
-        self, call: Call, *, query: Mapping[str, str | int] | None = None, body: BaseModel | None = None
-    ) -> _Answer:
+        self,
+        call: Call,
+        read: Callable[[_Answer], T],
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: BaseModel | None = None,
+    ) -> T:
         if self._hooks:
             await self._hooks.before(call)
-        error: errors.CoderError | None = None
         try:
-            return await self._exchange(call, query, body)
-        except errors.CoderError as caught:
-            error = caught
-            raise
-        finally:
+            answer = await self._exchange(call, query, body)
+            self._raise_for_status(answer)
+            result = read(answer)
+        except errors.CoderError as error:
             if self._hooks:
                 await self._hooks.after(call, error)
+            raise
+        if self._hooks:
+            await self._hooks.after(call, None)
+        return result
 
     async def _exchange(self, call: Call, query: Mapping[str, str | int] | None, body: BaseModel | None) -> _Answer:
         content = body.model_dump_json(exclude_unset=True).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else None
         target = f"{self._base}{call.path}" + (f"?{urlencode(query)}" if query else "")
-        attempts = 1 if call.writes else 2
-        while True:
-            attempts -= 1
-            try:
-                # The path is quoted already: quoted once more, a name could become another.
-                url = yarl.URL(target, encoded=True)
-                async with self._http.request(
-                    call.method, url, data=content, headers=headers, allow_redirects=False
-                ) as response:
-                    answer = _Answer(
-                        call.method,
-                        API + call.path,
-                        response.status,
-                        response.reason or "",
-                        response.headers,
-                        await response.read(),
-                    )
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionResetError) as error:
-                if attempts:
-                    continue
-                raise self._unreachable(error) from None
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                raise self._unreachable(error) from None
-            self._raise_for_status(answer)
-            return answer
+        try:
+            # The path is quoted already: quoted once more, a name could become another.
+            url = yarl.URL(target, encoded=True)
+            async with self._http.request(
+                call.method, url, data=content, headers=headers, allow_redirects=False
+            ) as response:
+                return _Answer(
+                    call.method,
+                    API + call.path,
+                    response.status,
+                    response.reason or "",
+                    response.headers,
+                    await _body(call, response),
+                )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._unreachable(error) from None
 
     def _unreachable(self, error: Exception) -> errors.CoderError:
         tls = _tls_error(error)
@@ -195,7 +204,8 @@ class Transport:
             return
         if status < 400:
             target = answer.headers.get("Location", "nowhere")
-            raise errors.NotCoder(f"{self.settings.url} redirects to {target}; spec.url must be Coder's own access URL")
+            message = f"{self.settings.url} redirects to {target}; spec.url must be Coder's own access URL"
+            raise errors.NotCoder(self._clean(message))
         raise self._api_error(answer)
 
     def _api_error(self, answer: _Answer) -> errors.CoderError:
@@ -210,14 +220,15 @@ class Transport:
         if status == 429:
             return errors.TooManyRequests(status, message, _retry_after(answer))
         detail = self._clean(str(envelope.get("detail") or ""))
+        listed = envelope.get("validations")
         validations = {
-            str(item.get("field", "")): self._clean(str(item.get("detail", "")))
-            for item in envelope.get("validations") or []
+            self._clean(str(item.get("field", ""))): self._clean(str(item.get("detail", "")))
+            for item in (listed if isinstance(listed, list) else ())
             if isinstance(item, dict)
         }
         return _error_class(status)(status, message, detail, validations)
 
-    def _read(self, answer: _Answer, model: type[T] | TypeAdapter[T]) -> T:
+    def _read(self, model: type[T] | TypeAdapter[T], answer: _Answer) -> T:
         adapter: TypeAdapter[T] = _adapter(model)  # type: ignore[arg-type]
         try:
             return adapter.validate_json(answer.body)
@@ -226,10 +237,11 @@ class Transport:
             if first["type"] == "json_invalid":
                 raise self._not_coder(answer) from None
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
-            raise errors.NotCoder(
+            message = (
                 f"{answer.method} {answer.path}: {where}: {first['msg']}; is this "
                 "a Coder server of a supported version?"
-            ) from None
+            )
+            raise errors.UnexpectedShape(self._clean(message)) from None
 
     def _not_coder(self, answer: _Answer) -> errors.NotCoder:
         return errors.NotCoder(
@@ -242,14 +254,27 @@ class Transport:
         return text.replace(token, REMOVED) if token else text
 
 
+async def _body(call: Call, response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise errors.UnexpectedShape(
+                f"{call.method} {API}{call.path} answered more than {MAX_ANSWER} bytes; is spec.url Coder itself?"
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
 @cache
 def _adapter(model: Any) -> TypeAdapter[Any]:
     return model if isinstance(model, TypeAdapter) else TypeAdapter(model)
 
 
 def _ssl_context(settings: ConnectionSettings) -> ssl.SSLContext | bool:
-    if not settings.url.startswith("https"):
-        return False
+    """What aiohttp takes: False would be TLS that accepts any certificate."""
+    if urlsplit(settings.url).scheme != "https":
+        return True
     try:
         return ssl.create_default_context(cadata=settings.ca_bundle or None)
     except (ssl.SSLError, ValueError):
@@ -276,15 +301,26 @@ def _tls_error(error: BaseException) -> ssl.SSLError | None:
 def _envelope(answer: _Answer) -> dict[str, Any] | None:
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) and "message" in body else None
 
 
 def _retry_after(answer: _Answer) -> float:
-    """Seconds; the HTTP-date form is rare enough to take the default."""
+    """Seconds, at most `MAX_RETRY_AFTER`, from a number or an HTTP date; RFC 9110, 10.2.3."""
     text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else DEFAULT_RETRY_AFTER
+    try:
+        wanted = float(text)
+    except ValueError:
+        wanted = _seconds_until(text)
+    return min(max(wanted, 0.0), MAX_RETRY_AFTER) if math.isfinite(wanted) else DEFAULT_RETRY_AFTER
+
+
+def _seconds_until(date: str) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _error_class(status: int) -> type[errors.APIError]:

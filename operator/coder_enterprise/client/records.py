@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -19,11 +19,19 @@ def _null_to_empty(value: Any) -> Any:
     return () if value is None else value
 
 
+def _null_to_no_entries(value: Any) -> Any:
+    return {} if value is None else value
+
+
 def _ids(value: Any) -> Any:
-    return [item["id"] if isinstance(item, dict) else item for item in value or ()]
+    """Of whole users, or as they are: what has no id is left for the type to refuse."""
+    if not isinstance(value, (list, tuple)):
+        return () if value is None else value
+    return [item.get("id") if isinstance(item, dict) else item for item in value]
 
 
 Many = Annotated[tuple[T, ...], BeforeValidator(_null_to_empty)]
+Map = Annotated[dict[str, T], BeforeValidator(_null_to_no_entries)]
 
 
 class Record(BaseModel):
@@ -82,7 +90,7 @@ class Feature(Record):
 
 
 class Entitlements(Record):
-    features: Annotated[dict[str, Feature], BeforeValidator(lambda value: value or {})]
+    features: Map[Feature]
     has_license: bool = False
     trial: bool = False
     errors: Many[str] = ()
@@ -101,14 +109,31 @@ class Replica(Record):
 class License(Record):
     id: int
     uuid: str = ""
-    claims: dict[str, Any] = {}
+    claims: Map[Any] = {}
+
+
+class NullTime(Record):
+    """A moment as Go's database library writes it; the capitals are real, the small letters documented."""
+
+    time: AwareDatetime | None = Field(None, validation_alias=AliasChoices("Time", "time"))
+    valid: bool = Field(False, validation_alias=AliasChoices("Valid", "valid"))
 
 
 class ProvisionerDaemon(Record):
     id: str
     name: str = ""
-    last_seen_at: datetime | None = None
+    last_seen_at: AwareDatetime | None = None
+    """From Coder 2.5."""
+    updated_at: NullTime | None = None
+    """Below Coder 2.6."""
     status: str = ""
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """The last sign of life, as far as the server tells."""
+        if self.last_seen_at is not None:
+            return self.last_seen_at
+        return self.updated_at.time if self.updated_at and self.updated_at.valid else None
 
 
 class ProxyStatus(Record):

@@ -15,10 +15,15 @@ from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListMap
 
 MAX_PENDING_CHANGES: Final = 100
+MAX_PENDING_TEXT: Final = 1024
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Namespace = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-Duration = Annotated[str, Field(max_length=32, pattern=durations.PATTERN)]
+Duration = Annotated[
+    str,
+    Field(max_length=32, pattern=durations.PATTERN),
+    Cel("duration(self) >= duration('5s')", "must be at least 5s"),
+]
 Text = Annotated[str, Field(max_length=1024)]
 
 
@@ -53,7 +58,7 @@ class BaseSpec(KindModel):
     suspend: bool = False
     """Stop reconciling: nothing is read or written until this is false again. Default: false."""
     resync_interval: Duration | None = None
-    """How often Coder is read again to find drift, such as 90s, 5m or 1h."""
+    """How often Coder is read again to find drift, such as 90s, 5m or 1h; at least 5s."""
 
 
 class ManagedSpec(BaseSpec):
@@ -93,9 +98,9 @@ class Condition(KindModel):
 class PendingChange(KindModel):
     path: Annotated[str, Field(max_length=512)]
     """The field of spec that differs."""
-    from_: Annotated[Annotated[str, Field(max_length=1024)] | None, Field(alias="from")] = None
+    from_: Annotated[Annotated[str, Field(max_length=MAX_PENDING_TEXT)] | None, Field(alias="from")] = None
     """What Coder has."""
-    to: Annotated[str, Field(max_length=1024)] | None = None
+    to: Annotated[str, Field(max_length=MAX_PENDING_TEXT)] | None = None
     """What spec declares."""
 
 

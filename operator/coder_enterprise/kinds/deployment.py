@@ -20,7 +20,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, Directory
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds import durations
-from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Names, Probe, SecretKeyRef
+from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Names, Probe, SecretKeyRef, stalled
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
     READY_COLUMNS,
@@ -38,6 +38,12 @@ T = TypeVar("T")
 DEFAULT_RESYNC: Final = 300.0
 ALL_NAMESPACES: Final = "*"
 SECONDS_PER_DAY: Final = 86_400
+MAX_VERSION: Final = 128
+MAX_NAME: Final = 255
+MAX_ROLES: Final = 64
+MAX_FEATURES: Final = 128
+MAX_REPLICAS: Final = 128
+MAX_ERROR: Final = 1024
 DAEMON_SILENT_AFTER: Final = 90.0
 """Seconds without a heartbeat after which Coder itself calls a provisioner daemon offline."""
 
@@ -97,8 +103,8 @@ class DeploymentSpec(BaseSpec):
 
 
 class Identity(KindModel):
-    username: Annotated[str, Field(max_length=255)] | None = None
-    roles: Annotated[tuple[Annotated[str, Field(max_length=255)], ...], Field(max_length=64)] | None = None
+    username: Annotated[str, Field(max_length=MAX_NAME)] | None = None
+    roles: Annotated[tuple[Annotated[str, Field(max_length=MAX_NAME)], ...], Field(max_length=MAX_ROLES)] | None = None
 
 
 class LicenseSummary(KindModel):
@@ -109,9 +115,9 @@ class LicenseSummary(KindModel):
 
 
 class ReplicaSummary(KindModel):
-    hostname: Annotated[str, Field(max_length=255)]
+    hostname: Annotated[str, Field(max_length=MAX_NAME)]
     region: int | None = None
-    error: Annotated[str, Field(max_length=1024)] | None = None
+    error: Annotated[str, Field(max_length=MAX_ERROR)] | None = None
 
 
 class Counts(KindModel):
@@ -120,16 +126,16 @@ class Counts(KindModel):
 
 
 class DeploymentStatus(BaseStatus):
-    version: Annotated[str, Field(max_length=128)] | None = None
+    version: Annotated[str, Field(max_length=MAX_VERSION)] | None = None
     """Coder's version."""
     wire_profile: Annotated[str, Field(max_length=32)] | None = None
     """documented or codersdk: which of the two shapes of lists the server sends."""
     identity: Identity | None = None
     """Whose token it is."""
     license: LicenseSummary | None = None
-    features: Annotated[dict[str, bool], Field(max_length=128)] | None = None
+    features: Annotated[dict[str, bool], Field(max_length=MAX_FEATURES)] | None = None
     """Which features are enabled."""
-    replicas: Annotated[list[ReplicaSummary], Field(max_length=128), ListMap("hostname")] | None = None
+    replicas: Annotated[list[ReplicaSummary], Field(max_length=MAX_REPLICAS), ListMap("hostname")] | None = None
     replicas_healthy: Annotated[str, Field(max_length=16)] | None = None
     """Healthy and all, such as 2/3."""
     provisioner_daemons: int | None = None
@@ -180,6 +186,13 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
     @override
     def settings(self, spec: DeploymentSpec, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
         found = [values[ref].strip() for ref in self.secrets(spec)]
+        if not all("!" <= character <= "~" for character in found[0]):
+            ref = spec.token_secret_ref
+            raise stalled(
+                Reason.UNAUTHORIZED,
+                f"Secret {ref.name} holds no session token under the key {ref.key}: "
+                "it has spaces, line breaks or characters outside ASCII; put a valid session token there",
+            )
         bundle = found[1] if len(found) > 1 else spec.ca_bundle or ""
         return ConnectionSettings(url=spec.url.rstrip("/"), token=found[0], ca_bundle=bundle)
 
@@ -200,55 +213,49 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
     async def probe(self, client: CoderClient, directory: Directory) -> Probe:
         try:
             build = await client.deployment.build_info()
+            reachable = DomainCondition("Reachable", "True", Reason.ANSWERING, f"{client.settings.url} answers")
+            me = await _ask(client.users.me)
+            if isinstance(me, _REFUSALS):
+                return _not_authenticated(reachable, build, me)
+            return await _healthy_probe(client, directory, reachable, build, me)
         except errors.CoderError as error:
             return self.unusable(error)
-        reachable = DomainCondition("Reachable", "True", Reason.ANSWERING, f"{client.settings.url} answers")
-        try:
-            me = await client.users.me()
-        except errors.CoderError as error:
-            return _not_authenticated(reachable, build, error)
-        return await _healthy_probe(client, directory, reachable, build, me)
 
     @override
     def unusable(self, error: errors.OperatorError) -> Probe:
         reason = Reason(error.reason)
-        answered = isinstance(error, errors.APIError) or reason in _SECRET_REASONS
-        reachable = DomainCondition(
-            "Reachable",
-            "Unknown" if answered else "False",
-            Reason.UNKNOWN if answered else reason,
-            "not asked" if answered else error.message,
-        )
-        token = DomainCondition(
-            "Authenticated",
-            "False" if reason in _SECRET_REASONS else "Unknown",
-            reason if reason in _SECRET_REASONS else Reason.UNKNOWN,
-            error.message if reason in _SECRET_REASONS else "the deployment does not answer",
-        )
+        # Only the client's errors come from an attempt to reach it; before one, it is the Secrets that are at fault.
+        asked = isinstance(error, errors.CoderError)
+        culprit, other = ("Reachable", "Authenticated") if asked else ("Authenticated", "Reachable")
+        found = {
+            culprit: DomainCondition(culprit, "False", reason, error.message),
+            other: DomainCondition(other, "Unknown", Reason.UNKNOWN, "not asked"),
+        }
         return Probe(
             usable=False,
             reason=reason,
             message=error.message,
-            conditions=(reachable, token),
+            conditions=(found["Reachable"], found["Authenticated"]),
             fields={"circuit": "Open"},
             features=None,
         )
 
 
-_SECRET_REASONS: Final = frozenset({Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_MISSING})
+_Refusal = errors.APIError | errors.UnexpectedShape
+_REFUSALS: Final = (errors.APIError, errors.UnexpectedShape)
 
 
-def _not_authenticated(reachable: DomainCondition, build: records.BuildInfo, error: errors.CoderError) -> Probe:
+def _not_authenticated(reachable: DomainCondition, build: records.BuildInfo, error: _Refusal) -> Probe:
     advice = "; put a valid session token into the Secret of spec.tokenSecretRef"
     message = error.message + (advice if isinstance(error, errors.Unauthorized) else "")
-    refused = isinstance(error, errors.APIError) and error.status < 500
+    refused = isinstance(error, errors.Unauthorized) or error.meaning is errors.Meaning.STALLED
     token = DomainCondition("Authenticated", "False" if refused else "Unknown", Reason(error.reason), message)
     return Probe(
         usable=False,
         reason=Reason(error.reason),
         message=message,
         conditions=(reachable, token),
-        fields={"version": build.version, "identity": None, "circuit": "Open"},
+        fields={"version": build.version[:MAX_VERSION], "identity": None, "circuit": "Open"},
         features=None,
     )
 
@@ -260,7 +267,7 @@ async def _healthy_probe(
     build: records.BuildInfo,
     me: records.User,
 ) -> Probe:
-    roles = sorted(role.name for role in me.roles)
+    roles = sorted(role.name[:MAX_NAME] for role in me.roles)
     token = DomainCondition("Authenticated", "True", Reason.TOKEN_ACCEPTED, f"the token belongs to {me.username}")
     entitlements = await _ask(client.deployment.entitlements)
     answers = [
@@ -270,15 +277,15 @@ async def _healthy_probe(
         _proxies(await _ask(client.deployment.workspace_proxies)),
     ]
     fields: dict[str, Any] = {
-        "version": build.version,
-        "identity": {"username": me.username, "roles": roles},
+        "version": build.version[:MAX_VERSION],
+        "identity": {"username": me.username[:MAX_NAME], "roles": roles[:MAX_ROLES]},
         "circuit": "Closed",
         "features": None,
     }
     features: dict[str, bool] | None = None
     if isinstance(entitlements, records.Entitlements):
         features = {name: feature.enabled for name, feature in sorted(entitlements.features.items())}
-        fields["features"] = features or None
+        fields["features"] = dict(list(features.items())[:MAX_FEATURES]) or None
     for answer in answers:
         fields |= answer.fields
     return Probe(
@@ -291,26 +298,27 @@ async def _healthy_probe(
     )
 
 
-async def _ask(call: Callable[[], Awaitable[T]]) -> T | errors.APIError:
-    """The answer, or the refusal; an outage in the middle of a probe is the next probe's to find."""
+async def _ask(call: Callable[[], Awaitable[T]]) -> T | _Refusal:
+    """The answer, or what this endpoint says instead of one; raises what concerns the whole server."""
     try:
         return await call()
-    except errors.APIError as error:
+    except _REFUSALS as error:
         return error
 
 
-def _not_served(type_: str, error: errors.APIError) -> DomainCondition:
-    return DomainCondition(type_, "Unknown", Reason.NOT_SERVED, error.message)
+def _undetermined(type_: str, error: _Refusal) -> DomainCondition:
+    not_served = error.meaning is errors.Meaning.STALLED
+    return DomainCondition(type_, "Unknown", Reason.NOT_SERVED if not_served else Reason(error.reason), error.message)
 
 
-async def _license(client: CoderClient, entitlements: records.Entitlements | errors.APIError) -> _Answer:
-    if isinstance(entitlements, errors.APIError):
-        return _Answer(_not_served("Licensed", entitlements), {"license": None})
+async def _license(client: CoderClient, entitlements: records.Entitlements | _Refusal) -> _Answer:
+    if isinstance(entitlements, _REFUSALS):
+        return _Answer(_undetermined("Licensed", entitlements), {"license": None})
     if not entitlements.has_license:
         condition = DomainCondition("Licensed", "False", Reason.UNLICENSED, "no licence; add a CoderLicense")
         return _Answer(condition, {"license": {"valid": False}})
     licenses = await _ask(client.deployment.licenses)
-    expires = None if isinstance(licenses, errors.APIError) else _expiry(licenses)
+    expires = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
     grace = any(feature.entitlement == "grace_period" for feature in entitlements.features.values())
     notes = "; ".join((*entitlements.errors, *entitlements.warnings))
     condition = DomainCondition(
@@ -324,7 +332,10 @@ async def _license(client: CoderClient, entitlements: records.Entitlements | err
 
 def _expiry(licenses: Sequence[records.License]) -> datetime | None:
     times = [claim for item in licenses if isinstance(claim := item.claims.get("license_expires"), (int, float))]
-    return datetime.fromtimestamp(max(times), UTC) if times else None
+    try:
+        return datetime.fromtimestamp(max(times), UTC) if times else None
+    except (ValueError, OverflowError, OSError):
+        return None  # no year that a calendar has
 
 
 def _days_left(expires: datetime | None) -> dict[str, Any]:
@@ -334,9 +345,9 @@ def _days_left(expires: datetime | None) -> dict[str, Any]:
     return {"expiresAt": expires.strftime("%Y-%m-%dT%H:%M:%SZ"), "daysLeft": max(0, math.ceil(left))}
 
 
-def _replicas(replicas: tuple[records.Replica, ...] | errors.APIError) -> _Answer:
-    if isinstance(replicas, errors.APIError):
-        return _Answer(_not_served("ReplicasHealthy", replicas), {"replicas": None, "replicasHealthy": None})
+def _replicas(replicas: tuple[records.Replica, ...] | _Refusal) -> _Answer:
+    if isinstance(replicas, _REFUSALS):
+        return _Answer(_undetermined("ReplicasHealthy", replicas), {"replicas": None, "replicasHealthy": None})
     shown = sorted({replica.hostname: replica for replica in replicas}.values(), key=lambda item: item.hostname)
     broken = [replica for replica in replicas if replica.error]
     healthy = f"{len(replicas) - len(broken)}/{len(replicas)}"
@@ -347,9 +358,9 @@ def _replicas(replicas: tuple[records.Replica, ...] | errors.APIError) -> _Answe
         "; ".join(f"{replica.hostname}: {replica.error}" for replica in broken) or f"{healthy} replicas are healthy",
     )
     rows = [
-        {"hostname": replica.hostname, "region": replica.region_id}
-        | ({"error": replica.error[:1024]} if replica.error else {})
-        for replica in shown[:128]
+        {"hostname": replica.hostname[:MAX_NAME], "region": replica.region_id}
+        | ({"error": replica.error[:MAX_ERROR]} if replica.error else {})
+        for replica in shown[:MAX_REPLICAS]
     ]
     return _Answer(condition, {"replicas": rows or None, "replicasHealthy": healthy})
 
@@ -358,8 +369,8 @@ async def _provisioners(client: CoderClient, directory: Directory) -> _Answer:
     try:
         organization = await directory.organization(DEFAULT_ORGANIZATION)
         daemons = await client.deployment.provisioner_daemons(organization.id)
-    except errors.APIError as error:
-        return _Answer(_not_served("ProvisionersAvailable", error), {"provisionerDaemons": None})
+    except _REFUSALS as error:
+        return _Answer(_undetermined("ProvisionersAvailable", error), {"provisionerDaemons": None})
     seen = sum(1 for daemon in daemons if _is_alive(daemon))
     condition = DomainCondition(
         "ProvisionersAvailable",
@@ -373,13 +384,13 @@ async def _provisioners(client: CoderClient, directory: Directory) -> _Answer:
 def _is_alive(daemon: records.ProvisionerDaemon) -> bool:
     if daemon.status:
         return daemon.status != "offline"
-    if daemon.last_seen_at is None:
+    if daemon.heard_at is None:
         return False
-    return (datetime.now(UTC) - daemon.last_seen_at).total_seconds() < DAEMON_SILENT_AFTER
+    return (datetime.now(UTC) - daemon.heard_at).total_seconds() < DAEMON_SILENT_AFTER
 
 
-def _proxies(proxies: tuple[records.WorkspaceProxy, ...] | errors.APIError) -> _Answer:
-    if isinstance(proxies, errors.APIError):
+def _proxies(proxies: tuple[records.WorkspaceProxy, ...] | _Refusal) -> _Answer:
+    if isinstance(proxies, _REFUSALS):
         return _Answer(None, {"proxiesHealthy": None})
     own = [proxy for proxy in proxies if not proxy.deleted and proxy.name != "primary"]
     healthy = sum(1 for proxy in own if proxy.healthy or proxy.status.status == "ok")

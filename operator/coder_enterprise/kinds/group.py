@@ -41,6 +41,7 @@ from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 
 EVERYONE: Final = "Everyone"
 MAX_MEMBERS: Final = 2000
+MAX_NAME: Final = 255
 
 UserReference = Annotated[str, Field(min_length=1, max_length=254)]
 
@@ -74,12 +75,14 @@ class GroupSpec(ManagedSpec):
         Immutable("organization cannot change: delete the object and create it anew"),
     ] = DEFAULT_ORGANIZATION
     """Name or id of the organization. Default: default, which is the deployment's first one."""
-    name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")] | None = (
+        None
+    )
     """Name of the group in Coder. Default: the object's own name."""
-    display_name: Annotated[str, Field(max_length=64, pattern=r"^(\S(.*\S)?)?$")] | None = None
+    display_name: Annotated[str, Field(max_length=64, pattern=r"^([^\t-\r ](.*[^\t-\r ])?)?$")] | None = None
     """What people see in place of the name; "" clears it."""
     avatar_url: Annotated[
-        Annotated[str, Field(max_length=2048, pattern=r"^(https?://\S+|/\S*)?$")] | None,
+        Annotated[str, Field(max_length=2048, pattern=r"^(https?://[^\t-\r ]+|/[^\t-\r ]*)?$")] | None,
         Field(alias="avatarURL"),
     ] = None
     """Picture: an http(s) URL, or a path on the deployment such as /emojis/1f680.png; "" clears it."""
@@ -121,7 +124,7 @@ class GroupSpec(ManagedSpec):
 class GroupStatus(ManagedStatus):
     id: Annotated[str, Field(max_length=64)] | None = None
     """The group's id in Coder."""
-    name: Annotated[str, Field(max_length=255)] | None = None
+    name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
     """The group's name in Coder."""
     source: Annotated[str, Field(max_length=32)] | None = None
     """user, or oidc for a group that the identity provider fills."""
@@ -131,7 +134,7 @@ class GroupStatus(ManagedStatus):
     """Declared users who do not exist in Coder, or are not in the organization, yet."""
     unmanaged_members: int | None = None
     """How many members Coder has that this object does not declare."""
-    managed_members: Annotated[tuple[UserReference, ...], Field(max_length=MAX_MEMBERS), ListSet()] | None = None
+    managed_members: Annotated[tuple[UserReference, ...], Field(max_length=2 * MAX_MEMBERS), ListSet()] | None = None
     """Ids of the members that this object added, in mode Additive."""
 
 
@@ -280,7 +283,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         counted = not group.is_everyone
         return fields | {
             "id": group.id,
-            "name": group.name,
+            "name": group.name[:MAX_NAME],
             "source": group.source,
             "memberCount": len(group.member_ids) if counted else None,
             "unmanagedMembers": len(group.member_ids - observed.desired_ids) if counted else None,

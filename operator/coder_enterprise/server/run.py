@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.organizations import Organizations
@@ -33,10 +34,11 @@ async def serve(settings: Settings) -> None:
     token = settings.bootstrap_token()
     database = open_database(settings.sqlite_path)
     try:
-        await bootstrap(database, settings.first_user, token)
+        deployment_id = await bootstrap(database, settings.first_user, token)
         with _listen(settings) as listener:
             url = _url(settings, listener)
-            app = create_app(create_services(settings, database, url))
+            deployment = Deployment(settings.access_url or url, deployment_id)
+            app = create_app(create_services(settings, database, deployment))
             config = uvicorn.Config(
                 app,
                 http="httptools",
@@ -53,10 +55,11 @@ async def serve(settings: Settings) -> None:
         await database.close()
 
 
-def create_services(settings: Settings, database: Database, url: str) -> Services:
+def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     sessions = Sessions(database)
     return Services(
-        access_url=settings.access_url or url,
+        profile=settings.profile,
+        deployment=deployment,
         sessions=sessions,
         users=Users(database, sessions),
         organizations=Organizations(database),

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from coder_enterprise.wire.profiles import Profile
+
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
 
 PORT_FORM: Final = re.compile(r"[0-9]{1,5}")
@@ -36,6 +38,7 @@ class Settings:
     sqlite_path: Path = Path("coder-enterprise.db")
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
+    profile: Profile = Profile.DOCUMENTED
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
@@ -75,3 +78,11 @@ def parse_access_url(url: str) -> str:
     if url and not usable:
         raise SettingsError(f"CODER_ACCESS_URL: {url!r} is not a URL such as https://coder.example.com")
     return url.rstrip("/")
+
+
+def parse_profile(text: str) -> Profile:
+    """Raises `SettingsError`."""
+    try:
+        return Profile(text)
+    except ValueError:
+        raise SettingsError(f"CODER_WIRE_PROFILE: {text!r} is not one of {', '.join(Profile)}") from None

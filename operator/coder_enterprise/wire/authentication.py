@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from coder_enterprise.wire.common import WireModel
+from coder_enterprise.wire.profiles import Shape, View
 
 
 class LoginRequest(WireModel):
@@ -14,3 +17,6 @@ class LoginRequest(WireModel):
 
 class LoginResponse(WireModel):
     session_token: str = Field(repr=False)
+
+
+LOGGED_IN: Final[Shape[LoginResponse]] = Shape(View(LoginResponse, 201))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
-from coder_enterprise.wire.common import WireModel
-from coder_enterprise.wire.users import User
+from coder_enterprise.wire.common import Response, WireModel
+from coder_enterprise.wire.profiles import Shape, View
+from coder_enterprise.wire.users import SDKUser, User
 
 GroupSource = Literal["user", "oidc"]
 
@@ -20,6 +21,13 @@ class Group(WireModel):
     avatar_url: str
     quota_allowance: int
     source: GroupSource
+
+
+class SDKGroup(Group):
+    members: list[SDKUser]  # type: ignore[assignment]
+    total_member_count: int
+    organization_name: str
+    organization_display_name: str
 
 
 class CreateGroupRequest(WireModel):
@@ -38,3 +46,11 @@ class PatchGroupRequest(WireModel):
     display_name: str | None = None
     avatar_url: str | None = None
     quota_allowance: int | None = None
+
+
+GROUP: Final[Shape[SDKGroup]] = Shape(View(Group), View(SDKGroup))
+GROUP_CREATED: Final[Shape[SDKGroup]] = Shape(View(Group, 201), View(SDKGroup, 201))
+GROUP_DELETED: Final[Shape[SDKGroup]] = Shape(
+    View(Group), View(Response, convert=lambda _: Response(message="Successfully deleted group!"))
+)
+GROUPS: Final[Shape[list[SDKGroup]]] = Shape(View(list[Group]), View(list[SDKGroup]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from coder_enterprise.wire.common import WireModel
+from coder_enterprise.wire.profiles import Shape, View
 
 
 class Organization(WireModel):
@@ -15,3 +17,7 @@ class Organization(WireModel):
     is_default: bool
     created_at: datetime
     updated_at: datetime
+
+
+ORGANIZATION: Final[Shape[Organization]] = Shape(View(Organization))
+ORGANIZATIONS: Final[Shape[list[Organization]]] = Shape(View(list[Organization]))

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from coder_enterprise.wire.common import WireModel
+from coder_enterprise.wire.profiles import Shape, View
 
 LoginType = Literal["", "password", "github", "oidc", "token", "none"]
+DocumentedStatus = Literal["active", "suspended"]
 UserStatus = Literal["active", "dormant", "suspended"]
+
+
+def _documented_status(status: str) -> DocumentedStatus:
+    """The page knows no dormant users; they may log in, so they are active to it."""
+    return "suspended" if status == "suspended" else "active"
 
 
 class Role(WireModel):
@@ -25,11 +32,18 @@ class User(WireModel):
     email: str
     created_at: datetime
     last_seen_at: datetime
-    status: UserStatus
+    status: Annotated[str, PlainSerializer(_documented_status)]
     login_type: LoginType
     organization_ids: list[UUID]
     roles: list[Role]
     avatar_url: str
+
+
+class SDKUser(User):
+    status: UserStatus
+    name: str
+    """What people call the user."""
+    updated_at: datetime
 
 
 class UsersResponse(WireModel):
@@ -37,9 +51,14 @@ class UsersResponse(WireModel):
     count: int
 
 
+class SDKUsersResponse(UsersResponse):
+    users: list[SDKUser]  # type: ignore[assignment]
+
+
 class CreateUserRequest(WireModel):
     email: str
     username: str
+    name: str = ""
     password: str = Field(default="", repr=False)
     login_type: str = ""
     organization_id: str = ""
@@ -59,3 +78,9 @@ class CreateFirstUserResponse(WireModel):
 
 class UpdateRolesRequest(WireModel):
     roles: list[str]
+
+
+USER: Final[Shape[SDKUser]] = Shape(View(User), View(SDKUser))
+USER_CREATED: Final[Shape[SDKUser]] = Shape(View(User, 201), View(SDKUser, 201))
+USERS: Final[Shape[SDKUsersResponse]] = Shape(View(UsersResponse), View(SDKUsersResponse))
+FIRST_USER_CREATED: Final[Shape[CreateFirstUserResponse]] = Shape(View(CreateFirstUserResponse, 201))

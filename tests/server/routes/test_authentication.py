@@ -138,8 +138,10 @@ async def test_no_token_is_in_the_files_of_the_database(owner: Client, database_
 
 async def test_a_dormant_user_is_active_after_logging_in(owner: Client, people: People) -> None:
     made = await create_user(owner, "ann", login_type="password", password=PASSWORD)
-    assert (made["status"], made["last_seen_at"]) == ("dormant", "0001-01-01T00:00:00Z")
+    assert made["last_seen_at"] == "0001-01-01T00:00:00Z"
+    assert checked(await owner.get("/users?q=status:dormant"))["count"] == 1
     ann = await people.log_in("ann")
+    assert checked(await owner.get("/users?q=status:dormant"))["count"] == 0
     seen = checked(await ann.get("/users/me"))
     assert seen["status"] == "active"
     assert seen["last_seen_at"] > made["created_at"]

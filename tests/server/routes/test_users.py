@@ -39,7 +39,8 @@ async def test_a_new_user_is_dormant_a_member_and_in_the_default_organization(ow
     assert answer.status_code == 201
     made = checked(answer)
     organization = checked(await owner.get("/organizations/default"))["id"]
-    assert (made["status"], made["roles"], made["login_type"]) == ("dormant", [], "password")
+    assert (made["roles"], made["login_type"]) == ([], "password")
+    assert await usernames(owner, q="status:dormant") == ["ann"]
     assert made["organization_ids"] == [organization]
     assert made["last_seen_at"] == "0001-01-01T00:00:00Z"
 

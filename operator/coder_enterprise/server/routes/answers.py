@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from fastapi import Response as HTTPResponse
-from pydantic import BaseModel, TypeAdapter
 
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.wire.common import Response
+from coder_enterprise.wire.profiles import Profile, Shape
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+T = TypeVar("T")
 
 
 class JSONBytes(HTTPResponse):
@@ -21,12 +20,15 @@ class JSONBytes(HTTPResponse):
     media_type = "application/json; charset=utf-8"
 
 
-def answer(model: BaseModel, status: int = 200) -> JSONBytes:
-    return JSONBytes(_finished(model.model_dump_json().encode()), status)
+def answer(profile: Profile, shape: Shape[T], value: T) -> JSONBytes:
+    """`value` as `shape` shows it in `profile`."""
+    status, content = shape.render(profile, value)
+    return JSONBytes(_finished(content), status)
 
 
-def answer_list(items: Sequence[ModelT], model: type[ModelT]) -> JSONBytes:
-    return JSONBytes(_finished(_list_of(model).dump_json(items)))
+def documented(shape: Shape[Any], **more: Any) -> dict[str, Any]:
+    """What OpenAPI says of a route that answers with `shape`: keyword arguments for its decorator."""
+    return {"response_model": shape.documented.type, "status_code": shape.documented.status, **more}
 
 
 def envelope(
@@ -48,11 +50,6 @@ def envelope(
 
 def refusal(error: RequestError) -> JSONBytes:
     return envelope(error.status, error.message, error.detail, error.validations, error.headers)
-
-
-@cache
-def _list_of(model: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(list[model])
 
 
 def _finished(text: bytes) -> bytes:

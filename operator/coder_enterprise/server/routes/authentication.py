@@ -6,27 +6,27 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from coder_enterprise.server.routes.answers import answer, envelope
-from coder_enterprise.server.routes.bodies import body, documented
+from coder_enterprise.server.routes.answers import documented, envelope
+from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, SESSION_TOKEN, Authenticated, Public
 from coder_enterprise.server.services.sessions import LIFETIME
 from coder_enterprise.wire import common
-from coder_enterprise.wire.authentication import LoginRequest, LoginResponse
+from coder_enterprise.wire.authentication import LOGGED_IN, LoginRequest
 
 router = APIRouter(prefix=API, tags=["Authorization"])
 
 
-@router.post("/users/login", response_model=LoginResponse, status_code=201, openapi_extra=documented(LoginRequest))
+@router.post("/users/login", **documented(LOGGED_IN), openapi_extra=expects(LoginRequest))
 async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRequest)]) -> Response:
     session = await services.sessions.log_in(request)
-    response = answer(session, 201)
+    response = services.answer(LOGGED_IN, session)
     response.set_cookie(
         SESSION_TOKEN,
         session.session_token,
         max_age=int(LIFETIME.total_seconds()),
         httponly=True,
         samesite="lax",
-        secure=services.access_url.startswith("https:"),
+        secure=services.deployment.access_url.startswith("https:"),
     )
     return response
 

@@ -36,7 +36,7 @@ def body(model: type[ModelT]) -> Any:
     return Depends(dependency)
 
 
-def documented(model: type[BaseModel]) -> dict[str, Any]:
+def expects(model: type[BaseModel]) -> dict[str, Any]:
     """What OpenAPI says of a body that `body` reads."""
     schema = model.model_json_schema()
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

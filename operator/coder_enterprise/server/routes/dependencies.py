@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
+from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import Users
+from coder_enterprise.wire.profiles import Profile, Shape
+
+T = TypeVar("T")
 
 SESSION_TOKEN: Final = "coder_session_token"  # noqa: S105
 """The cookie, and the query parameter."""
@@ -20,11 +25,15 @@ API: Final = "/api/v2"
 
 @dataclass(frozen=True)
 class Services:
-    access_url: str
+    profile: Profile
+    deployment: Deployment
     sessions: Sessions
     users: Users
     organizations: Organizations
     groups: Groups
+
+    def answer(self, shape: Shape[T], value: T) -> Response:
+        return answer(self.profile, shape, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,9 @@ class Caller:
 
     actor: Actor
     services: Services
+
+    def answer(self, shape: Shape[T], value: T) -> Response:
+        return answer(self.services.profile, shape, value)
 
 
 async def _services(request: Request) -> Services:

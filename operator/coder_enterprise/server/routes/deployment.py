@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from coder_enterprise.server.routes.answers import answer, envelope
+from coder_enterprise.server.routes.answers import documented, envelope
 from coder_enterprise.server.routes.dependencies import API, Public
-from coder_enterprise.server.services.deployment import build_info
 from coder_enterprise.wire import common
-from coder_enterprise.wire.buildinfo import BuildInfo
+from coder_enterprise.wire.buildinfo import BUILD_INFO
 
 router = APIRouter(prefix=API, tags=["General"])
 health = APIRouter(tags=["General"])
@@ -24,6 +23,6 @@ async def root() -> Response:
     return envelope(200, "👋")
 
 
-@router.get("/buildinfo", response_model=BuildInfo)
+@router.get("/buildinfo", **documented(BUILD_INFO))
 async def get_build_info(services: Public) -> Response:
-    return answer(build_info(services.access_url))
+    return services.answer(BUILD_INFO, services.deployment.build_info())

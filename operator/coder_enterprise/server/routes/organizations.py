@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from coder_enterprise.server.routes.answers import answer, answer_list
+from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.dependencies import API, Authenticated
-from coder_enterprise.wire.organizations import Organization
+from coder_enterprise.wire.organizations import ORGANIZATION, ORGANIZATIONS
 
 router = APIRouter(prefix=API, tags=["Organizations"])
 
 
-@router.get("/organizations", response_model=list[Organization])
+@router.get("/organizations", **documented(ORGANIZATIONS))
 async def list_organizations(caller: Authenticated) -> Response:
-    return answer_list(await caller.services.organizations.list(), Organization)
+    return caller.answer(ORGANIZATIONS, await caller.services.organizations.list())
 
 
-@router.get("/organizations/{organization}", response_model=Organization)
+@router.get("/organizations/{organization}", **documented(ORGANIZATION))
 async def get_organization(organization: str, caller: Authenticated) -> Response:
-    return answer(await caller.services.organizations.get(organization))
+    return caller.answer(ORGANIZATION, await caller.services.organizations.get(organization))
 
 
-@router.get("/users/{user}/organizations", response_model=list[Organization])
+@router.get("/users/{user}/organizations", **documented(ORGANIZATIONS))
 async def list_organizations_of_user(user: str, caller: Authenticated) -> Response:
-    return answer_list(await caller.services.organizations.of_user(caller.actor, user), Organization)
+    return caller.answer(ORGANIZATIONS, await caller.services.organizations.of_user(caller.actor, user))

@@ -7,18 +7,19 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 
 from coder_enterprise.server.errors import NotFound
-from coder_enterprise.server.routes.answers import answer, envelope
-from coder_enterprise.server.routes.bodies import body, documented
+from coder_enterprise.server.routes.answers import documented, envelope
+from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.server.services.users import Page
 from coder_enterprise.wire import common
 from coder_enterprise.wire.users import (
+    FIRST_USER_CREATED,
+    USER,
+    USER_CREATED,
+    USERS,
     CreateFirstUserRequest,
-    CreateFirstUserResponse,
     CreateUserRequest,
     UpdateRolesRequest,
-    User,
-    UsersResponse,
 )
 
 router = APIRouter(prefix=API, tags=["Users"])
@@ -37,36 +38,35 @@ async def has_first_user(services: Public) -> Response:
 
 @router.post(
     "/users/first",
-    response_model=CreateFirstUserResponse,
-    status_code=201,
-    openapi_extra=documented(CreateFirstUserRequest),
+    **documented(FIRST_USER_CREATED),
+    openapi_extra=expects(CreateFirstUserRequest),
 )
 async def create_first_user(
     services: Public, request: Annotated[CreateFirstUserRequest, body(CreateFirstUserRequest)]
 ) -> Response:
-    return answer(await services.users.create_first(request), 201)
+    return services.answer(FIRST_USER_CREATED, await services.users.create_first(request))
 
 
-@router.get("/users", response_model=UsersResponse)
+@router.get("/users", **documented(USERS))
 async def list_users(
     caller: Authenticated,
     q: Annotated[str, Query(max_length=MAX_QUERY)] = "",
     limit: Annotated[int, Query(ge=0, le=MAX_INT, description="0 is all")] = 0,
     offset: Annotated[int, Query(ge=0, le=MAX_INT)] = 0,
 ) -> Response:
-    return answer(await caller.services.users.list(caller.actor, q, Page(limit or None, offset)))
+    return caller.answer(USERS, await caller.services.users.list(caller.actor, q, Page(limit or None, offset)))
 
 
-@router.post("/users", response_model=User, status_code=201, openapi_extra=documented(CreateUserRequest))
+@router.post("/users", **documented(USER_CREATED), openapi_extra=expects(CreateUserRequest))
 async def create_user(
     caller: Authenticated, request: Annotated[CreateUserRequest, body(CreateUserRequest)]
 ) -> Response:
-    return answer(await caller.services.users.create(caller.actor, request), 201)
+    return caller.answer(USER_CREATED, await caller.services.users.create(caller.actor, request))
 
 
-@router.get("/users/{user}", response_model=User)
+@router.get("/users/{user}", **documented(USER))
 async def get_user(user: str, caller: Authenticated) -> Response:
-    return answer(await caller.services.users.get(caller.actor, user))
+    return caller.answer(USER, await caller.services.users.get(caller.actor, user))
 
 
 @router.delete("/users/{user}", response_model=common.Response)
@@ -75,18 +75,18 @@ async def delete_user(user: str, caller: Authenticated) -> Response:
     return envelope(200, "User has been deleted!")
 
 
-@router.put("/users/{user}/status/suspend", response_model=User)
+@router.put("/users/{user}/status/suspend", **documented(USER))
 async def suspend_user(user: str, caller: Authenticated) -> Response:
-    return answer(await caller.services.users.suspend(caller.actor, user))
+    return caller.answer(USER, await caller.services.users.suspend(caller.actor, user))
 
 
-@router.put("/users/{user}/status/activate", response_model=User)
+@router.put("/users/{user}/status/activate", **documented(USER))
 async def activate_user(user: str, caller: Authenticated) -> Response:
-    return answer(await caller.services.users.activate(caller.actor, user))
+    return caller.answer(USER, await caller.services.users.activate(caller.actor, user))
 
 
-@router.put("/users/{user}/roles", response_model=User, openapi_extra=documented(UpdateRolesRequest))
+@router.put("/users/{user}/roles", **documented(USER), openapi_extra=expects(UpdateRolesRequest))
 async def set_roles(
     user: str, caller: Authenticated, request: Annotated[UpdateRolesRequest, body(UpdateRolesRequest)]
 ) -> Response:
-    return answer(await caller.services.users.set_roles(caller.actor, user, request.roles))
+    return caller.answer(USER, await caller.services.users.set_roles(caller.actor, user, request.roles))

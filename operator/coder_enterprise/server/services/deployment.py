@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID, uuid4
 
 from coder_enterprise import __version__
-from coder_enterprise.wire.buildinfo import BuildInfo
+from coder_enterprise.server.storage import site_settings
+from coder_enterprise.server.storage.database import Connection
+from coder_enterprise.wire.buildinfo import SDKBuildInfo
 
 VERSION: Final = f"v2.4.0+coder-enterprise-{__version__}"
 """The version of Coder whose API is served, and our own as build metadata."""
+DEPLOYMENT_ID: Final = "deployment_id"
 
 
-def build_info(access_url: str) -> BuildInfo:
-    return BuildInfo(external_url=access_url, version=VERSION, dashboard_url=access_url, workspace_proxy=False)
+class Deployment:
+    """`access_url` is how others reach the server; `id` is the same for all its replicas, and for ever."""
+
+    def __init__(self, access_url: str, id: UUID) -> None:  # noqa: A002
+        self.access_url = access_url
+        self.id = id
+
+    def build_info(self) -> SDKBuildInfo:
+        return SDKBuildInfo(
+            external_url=self.access_url, version=VERSION, dashboard_url=self.access_url, deployment_id=self.id
+        )
+
+
+def ensure_id(connection: Connection) -> UUID:
+    """The deployment's id, made at the first start."""
+    known = site_settings.get(connection, DEPLOYMENT_ID)
+    if known is not None:
+        return UUID(known)
+    made = uuid4()
+    site_settings.put(connection, DEPLOYMENT_ID, str(made))
+    return made

@@ -12,17 +12,16 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, RequestError, invalid
-from coder_enterprise.server.services import references
-from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.organizations import EVERYONE
 from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.services.users import to_wire
-from coder_enterprise.server.storage import audit, groups, organizations
+from coder_enterprise.server.storage import groups, organizations
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.groups import Group as GroupRow
-from coder_enterprise.wire.groups import CreateGroupRequest, Group, PatchGroupRequest
-from coder_enterprise.wire.users import User
+from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest, SDKGroup
+from coder_enterprise.wire.users import SDKUser
 
 NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 MAX_NAME: Final = 255
@@ -37,7 +36,7 @@ class Groups:
         self._database = database
         self._entitlements = entitlements
 
-    async def get(self, actor: Actor, reference: str) -> Group:
+    async def get(self, actor: Actor, reference: str) -> SDKGroup:
         """Raises `BadRequest` for what is no id, and `NotFound`."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
@@ -45,21 +44,21 @@ class Groups:
             lambda connection: _to_wire(connection, _visible(connection, actor, groups.get(connection, group_id)))
         )
 
-    async def by_name(self, actor: Actor, organization: str, name: str) -> Group:
+    async def by_name(self, actor: Actor, organization: str, name: str) -> SDKGroup:
         """Raises `NotFound`."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
 
-        def work(connection: Connection) -> Group:
+        def work(connection: Connection) -> SDKGroup:
             home = references.organization(connection, organization)
             return _to_wire(connection, _visible(connection, actor, groups.by_name(connection, home.id, name)))
 
         return await self._database.read(work)
 
-    async def list(self, actor: Actor, organization: str) -> list[Group]:
+    async def list(self, actor: Actor, organization: str) -> list[SDKGroup]:
         """All that the actor may see, in no order. Raises `NotFound` for the organization."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
 
-        def work(connection: Connection) -> list[Group]:
+        def work(connection: Connection) -> list[SDKGroup]:
             home = references.organization(connection, organization)
             rows = groups.of_organization(connection, home.id)
             if not actor.can(Power.READ_GROUPS):
@@ -69,18 +68,18 @@ class Groups:
 
         return await self._database.read(work)
 
-    async def create(self, actor: Actor, organization: str, request: CreateGroupRequest) -> Group:
+    async def create(self, actor: Actor, organization: str, request: CreateGroupRequest) -> SDKGroup:
         """Raises `Forbidden`, `BadRequest`, `NotFound` for the organization, `Conflict` for a name that is taken."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         return await self._database.write(lambda connection: _create(connection, actor, organization, request))
 
-    async def patch(self, actor: Actor, reference: str, request: PatchGroupRequest) -> Group:
+    async def patch(self, actor: Actor, reference: str, request: PatchGroupRequest) -> SDKGroup:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
         return await self._database.write(lambda connection: _patch(connection, actor, group_id, request))
 
-    async def delete(self, actor: Actor, reference: str) -> Group:
+    async def delete(self, actor: Actor, reference: str) -> SDKGroup:
         """The group as it was. Raises `NotFound`, `Forbidden`, and `BadRequest` for Everyone."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
@@ -93,7 +92,7 @@ def _visible(connection: Connection, actor: Actor, row: GroupRow | None) -> Grou
     raise NotFound
 
 
-def _create(connection: Connection, actor: Actor, reference: str, request: CreateGroupRequest) -> Group:
+def _create(connection: Connection, actor: Actor, reference: str, request: CreateGroupRequest) -> SDKGroup:
     organization = references.organization(connection, reference)
     actor.require(Power.WRITE_GROUPS)
     if request.name == EVERYONE:
@@ -109,6 +108,8 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
         avatar_url=request.avatar_url,
         quota_allowance=request.quota_allowance,
         source="user",
+        organization_name=organization.name,
+        organization_display_name=organization.display_name,
     )
     try:
         groups.create(connection, row)
@@ -118,7 +119,7 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
     return _group(row, [])
 
 
-def _patch(connection: Connection, actor: Actor, group_id: UUID, request: PatchGroupRequest) -> Group:
+def _patch(connection: Connection, actor: Actor, group_id: UUID, request: PatchGroupRequest) -> SDKGroup:
     row = _visible(connection, actor, groups.get(connection, group_id))
     actor.require(Power.WRITE_GROUPS)
     values = _changed_values(row, request)
@@ -192,7 +193,7 @@ def _add_members(connection: Connection, row: GroupRow, added: Sequence[UUID]) -
     groups.add_members(connection, row.id, added)
 
 
-def _delete(connection: Connection, actor: Actor, group_id: UUID) -> Group:
+def _delete(connection: Connection, actor: Actor, group_id: UUID) -> SDKGroup:
     row = _visible(connection, actor, groups.get(connection, group_id))
     actor.require(Power.WRITE_GROUPS)
     if row.is_everyone:
@@ -243,12 +244,9 @@ def _audit(
         raise AssertionError("an audited change has a subject")
     audit.record(
         connection,
-        time=now(),
-        user_id=actor.id,
-        action=action,
-        resource_type="group",
-        resource_id=subject.id,
-        resource_name=subject.name,
+        actor.id,
+        action,
+        ("group", subject.id, subject.name),
         before=_shown(before) | {"removed_members": [str(item) for item in removed]} if before else None,
         after=_shown(after) | {"added_members": [str(item) for item in added]} if after else None,
     )
@@ -258,27 +256,27 @@ def _shown(row: GroupRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ("name", "display_name", "avatar_url", "quota_allowance")}
 
 
-def _to_wire(connection: Connection, row: GroupRow) -> Group:
+def _to_wire(connection: Connection, row: GroupRow) -> SDKGroup:
     home = [row.organization_id]
     return _group(row, [to_wire(user, home) for user in groups.members(connection, row)])
 
 
-def _all_to_wire(connection: Connection, organization_id: UUID, rows: Sequence[GroupRow]) -> list[Group]:
+def _all_to_wire(connection: Connection, organization_id: UUID, rows: Sequence[GroupRow]) -> list[SDKGroup]:
     """With three queries, however many groups there are."""
     people = {
         user_id: to_wire(user, [organization_id])
         for user_id, user in groups.organization_users(connection, organization_id).items()
     }
-    members: dict[UUID, list[User]] = {organization_id: list(people.values())}
+    members: dict[UUID, list[SDKUser]] = {organization_id: list(people.values())}
     for group_id, user_id in groups.memberships(connection, organization_id):
         if user_id in people:
             members.setdefault(group_id, []).append(people[user_id])
     return [_group(row, members.get(row.id, [])) for row in rows]
 
 
-def _group(row: GroupRow, members: list[User]) -> Group:
+def _group(row: GroupRow, members: list[SDKUser]) -> SDKGroup:
     """The row comes from the database, so it is not validated again."""
-    return Group.model_construct(
+    return SDKGroup.model_construct(
         id=row.id,
         name=row.name,
         display_name=row.display_name,
@@ -287,4 +285,7 @@ def _group(row: GroupRow, members: list[User]) -> Group:
         avatar_url=row.avatar_url,
         quota_allowance=row.quota_allowance,
         source=row.source,  # type: ignore[arg-type]
+        total_member_count=len(members),
+        organization_name=row.organization_name,
+        organization_display_name=row.organization_display_name,
     )

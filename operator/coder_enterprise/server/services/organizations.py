@@ -49,7 +49,15 @@ def ensure_default(connection: Connection) -> organizations.Organization:
     groups.create(
         connection,
         Group(
-            organization.id, organization.id, EVERYONE, display_name="", avatar_url="", quota_allowance=0, source="user"
+            id=organization.id,
+            organization_id=organization.id,
+            name=EVERYONE,
+            display_name="",
+            avatar_url="",
+            quota_allowance=0,
+            source="user",
+            organization_name=organization.name,
+            organization_display_name=organization.display_name,
         ),
     )
     return organization

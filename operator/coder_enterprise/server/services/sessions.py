@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from coder_enterprise.server.errors import Unauthorized
-from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services import audit, passwords
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.settings import TOKEN_FORM
-from coder_enterprise.server.storage import api_keys, audit, users
+from coder_enterprise.server.storage import api_keys, users
 from coder_enterprise.server.storage.api_keys import APIKey
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.users import User
@@ -123,7 +123,7 @@ def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
     api_keys.create(
         connection, APIKey(key_id, hash_secret(secret), owner.id, BOOTSTRAP, moment, moment, expires_at=None)
     )
-    _audit(connection, owner, "create", key_id, moment)
+    audit.record(connection, owner.id, "create", ("api_key", key_id, owner.username))
 
 
 def usable(user: User | None) -> User:
@@ -145,25 +145,13 @@ def _log_in(connection: Connection, user: User, token: str) -> None:
     moment = now()
     key = APIKey(key_id, hash_secret(secret), user.id, LOGIN, moment, moment, moment + LIFETIME)
     api_keys.create(connection, key)
-    _audit(connection, user, "login", key_id, moment)
+    audit.record(connection, user.id, "login", ("api_key", key_id, user.username))
     _touch(connection, key, moment)
 
 
 def _log_out(connection: Connection, actor: Actor) -> None:
     api_keys.remove(connection, actor.key_id)
-    _audit(connection, actor.user, "logout", actor.key_id, now())
-
-
-def _audit(connection: Connection, user: User, action: str, key_id: str, moment: datetime) -> None:
-    audit.record(
-        connection,
-        time=moment,
-        user_id=user.id,
-        action=action,
-        resource_type="api_key",
-        resource_id=key_id,
-        resource_name=user.username,
-    )
+    audit.record(connection, actor.id, "logout", ("api_key", actor.key_id, actor.user.username))
 
 
 def _touch(connection: Connection, key: APIKey, moment: datetime) -> User:

@@ -10,13 +10,13 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid
+from coder_enterprise.server.services import audit, deployment, passwords, references, sessions
 from coder_enterprise.server.services import organizations as default_organization
-from coder_enterprise.server.services import passwords, references, sessions
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.permissions import OWNER, ROLE_NAMES, Actor, Power
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.settings import FirstUser, SettingsError
-from coder_enterprise.server.storage import api_keys, audit, organizations, users
+from coder_enterprise.server.storage import api_keys, organizations, users
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.server.storage.users import Filter
@@ -26,14 +26,15 @@ from coder_enterprise.wire.users import (
     CreateFirstUserResponse,
     CreateUserRequest,
     Role,
-    User,
-    UsersResponse,
+    SDKUser,
+    SDKUsersResponse,
 )
 
 STATUSES: Final = ("active", "dormant", "suspended")
 LOGIN_TYPES: Final = ("password", "github", "oidc", "none")
 NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 MAX_USERNAME: Final = 32
+MAX_NAME: Final = 128
 EMAIL_FORM: Final = re.compile(r"[^\s@]+@[^\s@]+")
 MAX_EMAIL: Final = 254
 
@@ -54,31 +55,31 @@ class Users:
         self._database = database
         self._sessions = sessions
 
-    async def list(self, actor: Actor, query: str, page: Page) -> UsersResponse:
+    async def list(self, actor: Actor, query: str, page: Page) -> SDKUsersResponse:
         """By username. Raises `BadRequest` for a query that cannot be read."""
         which = parse_query(query)
         if not actor.can(Power.READ_USERS):
             which = which._replace(only=actor.id)
 
-        def work(connection: Connection) -> UsersResponse:
+        def work(connection: Connection) -> SDKUsersResponse:
             rows = users.page(connection, which, page.limit, page.offset)
-            return UsersResponse(users=_to_wire(connection, rows), count=users.count(connection, which))
+            return SDKUsersResponse(users=_to_wire(connection, rows), count=users.count(connection, which))
 
         return await self._database.read(work)
 
-    async def get(self, actor: Actor, reference: str) -> User:
+    async def get(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `BadRequest` when there is no such user."""
         return await self._database.read(
             lambda connection: _one(connection, references.user(connection, actor, reference))
         )
 
-    async def create(self, actor: Actor, request: CreateUserRequest) -> User:
+    async def create(self, actor: Actor, request: CreateUserRequest) -> SDKUser:
         """Raises `Forbidden`, `BadRequest`, `NotFound` for an organization, `Conflict` for a name that is taken."""
         actor.require(Power.WRITE_USERS)
         login_type = request.login_type or "password"
         _check(request, login_type)
         password_hash = await _hash(request.password)
-        row = _new_user(request.username, request.email, password_hash, login_type, [])
+        row = _new_user(request.username, request.email, request.name, password_hash, login_type, [])
         wanted = [*request.organization_ids, *([request.organization_id] if request.organization_id else [])]
         return await self._database.write(
             lambda connection: _one(connection, _create(connection, actor, row, wanted or [references.DEFAULT]))
@@ -88,17 +89,17 @@ class Users:
         """Raises `Forbidden`, and `BadRequest` for an unknown user or oneself."""
         await self._change(actor, reference, _delete)
 
-    async def suspend(self, actor: Actor, reference: str) -> User:
+    async def suspend(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user, oneself, or an owner."""
         return await self._change(actor, reference, _suspend)
 
-    async def activate(self, actor: Actor, reference: str) -> User:
+    async def activate(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user."""
         return await self._change(
             actor, reference, lambda connection, actor, row: _update(connection, actor, row, {"status": "active"})
         )
 
-    async def set_roles(self, actor: Actor, reference: str, roles: Sequence[str]) -> User:
+    async def set_roles(self, actor: Actor, reference: str, roles: Sequence[str]) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user, an unknown role, or one's own roles."""
         actor.require(Power.ASSIGN_ROLES)
         unknown = sorted(set(roles) - set(ROLE_NAMES))
@@ -131,10 +132,12 @@ class Users:
 
         return await self._database.write(work)
 
-    async def _change(self, sender: Actor, reference: str, change: _Change, power: Power = Power.WRITE_USERS) -> User:
+    async def _change(
+        self, sender: Actor, reference: str, change: _Change, power: Power = Power.WRITE_USERS
+    ) -> SDKUser:
         sender.require(power)
 
-        def work(connection: Connection) -> User:
+        def work(connection: Connection) -> SDKUser:
             # Another request may have taken the sender's roles since: two owners must not be able to end each other.
             actor = Actor(sessions.usable(users.get(connection, sender.id)), sender.key_id)
             actor.require(power)
@@ -145,13 +148,13 @@ class Users:
                 raise Forbidden("You are not allowed to do this.", "Only an owner may change an owner.")
             return _one(connection, change(connection, actor, row))
 
-        user: User = await self._database.write(work)
+        user: SDKUser = await self._database.write(work)
         self._sessions.forget()
         return user
 
 
-async def bootstrap(database: Database, first_user: FirstUser | None, token: str | None) -> None:
-    """Make the organization, the owner and the owner's token that the settings ask for.
+async def bootstrap(database: Database, first_user: FirstUser | None, token: str | None) -> UUID:
+    """Make the organization, the owner and the owner's token that the settings ask for; the deployment's id.
 
     Raises `SettingsError` when they cannot be made.
     """
@@ -163,15 +166,16 @@ async def bootstrap(database: Database, first_user: FirstUser | None, token: str
             causes = "; ".join(f"{field} {text}" for field, text in error.validations.items())
             raise SettingsError(f"CODER_FIRST_USER_…: {causes}") from None
         password_hash = await _hash(first_user.password)
-    await database.write(lambda connection: _bootstrap(connection, first_user, password_hash, token))
+    return await database.write(lambda connection: _bootstrap(connection, first_user, password_hash, token))
 
 
-def _bootstrap(connection: Connection, first_user: FirstUser | None, password_hash: str, token: str | None) -> None:
+def _bootstrap(connection: Connection, first_user: FirstUser | None, password_hash: str, token: str | None) -> UUID:
+    deployment_id = deployment.ensure_id(connection)
     default_organization.ensure_default(connection)
     if first_user is not None and not users.count(connection):
         _create_first(connection, first_user, password_hash)
     if token is None:
-        return
+        return deployment_id
     if first_user is not None:
         owner = users.by_username(connection, first_user.username)
     else:
@@ -182,6 +186,7 @@ def _bootstrap(connection: Connection, first_user: FirstUser | None, password_ha
             "CODER_FIRST_USER_USERNAME, CODER_FIRST_USER_EMAIL and CODER_FIRST_USER_PASSWORD"
         )
     sessions.ensure_bootstrap(connection, owner, token)
+    return deployment_id
 
 
 def _first_exists() -> Conflict:
@@ -189,7 +194,7 @@ def _first_exists() -> Conflict:
 
 
 def _create_first(connection: Connection, first: FirstUser, password_hash: str) -> tuple[UUID, UUID]:
-    row = _new_user(first.username, first.email, password_hash, "password", [OWNER])
+    row = _new_user(first.username, first.email, "", password_hash, "password", [OWNER])
     users.create(connection, row)
     organization = default_organization.ensure_default(connection)
     organizations.add_member(connection, organization.id, row.id, row.created_at)
@@ -239,31 +244,26 @@ def _audit(connection: Connection, actor_id: UUID, action: str, after: UserRow |
     subject = after or before
     if subject is None:
         raise AssertionError("an audited change has a subject")
-    audit.record(
-        connection,
-        time=now(),
-        user_id=actor_id,
-        action=action,
-        resource_type="user",
-        resource_id=subject.id,
-        resource_name=subject.username,
-        before=_shown(before),
-        after=_shown(after),
-    )
+    resource = ("user", subject.id, subject.username)
+    audit.record(connection, actor_id, action, resource, before=_shown(before), after=_shown(after))
 
 
 def _shown(row: UserRow | None) -> dict[str, Any] | None:
     if row is None:
         return None
-    return {name: getattr(row, name) for name in ("username", "email", "login_type", "status", "roles", "avatar_url")}
+    return {
+        name: getattr(row, name)
+        for name in ("username", "email", "name", "login_type", "status", "roles", "avatar_url")
+    }
 
 
-def _new_user(username: str, email: str, password_hash: str, login_type: str, roles: list[str]) -> UserRow:
+def _new_user(username: str, email: str, name: str, password_hash: str, login_type: str, roles: list[str]) -> UserRow:
     moment = now()
     return UserRow(
         id=uuid4(),
         username=username,
         email=email,
+        name=name,
         password_hash=password_hash,
         login_type=login_type,
         status="dormant",
@@ -288,6 +288,8 @@ def _check(request: CreateUserRequest, login_type: str) -> None:
         problems["username"] = (
             f"is required: letters and digits, joined by single hyphens, at most {MAX_USERNAME} characters"
         )
+    if len(request.name) > MAX_NAME or request.name != request.name.strip():
+        problems["name"] = f"must have at most {MAX_NAME} characters and no space at its ends"
     if login_type not in LOGIN_TYPES:
         problems["login_type"] = f"must be one of {', '.join(LOGIN_TYPES)}"
     elif login_type == "password":
@@ -322,9 +324,9 @@ def role(name: str) -> Role:
     return Role(name=name, display_name=ROLE_NAMES.get(name, name))
 
 
-def to_wire(row: UserRow, organization_ids: Sequence[UUID]) -> User:
+def to_wire(row: UserRow, organization_ids: Sequence[UUID]) -> SDKUser:
     """The row comes from the database, so it is not validated again."""
-    return User.model_construct(
+    return SDKUser.model_construct(
         id=row.id,
         username=row.username,
         email=row.email,
@@ -335,13 +337,15 @@ def to_wire(row: UserRow, organization_ids: Sequence[UUID]) -> User:
         organization_ids=list(organization_ids),
         roles=[role(name) for name in row.roles],
         avatar_url=row.avatar_url,
+        name=row.name,
+        updated_at=row.updated_at,
     )
 
 
-def _to_wire(connection: Connection, rows: Sequence[UserRow]) -> list[User]:
+def _to_wire(connection: Connection, rows: Sequence[UserRow]) -> list[SDKUser]:
     joined = users.organizations_of(connection, [row.id for row in rows])
     return [to_wire(row, joined[row.id]) for row in rows]
 
 
-def _one(connection: Connection, row: UserRow) -> User:
+def _one(connection: Connection, row: UserRow) -> SDKUser:
     return _to_wire(connection, [row])[0]

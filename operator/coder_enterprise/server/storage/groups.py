@@ -9,7 +9,13 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from coder_enterprise.server.storage.database import Connection, unique
-from coder_enterprise.server.storage.schema import group_members, groups, organization_members, users
+from coder_enterprise.server.storage.schema import (
+    group_members,
+    groups,
+    organization_members,
+    organizations,
+    users,
+)
 from coder_enterprise.server.storage.users import COLUMNS, User
 
 
@@ -21,6 +27,8 @@ class Group(NamedTuple):
     avatar_url: str
     quota_allowance: int
     source: str
+    organization_name: str
+    organization_display_name: str
 
     @property
     def is_everyone(self) -> bool:
@@ -29,11 +37,12 @@ class Group(NamedTuple):
 
 # Statements are built once: building one costs more than running it.
 _INSERT = insert(groups)
-_GET = select(groups).where(groups.c.id == bindparam("group_id"))
-_BY_NAME = select(groups).where(
+_ALL = select(groups, organizations.c.name, organizations.c.display_name).join(organizations)
+_GET = _ALL.where(groups.c.id == bindparam("group_id"))
+_BY_NAME = _ALL.where(
     groups.c.organization_id == bindparam("organization_id"), groups.c.name == bindparam("group_name")
 )
-_OF_ORGANIZATION = select(groups).where(groups.c.organization_id == bindparam("organization_id"))
+_OF_ORGANIZATION = _ALL.where(groups.c.organization_id == bindparam("organization_id"))
 _DELETE = delete(groups).where(groups.c.id == bindparam("group_id"))
 _MEMBERS = (
     select(*COLUMNS).join(group_members).where(~users.c.deleted, group_members.c.group_id == bindparam("group_id"))
@@ -61,7 +70,7 @@ _GROUP_IDS_OF = (
 def create(connection: Connection, group: Group) -> None:
     """Raises `Duplicate` when the organization has a group of that name."""
     with unique():
-        connection.execute(_INSERT, group._asdict())
+        connection.execute(_INSERT, {column.name: getattr(group, column.name) for column in groups.c})
 
 
 def get(connection: Connection, group_id: UUID) -> Group | None:

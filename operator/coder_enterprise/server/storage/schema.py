@@ -49,6 +49,13 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
+site_settings: Final = Table(
+    "site_settings",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
 organizations: Final = Table(
     "organizations",
     metadata,
@@ -70,6 +77,7 @@ users: Final = Table(
     Column("username_key", String(32), nullable=True, unique=True),
     Column("email", String(254), nullable=False),
     Column("email_key", String(254), nullable=True, unique=True),
+    Column("name", String(128), nullable=False, server_default=""),
     Column("password_hash", String(256), nullable=False),
     Column("login_type", String(16), nullable=False),
     Column("status", String(16), nullable=False),

@@ -17,6 +17,7 @@ class User(NamedTuple):
     id: UUID
     username: str
     email: str
+    name: str
     password_hash: str
     login_type: str
     status: str

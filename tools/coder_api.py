@@ -1,4 +1,7 @@
-"""What tests do at a real server behind the operator's back: plain HTTP, so that none of its code is trusted."""
+"""What people do in Coder behind the operator's back: plain HTTP, so that none of its code is trusted.
+
+Used by the demo and the tests.
+"""
 
 from __future__ import annotations
 

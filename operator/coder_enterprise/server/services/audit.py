@@ -1,0 +1,38 @@
+"""Notes who changed what, in the transaction of the change. Called by every service that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.storage import audit
+from coder_enterprise.server.storage.database import Connection
+
+
+def record(
+    connection: Connection,
+    actor_id: UUID | None,
+    action: str,
+    resource: tuple[str, object, str],
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """`resource` is type, id and name; `before` and `after` hold only what may be shown: no hash, no token.
+
+    `actor_id` None is the server itself.
+    """
+    kind, resource_id, name = resource
+    audit.record(
+        connection,
+        time=now(),
+        user_id=actor_id,
+        action=action,
+        resource_type=kind,
+        resource_id=resource_id,
+        resource_name=name,
+        before=before,
+        after=after,
+    )

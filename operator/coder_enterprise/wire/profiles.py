@@ -1,0 +1,51 @@
+"""The two wire profiles: `documented`, the shapes of the contract page, and `codersdk`, those that Coder's Go SDK and
+the Terraform provider read.
+
+Services return the richer of the two; a `Shape`, defined beside the models of its resource, says how an answer looks
+in each profile. Nothing else in the server asks which profile it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+class Profile(StrEnum):
+    DOCUMENTED = "documented"
+    CODERSDK = "codersdk"
+
+
+@dataclass(frozen=True)
+class View(Generic[T]):
+    """An answer in one profile: its type, its status, and how it is made of what the service returned.
+
+    A model that is derived from the view's own is written with the view's fields alone.
+    """
+
+    type: Any
+    status: int = 200
+    convert: Callable[[T], Any] | None = None
+
+
+class Shape(Generic[T]):
+    """One answer in both profiles; without `codersdk` they are the same."""
+
+    def __init__(self, documented: View[T], codersdk: View[T] | None = None) -> None:
+        self.documented = documented
+        self._views = {Profile.DOCUMENTED: documented, Profile.CODERSDK: codersdk or documented}
+        self._adapters: dict[Profile, TypeAdapter[Any]] = {}
+
+    def render(self, profile: Profile, value: T) -> tuple[int, bytes]:
+        """Status and JSON."""
+        view = self._views[profile]
+        adapter = self._adapters.get(profile)
+        if adapter is None:
+            adapter = self._adapters[profile] = TypeAdapter(view.type)
+        return view.status, adapter.dump_json(view.convert(value) if view.convert else value)

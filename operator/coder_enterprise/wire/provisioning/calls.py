@@ -1,0 +1,271 @@
+"""Calls over a session: the server's handlers behind `serve`, a daemon's calls with `call` and `open_call`.
+
+Each call is one stream. A caller that goes away, or a session that ends, cancels the handler. Unread messages wait in
+the window of their stream, so a slow handler slows its caller down and nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final, Generic, TypeAlias, TypeVar
+
+import structlog
+from google.protobuf.message import DecodeError, Message
+
+from coder_enterprise.wire.provisioning import drpc
+from coder_enterprise.wire.provisioning.session import Session, SessionClosed, Stream, StreamReset
+
+M = TypeVar("M", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+
+INVOKE_TIMEOUT: Final = 30.0
+"""Seconds from the opening of a stream to the name of the method."""
+LEAVE_TIMEOUT: Final = 10.0
+"""Seconds from the answer until the caller has closed the stream."""
+
+log = structlog.get_logger(__name__)
+
+
+class RPCError(Exception):
+    """A call that failed, raised by a handler and at the caller's; the text travels to the other side."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _Channel:
+    """A call on its stream."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.call = drpc.Call()
+
+    async def next_event(self) -> drpc.Event | None:
+        """None when nothing more comes."""
+        while (event := self.call.next_event()) is None:
+            if self.call.over or not (data := await self.stream.read()):
+                return None
+            self.call.receive(data)
+        return event
+
+    async def send(self, message: Message) -> None:
+        try:
+            data = self.call.message(message.SerializeToString())
+        except drpc.TooLarge as error:
+            raise RPCError(str(error)) from None
+        await self.stream.write(data)
+
+
+class Messages(Generic[M]):
+    """The messages of the other side, one after the other."""
+
+    def __init__(self, kind: type[M], receive: Callable[[], Awaitable[bytes | None]]) -> None:
+        self._kind = kind
+        self._receive = receive
+
+    def __aiter__(self) -> Messages[M]:
+        return self
+
+    async def __anext__(self) -> M:
+        data = await self._receive()
+        if data is None:
+            raise StopAsyncIteration
+        try:
+            return self._kind.FromString(data)
+        except DecodeError:
+            raise RPCError(f"{self._kind.DESCRIPTOR.name}: the message cannot be read") from None
+
+
+# The side that is called.
+
+
+class Caller:
+    """One call, as its handler sees it."""
+
+    def __init__(self, channel: _Channel) -> None:
+        self._channel = channel
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
+
+    def messages(self, kind: type[M]) -> Messages[M]:
+        return Messages(kind, self._messages.get)
+
+    async def send(self, message: Message) -> None:
+        """Raises `RPCError` when the message is too large."""
+        await self._channel.send(message)
+
+    async def watch(self) -> None:
+        """Until the caller is gone, or the call is over."""
+        while (event := await self._channel.next_event()) is not None:
+            if isinstance(event, drpc.Message):
+                await self._messages.put(event.data)
+            elif isinstance(event, drpc.SendClosed):
+                await self._messages.put(None)
+
+
+Handler: TypeAlias = Callable[[Caller], Awaitable[None]]
+
+
+def unary(request: type[M], answer: Callable[[M], Awaitable[Message]]) -> Handler:
+    """A method with one request and one answer."""
+
+    async def handle(caller: Caller) -> None:
+        async for message in caller.messages(request):
+            return await caller.send(await answer(message))
+        raise RPCError(f"{request.DESCRIPTOR.name}: the request is missing")
+
+    return handle
+
+
+def streaming(request: type[M], answer: Callable[[Messages[M]], AsyncGenerator[Message, None]]) -> Handler:
+    """A method with messages both ways: an asynchronous generator of the answers.
+
+    A caller that has what it wants may leave at once, and the generator with it: what must be done comes before the
+    last `yield`.
+    """
+
+    async def handle(caller: Caller) -> None:
+        async with contextlib.aclosing(answer(caller.messages(request))) as answers:
+            async for message in answers:
+                await caller.send(message)
+
+    return handle
+
+
+async def serve(session: Session, handlers: Mapping[str, Handler]) -> None:
+    """Answer calls until the peer closes the session. Raises `SessionClosed` when it ends in any other way.
+
+    The keys of `handlers` are paths such as `/provisionerd.ProvisionerDaemon/UpdateJob`.
+    """
+    calls: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            call = asyncio.create_task(_answer(await session.accept(), handlers))
+            calls.add(call)
+            call.add_done_callback(calls.discard)
+    except SessionClosed as closed:
+        if closed.failed:
+            raise
+    finally:
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def _answer(stream: Stream, handlers: Mapping[str, Handler]) -> None:
+    channel = _Channel(stream)
+    try:
+        async with asyncio.timeout(INVOKE_TIMEOUT):
+            event = await channel.next_event()
+        if isinstance(event, drpc.Invoked):
+            await _run(channel, event.path, handlers.get(event.path))
+            await _let_leave(stream)
+    except (drpc.DRPCError, TimeoutError) as error:
+        log.warning("a provisioner daemon's call is broken off", error=str(error) or "the caller is too slow")
+        stream.reset()
+    except (StreamReset, SessionClosed):
+        pass  # the caller has left
+    finally:
+        stream.close()
+
+
+async def _let_leave(stream: Stream) -> None:
+    """Wait for the caller to close the stream: Go's client fails a call whose stream ends while it still says that it
+    has no more to send, although the answer is there."""
+    async with asyncio.timeout(LEAVE_TIMEOUT):
+        while await stream.read():
+            pass
+
+
+async def _run(channel: _Channel, path: str, handler: Handler | None) -> None:
+    """Handle a call for as long as its caller is there."""
+    if handler is None:
+        error = RPCError(f"unknown rpc: {path}", drpc.UNIMPLEMENTED)
+        return await channel.stream.write(channel.call.error(str(error), error.code))
+    caller = Caller(channel)
+    tasks = [asyncio.create_task(_handle(channel, caller, path, handler)), asyncio.create_task(caller.watch())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+    return None
+
+
+async def _handle(channel: _Channel, caller: Caller, path: str, handler: Handler) -> None:
+    try:
+        await handler(caller)
+        last = channel.call.close_send()
+    except RPCError as error:
+        last = channel.call.error(str(error), error.code)
+    except (drpc.DRPCError, StreamReset, SessionClosed):
+        raise
+    except Exception:
+        log.exception("a provisioner daemon's call failed", path=path)
+        last = channel.call.error("internal error")
+    await channel.stream.write(last)
+
+
+# The side that calls.
+
+
+class Call(Generic[M]):
+    """An open call, as its caller sees it."""
+
+    def __init__(self, channel: _Channel, answer: type[M]) -> None:
+        self._channel = channel
+        self._ended = False
+        self.answers: Final = Messages(answer, self._receive)
+
+    async def send(self, message: Message) -> None:
+        """Raises `RPCError`, `StreamReset` and `SessionClosed`."""
+        await self._channel.send(message)
+
+    async def close_send(self) -> None:
+        """Send no more messages; answers still come."""
+        await self._channel.stream.write(self._channel.call.close_send())
+
+    async def _receive(self) -> bytes | None:
+        if self._ended:
+            return None
+        event = await self._channel.next_event()
+        if isinstance(event, drpc.Message):
+            return event.data
+        self._ended = True
+        if isinstance(event, drpc.Failed):
+            raise RPCError(event.text, event.code)
+        if not isinstance(event, drpc.SendClosed | drpc.Closed):
+            raise RPCError("the call was broken off")
+        return None
+
+
+@contextlib.asynccontextmanager
+async def open_call(
+    session: Session, path: str, answer: type[M], metadata: Mapping[str, str] | None = None
+) -> AsyncIterator[Call[M]]:
+    """Call a method with messages both ways; leaving the context ends the call, and cancels it where it runs."""
+    stream = await session.open()
+    try:
+        channel = _Channel(stream)
+        await stream.write(channel.call.invoke(path, metadata))
+        yield Call(channel, answer)
+    finally:
+        stream.close()
+
+
+async def call(
+    session: Session, path: str, request: Message, answer: type[M], metadata: Mapping[str, str] | None = None
+) -> M:
+    """Call a method with one request and one answer. Raises `RPCError`, `StreamReset` and `SessionClosed`."""
+    async with open_call(session, path, answer, metadata) as opened:
+        await opened.send(request)
+        await opened.close_send()
+        async for message in opened.answers:
+            return message
+    raise RPCError("the call ended without an answer")

@@ -1,0 +1,234 @@
+"""The typed client: pages, paths, and both shapes of answers that servers from Coder 2.2 to today send."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import unquote
+
+import pytest
+from aiohttp import web
+
+from coder_enterprise.client import errors, records
+from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
+from tests.support.scripted import Asked, Scripted
+
+GROUP: Final = {"id": "g1", "name": "platform", "organization_id": "o1"}
+
+Body = dict[str, Any]
+
+
+# Users, in pages
+
+
+class Users:
+    """A sorted list that answers like Coder: 0 is the count past the last page."""
+
+    def __init__(self, names: list[str], *, largest_page: int = 1000) -> None:
+        self.names = names
+        self.largest_page = largest_page
+        self.gone_after_first_page: list[str] = []
+
+    def reply(self, asked: Asked) -> web.Response:
+        offset, limit = int(asked.query["offset"]), int(asked.query["limit"])
+        page = self.names[offset : offset + min(limit, self.largest_page)]
+        body = {
+            "users": [{"id": f"id-{name}", "username": name} for name in page],
+            "count": len(self.names) if page else 0,
+        }
+        self.names = [name for name in self.names if name not in self.gone_after_first_page]
+        return web.json_response(body)
+
+
+def names(count: int) -> list[str]:
+    return [f"user-{number:05}" for number in range(count)]
+
+
+async def listed(server: Scripted, client: CoderClient, users: Users) -> list[str]:
+    server.reply("/users", users.reply)
+    return [user.username for user in await client.users.list()]
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (999, 1), (1000, 1), (1001, 2), (2000, 2), (2500, 3)])
+async def test_users_are_read_in_pages_of_1000(
+    server: Scripted, client: CoderClient, count: int, requests: int
+) -> None:
+    assert await listed(server, client, Users(names(count))) == names(count)
+    assert [asked.query["limit"] for asked in server.asked] == ["1000"] * requests
+
+
+async def test_a_server_with_smaller_pages_is_read_to_the_end(server: Scripted, client: CoderClient) -> None:
+    assert await listed(server, client, Users(names(250), largest_page=100)) == names(250)
+
+
+async def test_nobody_is_skipped_when_somebody_is_deleted_between_two_pages(
+    server: Scripted, client: CoderClient
+) -> None:
+    users = Users(names(1500))
+    users.gone_after_first_page = ["user-00003"]
+    found = await listed(server, client, users)
+    assert found == [name for name in names(1500) if name != "user-00003"]
+
+
+async def test_a_server_without_pages_ends_the_list(server: Scripted, client: CoderClient) -> None:
+    body = {"users": [{"id": name, "username": name} for name in names(1000)]}
+    server.answer("/users", body)
+    assert [user.username for user in await client.users.list()] == names(1000)
+
+
+async def test_null_is_no_users(server: Scripted, client: CoderClient) -> None:
+    server.answer("/users", {"users": None, "count": 0})
+    assert await client.users.list() == ()
+
+
+# Paths
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "..%2f", "..", ".", "a?b#c", "%2e%2e", "ü", "a b", "a;b", "a\\b", "../../users"]
+)
+async def test_a_name_addresses_nothing_else(server: Scripted, client: CoderClient, name: str) -> None:
+    with pytest.raises(errors.NotFound):
+        await client.groups.by_name("o1", name)
+    [path] = server.paths()
+    *parents, last = path.split("/")
+    assert "/".join(parents) == "/organizations/o1/groups"
+    assert unquote(last) == name
+    assert last not in {".", ".."}
+
+
+# Groups
+
+
+async def test_a_group_is_made_with_what_was_set(server: Scripted, client: CoderClient) -> None:
+    server.answer("/organizations/o1/groups", GROUP, method="POST", status=201)
+    group = await client.groups.create("o1", CreateGroupRequest(name="platform", quota_allowance=0))
+    assert group.id == "g1"
+    assert server.asked[0].body == '{"name":"platform","quota_allowance":0}'
+
+
+async def test_a_group_is_changed_by_difference(server: Scripted, client: CoderClient) -> None:
+    server.answer("/groups/g1", GROUP | {"members": [{"id": "u1"}]}, method="PATCH")
+    group = await client.groups.update("g1", PatchGroupRequest(add_users=["u1"]))
+    assert group.member_ids == {"u1"}
+    assert server.asked[0].body == '{"add_users":["u1"]}'
+
+
+@pytest.mark.parametrize("answer", [GROUP, {"message": "Successfully deleted group!"}])
+async def test_deletion_takes_the_documented_answer_and_the_real_one(
+    server: Scripted, client: CoderClient, answer: Body
+) -> None:
+    server.answer("/groups/g1", answer, method="DELETE")
+    await client.groups.delete("g1")
+
+
+async def test_deletion_takes_an_empty_answer(server: Scripted, client: CoderClient) -> None:
+    server.answer("/groups/g1", method="DELETE", status=204, text="")
+    await client.groups.delete("g1")
+
+
+async def test_null_is_no_groups(server: Scripted, client: CoderClient) -> None:
+    server.answer("/organizations/o1/groups", None)
+    assert await client.groups.list("o1") == ()
+
+
+# Records
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        (None, set()),
+        ([], set()),
+        ([{"id": "u1"}, {"id": "u2", "username": "ann"}], {"u1", "u2"}),
+        (["u1"], {"u1"}),
+    ],
+)
+def test_the_members_of_a_group_are_ids(members: Any, expected: set[str]) -> None:
+    assert records.Group.model_validate(GROUP | {"members": members}).member_ids == expected
+
+
+def test_a_group_may_leave_out_what_has_a_default() -> None:
+    group = records.Group.model_validate(GROUP)
+    assert (group.display_name, group.avatar_url, group.quota_allowance, group.source) == ("", "", 0, "user")
+
+
+@pytest.mark.parametrize("members", [[{"username": "ann"}], [None], "u1", 5, {"u1": True}])
+async def test_members_of_another_shape_are_refused(server: Scripted, client: CoderClient, members: Any) -> None:
+    server.answer("/groups/g1", GROUP | {"members": members})
+    with pytest.raises(errors.UnexpectedShape, match="members"):
+        await client.groups.get("g1")
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        (records.User, {"id": "u1", "username": "ann", "organization_ids": None, "roles": None}),
+        (records.User, {"id": "u1", "username": "ann"}),
+        (records.Organization, {"id": "o1", "name": "coder"}),
+        (records.Entitlements, {"features": None, "errors": None, "warnings": None}),
+        (records.License, {"id": 1, "claims": None}),
+        (records.Replica, {"id": "r1", "hostname": "coder-0"}),
+        (records.ProvisionerDaemon, {"id": "p1", "last_seen_at": None}),
+        (records.ProxyRegions, {"regions": None}),
+    ],
+)
+def test_null_lists_and_missing_fields_are_taken(model: type[records.Record], body: Body) -> None:
+    model.model_validate(body)
+
+
+def test_everyone_is_the_group_with_its_organizations_id() -> None:
+    assert records.Group.model_validate(GROUP | {"id": "o1"}).is_everyone
+    assert not records.Group.model_validate(GROUP).is_everyone
+
+
+SEEN: Final = "2026-01-02T03:04:05Z"
+
+
+@pytest.mark.parametrize(
+    ("fields", "heard"),
+    [
+        ({"last_seen_at": SEEN}, True),
+        ({"updated_at": {"Time": SEEN, "Valid": True}}, True),
+        ({"updated_at": {"time": SEEN, "valid": True}}, True),
+        ({"updated_at": {"Time": "0001-01-01T00:00:00Z", "Valid": False}}, False),
+        ({"updated_at": None}, False),
+        ({}, False),
+    ],
+)
+def test_a_daemon_is_heard_in_old_words_and_in_new_ones(fields: Body, heard: bool) -> None:
+    daemon = records.ProvisionerDaemon.model_validate({"id": "p1"} | fields)
+    assert (daemon.heard_at is not None) is heard
+
+
+# Workspace proxies
+
+
+def regions(*names: str) -> Body:
+    return {"regions": [{"id": name, "name": name} for name in names]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (regions("primary", "east"), ["primary", "east"]),
+        ([regions("primary", "east")], ["primary", "east"]),
+        ([regions("primary"), regions("east")], ["primary", "east"]),
+        ([], []),
+        (None, []),
+        ({"regions": None}, []),
+        ([{"regions": None}], []),
+    ],
+)
+async def test_workspace_proxies_come_as_an_object_or_as_a_list(
+    server: Scripted, client: CoderClient, answer: Any, expected: list[str]
+) -> None:
+    server.answer("/workspaceproxies", answer)
+    assert [proxy.name for proxy in await client.deployment.workspace_proxies()] == expected
+
+
+@pytest.mark.parametrize("answer", [5, "text", [5], [{"regions": [{"id": "x"}]}], {"regions": 5}])
+async def test_proxies_of_another_shape_are_refused(server: Scripted, client: CoderClient, answer: Any) -> None:
+    server.answer("/workspaceproxies", answer)
+    with pytest.raises(errors.UnexpectedShape):
+        await client.deployment.workspace_proxies()

@@ -1,0 +1,537 @@
+"""One request: every answer that a server, or what stands in front of it, may give becomes one error with one sense."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from coder_enterprise.client import errors, http
+from coder_enterprise.client.http import Call, ConnectionSettings, Transport
+from tests.support.front import Certificate
+from tests.support.scripted import HTML, NO_ROUTE, NOT_FOUND, TOKEN, Scripted, Talk, raw_server
+
+ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+class Thing(BaseModel):
+    name: str
+    size: int = 0
+
+
+@pytest.fixture
+async def transport(server: Scripted) -> AsyncIterator[Transport]:
+    connected = Transport(server.settings)
+    yield connected
+    await connected.close()
+
+
+async def get(transport: Transport, path: str = "/thing") -> Thing:
+    return await transport.get("things.get", path, Thing)
+
+
+async def failure(transport: Transport, path: str = "/thing") -> errors.CoderError:
+    with pytest.raises(errors.CoderError) as caught:
+        await get(transport, path)
+    return caught.value
+
+
+async def failure_at(url: str, ca_bundle: str = "") -> errors.CoderError:
+    """What a read of the server at `url` raises."""
+    transport = Transport(ConnectionSettings(url, TOKEN, ca_bundle))
+    try:
+        return await failure(transport)
+    finally:
+        await transport.close()
+
+
+# What is sent
+
+
+async def test_the_token_goes_into_the_header_and_not_into_the_url(server: Scripted, transport: Transport) -> None:
+    server.answer("/thing", {"name": "x"})
+    await transport.get("things.get", "/thing", Thing, limit=3, q="a b&c")
+    asked = server.asked[0]
+    assert asked.headers["Coder-Session-Token"] == TOKEN
+    assert asked.query == {"limit": "3", "q": "a b&c"}
+    assert TOKEN not in asked.path + str(asked.query)
+
+
+async def test_fields_that_were_not_set_are_not_sent(server: Scripted, transport: Transport) -> None:
+    server.answer("/thing", {"name": "x"}, method="PATCH")
+    await transport.send("things.update", "PATCH", "/thing", Thing(name="x"), Thing)
+    assert json.loads(server.asked[0].body) == {"name": "x"}
+
+
+async def test_a_base_url_may_end_with_a_slash(server: Scripted) -> None:
+    server.answer("/thing", {"name": "x"})
+    transport = Transport(replace(server.settings, url=server.url + "/"))
+    assert await get(transport) == Thing(name="x")
+    await transport.close()
+
+
+# What is answered
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "meaning"),
+    [
+        (400, errors.BadRequest, errors.Meaning.STALLED),
+        (401, errors.Unauthorized, errors.Meaning.TRANSIENT),
+        (403, errors.Forbidden, errors.Meaning.STALLED),
+        (404, errors.NotFound, errors.Meaning.STALLED),
+        (409, errors.AlreadyTaken, errors.Meaning.STALLED),
+        (422, errors.BadRequest, errors.Meaning.STALLED),
+        (429, errors.TooManyRequests, errors.Meaning.TRANSIENT),
+        (500, errors.ServerError, errors.Meaning.TRANSIENT),
+        (503, errors.ServerError, errors.Meaning.TRANSIENT),
+    ],
+)
+async def test_an_error_status_has_its_class_and_its_meaning(
+    server: Scripted,
+    transport: Transport,
+    status: int,
+    expected: type[errors.APIError],
+    meaning: errors.Meaning,
+) -> None:
+    server.answer("/thing", {"message": "No."}, status=status)
+    error = await failure(transport)
+    assert type(error) is expected
+    assert error.meaning is meaning
+    assert error.message == f"Coder answered {status}: No"
+
+
+async def test_the_servers_own_words_are_told_once(server: Scripted, transport: Transport) -> None:
+    validations = [{"field": "name", "detail": "is taken."}]
+    server.answer("/thing", {"message": "No.", "detail": "No.", "validations": validations}, status=400)
+    error = await failure(transport)
+    assert isinstance(error, errors.APIError)
+    assert error.message == "Coder answered 400: No; name: is taken"
+    assert error.validations == {"name": "is taken."}
+
+
+@pytest.mark.parametrize("validations", [None, 5, "text", {"field": "x"}, [1, None, {}]])
+async def test_an_odd_list_of_validations_hides_nothing(
+    server: Scripted, transport: Transport, validations: Any
+) -> None:
+    server.answer("/thing", {"message": "No.", "validations": validations}, status=400)
+    assert (await failure(transport)).message.startswith("Coder answered 400: No")
+
+
+@pytest.mark.parametrize(
+    ("body", "route_missing"),
+    [
+        (NO_ROUTE, True),
+        (NOT_FOUND, False),
+        (NOT_FOUND | {"detail": "no group named route-66"}, False),
+        ({"message": "no Route matched with those values"}, True),
+    ],
+)
+async def test_a_missing_route_is_told_from_a_missing_thing(
+    server: Scripted, transport: Transport, body: dict[str, str], route_missing: bool
+) -> None:
+    server.answer("/thing", body, status=404)
+    error = await failure(transport)
+    assert isinstance(error, errors.NotFound)
+    assert error.route_missing is route_missing
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 409])
+async def test_html_is_not_coder(server: Scripted, transport: Transport, status: int) -> None:
+    server.answer("/thing", status=status, text=HTML)
+    error = await failure(transport)
+    assert isinstance(error, errors.NotCoder)
+    assert server.url in error.message
+    assert "<html>" not in error.message
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_html_of_a_gateway_is_an_outage(server: Scripted, transport: Transport, status: int) -> None:
+    server.answer("/thing", status=status, text=HTML)
+    assert isinstance(await failure(transport), errors.ServerError)
+
+
+async def test_a_redirect_is_named_and_not_followed(server: Scripted, transport: Transport) -> None:
+    server.answer("/thing", status=307, headers={"Location": f"/login?token={TOKEN}"})
+    error = await failure(transport)
+    assert isinstance(error, errors.NotCoder)
+    assert "redirects to /login" in error.message
+    assert TOKEN not in error.message
+    assert server.paths() == ["/thing"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"name": "x"', "\x00", "[" * 100_000])
+async def test_broken_json_is_not_coder(server: Scripted, transport: Transport, text: str) -> None:
+    server.answer("/thing", text=text)
+    assert isinstance(await failure(transport), errors.NotCoder)
+
+
+async def test_broken_json_with_an_error_status_is_not_coder(server: Scripted, transport: Transport) -> None:
+    server.answer("/thing", text="[" * 100_000, status=400)
+    assert isinstance(await failure(transport), errors.NotCoder)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "x", "size": "big"}, "size"),
+        ({"size": 1}, "name"),
+        ([], "the answer"),
+        (None, "the answer"),
+    ],
+)
+async def test_an_answer_of_another_shape_names_the_field(
+    server: Scripted, transport: Transport, body: Any, field: str
+) -> None:
+    server.answer("/thing", body)
+    error = await failure(transport)
+    assert isinstance(error, errors.UnexpectedShape)
+    assert f"/api/v2/thing: {field}: " in error.message
+
+
+async def test_an_answer_without_end_is_given_up(
+    server: Scripted, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MAX_ANSWER", 1000)
+    server.answer("/thing", {"name": "x" * 2000})
+    assert "more than 1000 bytes" in (await failure(transport)).message
+
+
+def in_an_hour() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("86400", http.MAX_RETRY_AFTER),
+        (in_an_hour(), http.MAX_RETRY_AFTER),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("", http.DEFAULT_RETRY_AFTER),
+        ("soon", http.DEFAULT_RETRY_AFTER),
+        ("nan", http.DEFAULT_RETRY_AFTER),
+        ("\u00b2", http.DEFAULT_RETRY_AFTER),
+    ],
+)
+async def test_retry_after_is_read_as_seconds(
+    server: Scripted, transport: Transport, header: str, seconds: float
+) -> None:
+    server.answer("/thing", {"message": "Slow down."}, status=429, headers={"Retry-After": header})
+    error = await failure(transport)
+    assert isinstance(error, errors.TooManyRequests)
+    assert error.retry_after == seconds
+
+
+async def test_retry_after_may_be_missing(server: Scripted, transport: Transport) -> None:
+    server.answer("/thing", status=429, text="Slow down")
+    error = await failure(transport)
+    assert isinstance(error, errors.TooManyRequests)
+    assert error.retry_after == http.DEFAULT_RETRY_AFTER
+
+
+# Connections that break
+
+
+def head(length: int) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
+
+
+async def test_a_truncated_answer_is_unreachable() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head(100) + b'{"name": ')
+
+    async with raw_server(talk) as url:
+        assert isinstance(await failure_at(url), errors.Unreachable)
+
+
+async def test_what_is_no_http_is_unreachable() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+    async with raw_server(talk) as url:
+        assert isinstance(await failure_at(url), errors.Unreachable)
+
+
+class KeptAlive:
+    """Answers the first request of the first connection, and hangs up at every request after it until `heals`."""
+
+    def __init__(self, *, heals: bool) -> None:
+        self.requests: list[bytes] = []
+        self._heals = heals
+        self._connections = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        answers = 1 if self._connections == 1 or self._heals else 0
+        while True:
+            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            if answers == 0:
+                return
+            answers -= 1
+            body = b'{"name": "x"}'
+            writer.write(head(len(body)) + body)
+
+
+async def test_a_read_is_repeated_when_the_kept_alive_connection_was_closed() -> None:
+    server = KeptAlive(heals=True)
+    async with raw_server(server.talk) as url:
+        transport = Transport(ConnectionSettings(url, TOKEN))
+        await get(transport)
+        assert await get(transport) == Thing(name="x")
+        await transport.close()
+    assert len(server.requests) == 3
+
+
+async def test_a_read_is_repeated_only_once() -> None:
+    server = KeptAlive(heals=False)
+    async with raw_server(server.talk) as url:
+        transport = Transport(ConnectionSettings(url, TOKEN))
+        await get(transport)
+        assert isinstance(await failure(transport), errors.Unreachable)
+        await transport.close()
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_write_is_never_sent_twice(method: str) -> None:
+    server = KeptAlive(heals=True)
+    async with raw_server(server.talk) as url:
+        transport = Transport(ConnectionSettings(url, TOKEN))
+        await get(transport)
+        with pytest.raises(errors.Unreachable):
+            await transport.send("things.write", method, "/thing", Thing(name="x"), Thing)
+        await transport.close()
+    assert len(server.requests) == 2
+
+
+async def test_a_refused_connection_names_the_url_and_the_cause(unused_port: int) -> None:
+    url = f"http://127.0.0.1:{unused_port}"
+    error = await failure_at(url)
+    assert type(error) is errors.Unreachable
+    assert error.message.startswith(f"{url} cannot be reached: ")
+    assert error.message.endswith("; check spec.url")
+    assert error.message.count(url) == 1
+
+
+@pytest.fixture
+async def unused_port() -> int:
+    async with raw_server(nothing) as url:
+        return int(url.rpartition(":")[2])
+
+
+async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says nothing, and closes."""
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://", "http://[::1", "http://a\u2100.example"])
+async def test_a_url_that_is_none_is_named(url: str) -> None:
+    with pytest.raises(errors.Unreachable, match=r"spec\.url"):
+        raise await failure_at(url)
+
+
+async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.05)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with raw_server(talk) as url:
+        error = await failure_at(url)
+    assert type(error) is errors.Unreachable
+    assert "no answer within" in error.message
+
+
+# TLS
+
+
+async def polite(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers one request."""
+    await reader.readuntil(b"\r\n\r\n")
+    body = b'{"name": "x"}'
+    writer.write(head(len(body)) + body)
+    await reader.read()
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+async def test_a_certificate_that_nobody_trusts_is_refused(tmp_path: Path, scheme: str) -> None:
+    certificate = Certificate(tmp_path)
+    async with raw_server(polite, certificate.server_context()) as url:
+        error = await failure_at(url.replace("https", scheme))
+    assert isinstance(error, errors.TLSFailed)
+    assert "spec.caBundle" in error.message
+
+
+async def test_a_certificate_of_the_bundle_is_trusted(tmp_path: Path) -> None:
+    certificate = Certificate(tmp_path)
+    async with raw_server(polite, certificate.server_context()) as url:
+        transport = Transport(ConnectionSettings(url, TOKEN, certificate.pem))
+        assert await get(transport) == Thing(name="x")
+        await transport.close()
+
+
+async def test_plain_http_where_tls_was_expected_is_told_as_tls(server: Scripted) -> None:
+    assert isinstance(await failure_at(server.url.replace("http:", "https:")), errors.TLSFailed)
+
+
+@pytest.mark.parametrize("bundle", ["no certificate", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"])
+async def test_a_bundle_without_a_certificate_is_refused(bundle: str) -> None:
+    with pytest.raises(errors.TLSFailed, match=r"spec\.caBundle"):
+        Transport(ConnectionSettings("https://coder.example.com", TOKEN, bundle))
+
+
+# The token
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"message": f"bad {TOKEN}"}),
+        (400, {"message": "no", "detail": f"bad {TOKEN}"}),
+        (400, {"message": "no", "validations": [{"field": "token", "detail": TOKEN}]}),
+        (400, {"message": "no", "validations": [{"field": TOKEN, "detail": "no"}]}),
+        (429, {"message": f"bad {TOKEN}"}),
+        (500, {"message": f"bad {TOKEN}"}),
+        (200, {"name": {TOKEN: TOKEN}}),
+    ],
+)
+async def test_the_token_is_removed_from_what_a_server_says(
+    server: Scripted, transport: Transport, status: int, body: Any
+) -> None:
+    server.answer("/thing", body, status=status)
+    error = await failure(transport)
+    assert TOKEN not in str(error) + repr(error) + str(vars(error))
+
+
+async def test_the_token_is_not_in_what_names_a_wrong_entry(server: Scripted, transport: Transport) -> None:
+    server.answer("/things", {TOKEN: "text"})
+    with pytest.raises(errors.UnexpectedShape) as caught:
+        await transport.get("things.list", "/things", TypeAdapter(dict[str, int]))
+    assert TOKEN not in str(caught.value)
+
+
+def test_the_token_is_not_in_a_repr() -> None:
+    settings = ConnectionSettings("https://coder.example.com", TOKEN, "a certificate")
+    assert TOKEN not in repr(settings)
+    assert "a certificate" not in repr(settings)
+
+
+@pytest.mark.parametrize("token", ["abc\r\nX-Evil: 1", "abc\ndef", "abc\x00"])
+async def test_a_token_that_no_header_can_hold_is_not_told(server: Scripted, token: str) -> None:
+    transport = Transport(replace(server.settings, token=token))
+    error = await failure(transport)
+    await transport.close()
+    assert token not in str(error)
+    assert server.asked == []
+
+
+# Proxies
+
+
+async def test_the_proxy_of_the_environment_is_used(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    await failure_at("http://coder.invalid")
+    assert server.asked[0].headers["Host"] == "coder.invalid"
+
+
+@pytest.mark.parametrize("excluded", ["127.0.0.1", "*", "example.com,127.0.0.1"])
+async def test_no_proxy_excludes_a_server(server: Scripted, monkeypatch: pytest.MonkeyPatch, excluded: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", excluded)
+    server.answer("/thing", {"name": "x"})
+    transport = Transport(server.settings)
+    assert await get(transport) == Thing(name="x")
+    await transport.close()
+
+
+async def test_the_password_of_a_proxy_is_not_told(monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://user:hunter2@127.0.0.1:{unused_port}")
+    error = await failure_at("http://coder.invalid")
+    assert "hunter2" not in str(error) + repr(error)
+
+
+# Hooks
+
+
+class Recording:
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def before(self, call: Call) -> None:
+        self.seen.append(f"before {call.operation} {'writes' if call.writes else 'reads'}")
+
+    async def after(self, call: Call, error: errors.CoderError | None) -> None:
+        self.seen.append(f"after {call.operation} {type(error).__name__}")
+
+
+async def test_hooks_see_each_call_with_its_error(server: Scripted) -> None:
+    hooks = Recording()
+    transport = Transport(server.settings, hooks)
+    server.answer("/thing", {"name": "x"})
+    server.answer("/html", text=HTML)
+    await get(transport)
+    await failure(transport, "/html")
+    with pytest.raises(errors.NotFound):
+        await transport.delete("things.delete", "/thing")
+    await transport.close()
+    assert hooks.seen == [
+        "before things.get reads",
+        "after things.get NoneType",
+        "before things.get reads",
+        "after things.get NotCoder",
+        "before things.delete writes",
+        "after things.delete NotFound",
+    ]
+
+
+async def test_a_call_that_was_given_up_is_no_success() -> None:
+    hooks = Recording()
+    asked = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+
+    await cancelled_call(talk, hooks, asked)
+    assert hooks.seen == ["before things.get reads"]
+
+
+async def cancelled_call(talk: Talk, hooks: Recording, asked: asyncio.Event) -> None:
+    async with raw_server(talk) as url:
+        transport = Transport(ConnectionSettings(url, TOKEN), hooks)
+        call = asyncio.create_task(get(transport))
+        await asked.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await transport.close()
+
+
+class Fence:
+    async def before(self, call: Call) -> None:
+        raise PermissionError("not the leader")
+
+    async def after(self, call: Call, error: errors.CoderError | None) -> None:
+        raise AssertionError("nothing was sent")
+
+
+async def test_a_hook_may_stop_a_call_before_it_is_sent(server: Scripted) -> None:
+    transport = Transport(server.settings, Fence())
+    with pytest.raises(PermissionError):
+        await get(transport)
+    await transport.close()
+    assert server.asked == []
