@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from coder_enterprise.server.errors import Overloaded
 from coder_enterprise.server.storage.database import Database, StorageError, Work
+from coder_enterprise.server.storage.notifications import LocalNotifications
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class SQLiteDatabase(Database):
     """Open it with `open_database`, which locks and migrates first."""
 
     def __init__(self, path: Path, lock: int) -> None:
+        self.notifications = LocalNotifications()
         self._lock = lock
         self._writer = _Worker("storage-writer", lambda: connect(path, "BEGIN IMMEDIATE"), _run_writes)
         self._reader = _Worker("storage-reader", lambda: connect(path, "BEGIN"), _run_reads)
@@ -182,7 +184,7 @@ def connect(path: Path, begin: str) -> Connection:
             raw.execute(f"PRAGMA {pragma}")
         return raw
 
-    engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=NullPool)
+    engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
     _begin_with(engine, begin)
     try:
         return engine.connect()
