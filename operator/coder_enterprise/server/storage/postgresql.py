@@ -34,8 +34,10 @@ MAX_WAIT: Final = 5.0
 """Seconds that a job waits for a connection."""
 MAX_AGE: Final = 300
 """Seconds after which a connection is made anew: what lies between may forget one that is idle for longer."""
-ATTEMPTS: Final = 10
+ATTEMPTS: Final = 20
 FIRST_DELAY: Final = 0.002
+MAX_DELAY: Final = 0.05
+"""Seconds between them, at most: in each round one of those that meet succeeds."""
 MIGRATION_LOCK: Final = 0x636F6465725F6565
 """Any number that is always the same."""
 MIGRATION_TIMEOUT: Final = "60s"
@@ -99,7 +101,7 @@ class PostgreSQLDatabase(Database):
                 except DBAPIError as error:
                     if sqlstate(error) not in MET_ANOTHER:
                         raise
-                await asyncio.sleep(FIRST_DELAY * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311
+                await asyncio.sleep(min(FIRST_DELAY * 2**attempt, MAX_DELAY) * random.random())  # noqa: S311
         raise Overloaded("Too many requests change the same things; try again in a moment.")
 
     @override
