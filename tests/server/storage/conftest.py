@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -36,7 +35,7 @@ def migrated(postgresql: PostgreSQL) -> str:
         database = await open_postgresql_database(postgresql.url(name))
         await database.close()
 
-    asyncio.run(migrate())
+    support.run_aside(migrate())
     return name
 
 

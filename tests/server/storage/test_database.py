@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from coder_enterprise.server.services.organizations import ensure_default
-from coder_enterprise.server.storage import api_keys, audit, groups, organizations, users
+from coder_enterprise.server.storage import api_keys, audit, groups, organizations, schema, users
 from coder_enterprise.server.storage.api_keys import APIKey
 from coder_enterprise.server.storage.database import Database, Duplicate
 from coder_enterprise.server.storage.groups import Group
@@ -41,6 +41,14 @@ def a_user(username: str, email: str = "") -> User:
 
 def a_group(organization_id: UUID, name: str) -> Group:
     return Group(uuid4(), organization_id, name, "", "", quota_allowance=0, source="user")
+
+
+def store(connection: Connection, *rows: User | Group) -> None:
+    for row in rows:
+        if isinstance(row, User):
+            users.create(connection, row)
+        else:
+            groups.create(connection, row)
 
 
 async def an_organization(database: Database) -> UUID:
@@ -154,7 +162,7 @@ async def test_a_transaction_goes_on_after_a_name_that_is_taken(database: Databa
 async def test_a_group_cannot_be_renamed_to_a_name_that_is_taken(database: Database) -> None:
     home = await an_organization(database)
     ops, dev = a_group(home, "ops"), a_group(home, "dev")
-    await database.write(lambda connection: [groups.create(connection, row) for row in (ops, dev)])
+    await database.write(lambda connection: store(connection, ops, dev))
     with pytest.raises(Duplicate):
         await database.write(lambda connection: groups.update_fields(connection, ops.id, {"name": "dev"}))
 
@@ -233,20 +241,20 @@ async def test_a_group_takes_its_memberships_with_it(database: Database) -> None
 
 async def test_users_are_sorted_by_code_point_on_every_database(database: Database) -> None:
     names = ["b", "a-b", "aa", "a1", "A-A"]
-    await database.write(lambda connection: [users.create(connection, a_user(name)) for name in names])
+    await database.write(lambda connection: store(connection, *map(a_user, names)))
     page = await database.read(lambda connection: users.page(connection, Filter(), None, 0))
     assert [row.username for row in page] == ["A-A", "a-b", "a1", "aa", "b"]
 
 
 async def test_what_is_searched_for_is_text_and_no_pattern(database: Database) -> None:
     emails = {"ann": "ann_b@example.com", "bob": "annxb@example.com"}
-    await database.write(lambda connection: [users.create(connection, a_user(*names)) for names in emails.items()])
+    await database.write(lambda connection: store(connection, *(a_user(*names) for names in emails.items())))
     page = await database.read(lambda connection: users.page(connection, Filter(term="ann_b"), None, 0))
     assert [row.username for row in page] == ["ann"]
 
 
 async def test_a_page_is_a_part_of_the_list(database: Database) -> None:
-    await database.write(lambda connection: [users.create(connection, a_user(f"user{n}")) for n in range(5)])
+    await database.write(lambda connection: store(connection, *(a_user(f"user{n}") for n in range(5))))
     page = await database.read(lambda connection: users.page(connection, Filter(statuses=("active",)), 2, 1))
     assert [row.username for row in page] == ["user1", "user2"]
 
@@ -271,5 +279,5 @@ async def test_a_message_that_is_too_long_for_one_database_is_refused_on_each(da
 async def test_a_statement_that_fails_shows_no_parameters(database: Database) -> None:
     key = APIKey("abcdefghij", b"the secret hash", uuid4(), "login", MOMENT, MOMENT, None)
     with pytest.raises(Exception, match=r"foreign key|FOREIGN KEY") as caught:
-        await database.write(lambda connection: connection.execute(insert(api_keys.api_keys), key._asdict()))
+        await database.write(lambda connection: connection.execute(insert(schema.api_keys), key._asdict()))
     assert "the secret hash" not in str(caught.value)
