@@ -62,6 +62,7 @@ def run(
     try:
         import uvloop
 
+        from coder_enterprise.server.errors import RequestError
         from coder_enterprise.server.run import serve
         from coder_enterprise.server.settings import Settings, SettingsError, parse_address, parse_profile
         from coder_enterprise.server.storage.database import StorageError
@@ -87,7 +88,7 @@ def run(
             profile=parse_profile(wire_profile),
         )
         uvloop.run(serve(settings))
-    except (SettingsError, StorageError) as error:
+    except (SettingsError, StorageError, RequestError) as error:
         typer.echo(f"coder-enterprise server: {error}", err=True)
         raise typer.Exit(1) from None
 

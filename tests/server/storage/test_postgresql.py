@@ -16,7 +16,7 @@ from coder_enterprise.server.services.organizations import ensure_default
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import FirstUser
-from coder_enterprise.server.storage import api_keys, groups, users
+from coder_enterprise.server.storage import api_keys, groups, postgresql_server, users
 from coder_enterprise.server.storage import postgresql as storage
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_postgresql_database
@@ -190,6 +190,18 @@ async def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> No
     try:
         with pytest.raises(Unavailable):
             await database.read(run("SELECT pg_sleep(30)"))
+        assert await database.read(users.count) == 0
+    finally:
+        await database.close()
+
+
+async def test_a_database_that_says_nothing_is_given_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgresql_server, "ANSWER_TIMEOUT", 0.2)
+    database = await open_postgresql_database(f"{database_url}&statement_timeout=0")
+    try:
+        for work in (database.read, database.write):
+            with pytest.raises(Unavailable):
+                await work(run("SELECT pg_sleep(30)"))
         assert await database.read(users.count) == 0
     finally:
         await database.close()

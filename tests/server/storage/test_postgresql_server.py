@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import StorageError
 from coder_enterprise.server.storage.open import open_postgresql_database
 from coder_enterprise.server.storage.postgresql_server import CONNECT_TIMEOUT, VARIABLE, cause, parse
@@ -25,6 +26,9 @@ def test_user_and_password_are_taken_out_of_the_url(scheme: str) -> None:
 
 def test_the_password_is_in_no_repr() -> None:
     assert SECRET not in repr(parse(f"postgres://ann:{SECRET}@db/coder"))
+    assert SECRET not in repr(parse(f"postgres://ann@db/coder?password={SECRET}"))
+    assert SECRET not in repr(parse(f"postgres://ann@db/coder?sslkey=key.pem&sslpassword={SECRET}"))
+    assert SECRET not in repr(Settings(pg_connection_url=f"postgres://ann:{SECRET}@db/coder"))
 
 
 @pytest.mark.parametrize(
@@ -34,18 +38,26 @@ def test_the_password_is_in_no_repr() -> None:
 def test_a_password_is_percent_decoded(written: str, password: str) -> None:
     server = parse(f"postgres://ann:{written}@db:5432/coder")
     assert server.password == password
-    assert server.url == "postgresql://db:5432/coder"
+    assert server.url == "postgresql://db:5432/coder?sslmode=require"
 
 
 def test_user_and_password_may_be_parameters() -> None:
     server = parse(f"postgres:///coder?host=/var/run/postgresql&user=ann&password={SECRET}")
     assert (server.user, server.password) == ("ann", SECRET)
-    assert server.url == "postgresql:///coder?host=%2Fvar%2Frun%2Fpostgresql"
+    assert server.url == "postgresql:///coder?host=%2Fvar%2Frun%2Fpostgresql&sslmode=require"
 
 
 def test_several_hosts_stay_as_they_are() -> None:
-    url = "postgres://ann@one:5432,[::1]:5433,two/coder?target_session_attrs=read-write"
-    assert parse(url).url == "postgresql://one:5432,[::1]:5433,two/coder?target_session_attrs=read-write"
+    url = "postgres://ann@one:5432,[::1]:5433,two/coder?sslmode=disable"
+    assert parse(url).url == "postgresql://one:5432,[::1]:5433,two/coder?sslmode=disable"
+
+
+def test_tls_is_required_unless_the_url_or_libpqs_variable_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    assert parse("postgres://db/coder").url == "postgresql://db/coder?sslmode=require"
+    assert parse("postgres://db/coder?sslmode=disable").url == "postgresql://db/coder?sslmode=disable"
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    assert parse("postgres://db/coder").url == "postgresql://db/coder?sslmode=verify-full"
 
 
 def test_connect_timeout_is_in_seconds_and_has_a_default() -> None:
@@ -57,7 +69,7 @@ def test_connect_timeout_is_in_seconds_and_has_a_default() -> None:
 def test_a_setting_of_the_url_replaces_the_servers_own() -> None:
     server = parse("postgres://db/coder?statement_timeout=1s")
     assert "statement_timeout" not in server.session
-    assert server.url.endswith("statement_timeout=1s")
+    assert "statement_timeout=1s" in server.url
 
 
 @pytest.mark.parametrize(
@@ -127,9 +139,10 @@ async def test_a_server_that_does_not_answer_is_given_up(silent_port: int) -> No
     assert SECRET not in message
 
 
-async def test_tls_that_is_required_is_not_done_without(postgresql: PostgreSQL) -> None:
-    message = await refusal(postgresql.url("postgres").replace("sslmode=disable", "sslmode=require"))
-    assert "SSL" in message
+@pytest.mark.parametrize("sslmode", ["", "sslmode=require", "sslmode=verify-full&sslrootcert=no-such-file"])
+async def test_tls_that_is_required_is_not_done_without(postgresql: PostgreSQL, sslmode: str) -> None:
+    message = await refusal(postgresql.url("postgres").replace("sslmode=disable", sslmode))
+    assert "SSL" in message or "No such file" in message
     assert postgresql.password not in message
 
 

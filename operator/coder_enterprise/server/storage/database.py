@@ -45,7 +45,9 @@ def unique(connection: Connection) -> Iterator[None]:
 
 
 class Database(Protocol):
-    """What both databases raise besides what `work` raises: `Overloaded`, and `Unavailable` while they cannot serve."""
+    """Besides what `work` raises, both raise `Overloaded` when too much waits, and PostgreSQL raises `Unavailable`
+    while it does not answer; what a write was about to do then may be done or not.
+    """
 
     notifications: Notifications
 

@@ -5,6 +5,7 @@ Used by `postgresql` and `postgresql_notifications`. The password stays inside: 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -50,8 +51,8 @@ _ADVICE: Final[Mapping[str, str]] = {
 class PostgreSQLServer:
     """Made by `parse`."""
 
-    url: str
-    """Without user and password."""
+    url: str = field(repr=False)
+    """Without user and password, but a key of the client may have one, too."""
     user: str | None
     password: str | None = field(repr=False)
     connect_timeout: float
@@ -66,8 +67,10 @@ class PostgreSQLServer:
 
 
 def parse(url: str) -> PostgreSQLServer:
-    """Of a URL as libpq and Coder read it: sslmode and the other parameters of a connection have their usual meaning,
-    and what is not one of them is a setting of the session. Raises `StorageError`, which shows nothing of the URL.
+    """Of a URL as libpq reads it: the parameters of a connection have their usual meaning, and what is none of them is
+    a setting of the session. TLS is required unless sslmode says otherwise, as in Coder, whose driver is lib/pq.
+
+    Raises `StorageError`, which shows nothing of the URL.
     """
     try:
         parts = urlsplit(url.strip())
@@ -82,10 +85,11 @@ def parse(url: str) -> PostgreSQLServer:
         raise _unreadable()
     if not at and "@" in parts.path + parts.query:
         raise _unreadable()
+    parameters.setdefault("sslmode", os.environ.get("PGSSLMODE", "require"))
     name, secret = parameters.pop("user", None), parameters.pop("password", None)
     missing = {setting: value for setting, value in SESSION.items() if setting not in parameters}
     return PostgreSQLServer(
-        url=f"postgresql://{hosts}{parts.path}" + (f"?{urlencode(parameters)}" if parameters else ""),
+        url=f"postgresql://{hosts}{parts.path}?{urlencode(parameters)}",
         user=unquote(user) or name,
         password=unquote(password) or secret,
         connect_timeout=timeout or CONNECT_TIMEOUT,

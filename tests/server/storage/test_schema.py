@@ -15,6 +15,7 @@ from coder_enterprise.server.storage.migrate import configuration
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 from coder_enterprise.server.storage.schema import metadata, organizations
 from tests.server.storage.test_database import MOMENT, a_user
+from tests.support.postgresql import PostgreSQL
 
 
 async def reopen(storage_url: str, tmp_path: Path) -> Database:
@@ -66,6 +67,15 @@ async def test_a_database_with_the_tables_of_another_program_is_refused(storage_
     await database.close()
     with pytest.raises(StorageError, match=r"another program .*users.*empty database"):
         await reopen(storage_url, tmp_path)
+
+
+async def test_names_are_sorted_by_code_point_whatever_the_locale_of_postgresql(
+    postgresql: PostgreSQL, database_url: str
+) -> None:
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    query = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE collation_name = 'C'"
+    columns = {row[0] for row in postgresql.execute(f"{query} AND table_schema = 'public'", name)}
+    assert columns == {"users.username_key", "users.email_key", "organizations.name"}
 
 
 async def test_servers_that_start_at_once_migrate_one_after_the_other(empty_url: str) -> None:
