@@ -93,19 +93,6 @@ def run(
         raise typer.Exit(1) from None
 
 
-def _pg_connection_url(context: typer.Context) -> str:
-    from coder_enterprise.server.settings import SettingsError
-
-    url = os.environ.get("CODER_PG_CONNECTION_URL", "").strip()
-    source = context.get_parameter_source("sqlite_path")
-    if url and source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
-        raise SettingsError(
-            "CODER_PG_CONNECTION_URL, CODER_SQLITE_PATH: one database is enough; unset CODER_SQLITE_PATH "
-            "(--sqlite-path) to use PostgreSQL, or CODER_PG_CONNECTION_URL to use SQLite"
-        )
-    return url
-
-
 def _first_user(username: str, email: str) -> FirstUser | None:
     from coder_enterprise.server.settings import FirstUser, SettingsError
 
@@ -120,3 +107,16 @@ def _first_user(username: str, email: str) -> FirstUser | None:
     if missing:
         raise SettingsError(f"{', '.join(missing)}: needed too for a first user")
     return FirstUser(*values.values())
+
+
+def _pg_connection_url(context: typer.Context) -> str:
+    from coder_enterprise.server.settings import SettingsError
+
+    url = os.environ.get("CODER_PG_CONNECTION_URL", "").strip()
+    source = context.get_parameter_source("sqlite_path")
+    if url and source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+        raise SettingsError(
+            "CODER_PG_CONNECTION_URL, CODER_SQLITE_PATH: one database is enough; unset CODER_SQLITE_PATH "
+            "(--sqlite-path) to use PostgreSQL, or CODER_PG_CONNECTION_URL to use SQLite"
+        )
+    return url

@@ -55,12 +55,6 @@ async def serve(settings: Settings) -> None:
         await database.close()
 
 
-async def _open(settings: Settings) -> Database:
-    if settings.pg_connection_url:
-        return await open_postgresql_database(settings.pg_connection_url)
-    return open_database(settings.sqlite_path)
-
-
 def _services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     sessions = Sessions(database)
     return Services(
@@ -90,6 +84,12 @@ def _listen(settings: Settings) -> socket.socket:
 def _url(settings: Settings, listener: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{listener.getsockname()[1]}"
+
+
+async def _open(settings: Settings) -> Database:
+    if settings.pg_connection_url:
+        return await open_postgresql_database(settings.pg_connection_url)
+    return open_database(settings.sqlite_path)
 
 
 class _Server(uvicorn.Server):

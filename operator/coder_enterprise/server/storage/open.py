@@ -10,6 +10,15 @@ from coder_enterprise.server.storage.migrate import upgrade
 from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock
 
 
+async def open_postgresql_database(url: str) -> Database:
+    """The PostgreSQL database at that URL, which exists. Raises `StorageError`, without the password."""
+    # SQLite does not need the driver.
+    from coder_enterprise.server.storage.postgresql import open_postgresql
+    from coder_enterprise.server.storage.postgresql_server import parse
+
+    return await open_postgresql(parse(url))
+
+
 def open_database(path: Path) -> Database:
     """The SQLite database in that file, made when it is missing. Raises `StorageError`."""
     held = lock(path)
@@ -21,12 +30,3 @@ def open_database(path: Path) -> Database:
         os.close(held)
         raise
     return SQLiteDatabase(path, held)
-
-
-async def open_postgresql_database(url: str) -> Database:
-    """The PostgreSQL database at that URL, which exists. Raises `StorageError`, without the password."""
-    # SQLite does not need the driver.
-    from coder_enterprise.server.storage.postgresql import open_postgresql
-    from coder_enterprise.server.storage.postgresql_server import parse
-
-    return await open_postgresql(parse(url))
