@@ -184,6 +184,7 @@ def connect(path: Path, begin: str) -> Connection:
             raw.execute(f"PRAGMA {pragma}")
         return raw
 
+    # Parameters hold hashes and would be in every logged error.
     engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
     _begin_with(engine, begin)
     try:
