@@ -65,7 +65,7 @@ async def test_a_database_with_the_tables_of_another_program_is_refused(storage_
 
     await database.write(disown)
     await database.close()
-    with pytest.raises(StorageError, match=r"another program .*users.*empty database"):
+    with pytest.raises(StorageError, match=r"another program.*users.*empty database"):
         await reopen(storage_url, tmp_path)
 
 

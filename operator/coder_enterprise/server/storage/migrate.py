@@ -40,7 +40,7 @@ def _refuse_foreign(connection: Connection) -> None:
     foreign = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
     if foreign:
         raise StorageError(
-            f"the database has tables of another program (here: {', '.join(foreign)}), perhaps Coder's own: "
+            f"the database is another program's, perhaps Coder's own: table {foreign[-1]} already exists; "
             "name an empty database"
         )
 
