@@ -143,7 +143,7 @@ class PostgreSQLDatabase(Database):
         """What the caller gets: the error itself where it is this program's fault."""
         code = sqlstate(error)
         if code in CANNOT_BE_STORED:
-            return BadRequest("A text contains a character that cannot be stored.", "It is U+0000, or half of another.")
+            return BadRequest("A text contains a character that cannot be stored.", "It is U+0000.")
         is_lost = not isinstance(error, DBAPIError) or error.connection_invalidated
         if not (code.startswith(OUTAGES) if code else is_lost):
             return error
