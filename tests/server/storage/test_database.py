@@ -27,6 +27,7 @@ def a_user(username: str, email: str = "") -> User:
         id=uuid4(),
         username=username,
         email=email or f"{username}@example.com",
+        name="",
         password_hash="",
         login_type="none",
         status="active",
@@ -40,7 +41,17 @@ def a_user(username: str, email: str = "") -> User:
 
 
 def a_group(organization_id: UUID, name: str) -> Group:
-    return Group(uuid4(), organization_id, name, "", "", quota_allowance=0, source="user")
+    return Group(
+        id=uuid4(),
+        organization_id=organization_id,
+        name=name,
+        display_name="",
+        avatar_url="",
+        quota_allowance=0,
+        source="user",
+        organization_name="coder",
+        organization_display_name="Coder",
+    )
 
 
 def store(connection: Connection, *rows: User | Group) -> None:
