@@ -36,6 +36,8 @@ class Settings:
     access_url: str = ""
     """How others reach the server; "" is made from host and port."""
     sqlite_path: Path = Path("coder-enterprise.db")
+    pg_connection_url: str = field(default="", repr=False)
+    """PostgreSQL, with a password; "" is SQLite."""
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     profile: Profile = Profile.DOCUMENTED

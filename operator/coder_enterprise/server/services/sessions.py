@@ -1,7 +1,8 @@
 """Session tokens: who sends a request, logging in and out, and the token that the settings bring.
 
 A token is ten characters that name it, a hyphen, and a secret of which only a hash is stored. Who a token belongs to
-is remembered for a second, and forgotten at once when this process changes a user or a token.
+is remembered for a second, and forgotten at once when this process changes a user or a token, and as soon as it is
+told when another replica does.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ LIFETIME: Final = timedelta(hours=24)
 """Of a login, counted from its last use."""
 TOUCH_AFTER: Final = timedelta(hours=1)
 SIGNED_OUT: Final = "You are signed out or your session has expired. Please sign in again to continue."
+CHANGES: Final = "sessions"
+"""The channel on which replicas tell each other that a user or a token has changed."""
 BOOTSTRAP: Final = "bootstrap"
 LOGIN: Final = "login"
 
@@ -44,6 +47,7 @@ class Sessions:
         self._database = database
         self._remembered: dict[bytes, tuple[Actor, float]] = {}
         self._changes = 0
+        database.notifications.subscribe(CHANGES, self._forget)
 
     async def authenticate(self, token: str) -> Actor:
         """Raises `Unauthorized`."""
@@ -63,10 +67,10 @@ class Sessions:
             self._remembered[digest] = (actor, time.monotonic() + REMEMBERED)
         return actor
 
-    def forget(self) -> None:
-        """A user or a token has changed."""
-        self._changes += 1
-        self._remembered.clear()
+    async def forget(self) -> None:
+        """A user or a token has changed; here at once, and in other replicas soon."""
+        self._forget()
+        await self._database.notifications.publish(CHANGES)
 
     async def log_in(self, request: LoginRequest) -> LoginResponse:
         """Raises `Unauthorized`."""
@@ -77,12 +81,16 @@ class Sessions:
             raise Unauthorized("Incorrect email or password.")
         token = new_token()
         await self._database.write(lambda connection: _log_in(connection, user, token))
-        self.forget()
+        await self.forget()
         return LoginResponse(session_token=token)
 
     async def log_out(self, actor: Actor) -> None:
         await self._database.write(lambda connection: _log_out(connection, actor))
-        self.forget()
+        await self.forget()
+
+    def _forget(self, _: str | None = None) -> None:
+        self._changes += 1
+        self._remembered.clear()
 
     async def _look_up(self, token: str) -> Actor:
         key_id, _, secret = token.partition("-")

@@ -149,7 +149,7 @@ class Users:
             return _one(connection, change(connection, actor, row))
 
         user: SDKUser = await self._database.write(work)
-        self._sessions.forget()
+        await self._sessions.forget()
         return user
 
 
@@ -282,7 +282,7 @@ async def _hash(password: str) -> str:
 
 def _check(request: CreateUserRequest, login_type: str) -> None:
     problems: dict[str, str] = {}
-    if not EMAIL_FORM.fullmatch(request.email) or len(request.email) > MAX_EMAIL:
+    if not EMAIL_FORM.fullmatch(request.email) or len(request.email.lower()) > MAX_EMAIL:
         problems["email"] = "is required and must be an e-mail address"
     if not NAME_FORM.fullmatch(request.username) or len(request.username) > MAX_USERNAME:
         problems["username"] = (

@@ -1,4 +1,4 @@
-"""Opens the database that the settings name: locked, migrated, ready for work. Called once, at start."""
+"""Opens the database that the settings name: migrated and ready for work. Called once, at start."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.migrate import upgrade
 from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock, unusable
+
+
+async def open_postgresql_database(url: str) -> Database:
+    """The PostgreSQL database at that URL, which exists. Raises `StorageError`, without the password."""
+    # SQLite does not need the driver.
+    from coder_enterprise.server.storage.postgresql import open_postgresql
+    from coder_enterprise.server.storage.postgresql_server import parse
+
+    return await open_postgresql(parse(url))
 
 
 def open_database(path: Path) -> Database:

@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from coder_enterprise.server.errors import Overloaded
 from coder_enterprise.server.storage.database import Database, StorageError, Work
+from coder_enterprise.server.storage.notifications import LocalNotifications
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class SQLiteDatabase(Database):
     """Open it with `open_database`, which locks and migrates first."""
 
     def __init__(self, path: Path, lock: int) -> None:
+        self.notifications = LocalNotifications()
         self._lock = lock
         self._writer = _Worker("storage-writer", connect(path, "BEGIN IMMEDIATE"), _run_writes)
         self._reader = _Worker("storage-reader", connect(path, "BEGIN"), _run_reads)
