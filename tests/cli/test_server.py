@@ -156,7 +156,7 @@ def test_an_empty_path_is_refused(tmp_path: Path) -> None:
     assert "CODER_SQLITE_PATH" in refused(tmp_path, "--sqlite-path", "")
 
 
-def test_a_setting_that_is_not_there_yet_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_two_databases_are_refused_without_the_password_of_one(tmp_path: Path) -> None:
     line = refused(tmp_path, CODER_PG_CONNECTION_URL="postgres://user:secret-content@127.0.0.1/coder")
     assert "CODER_PG_CONNECTION_URL" in line
     assert "secret-content" not in line

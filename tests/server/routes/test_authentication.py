@@ -92,14 +92,14 @@ async def test_an_expired_token_is_refused_and_told_so(
     owner: Client, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "now", lambda: clock.now() + LIFETIME + timedelta(seconds=1))
-    services.sessions.forget()
+    await services.sessions.forget()
     assert "expired" in refused(await owner.get("/users/me"), 401)["detail"]
 
 
 async def test_use_keeps_a_token_alive(owner: Client, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     for hours in (23, 46, 69):
         monkeypatch.setattr(sessions, "now", lambda later=timedelta(hours=hours): clock.now() + later)
-        services.sessions.forget()
+        await services.sessions.forget()
         assert (await owner.get("/users/me")).status_code == 200
 
 

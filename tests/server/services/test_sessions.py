@@ -30,6 +30,7 @@ class AfterRead(Database):
     def __init__(self, database: Database, event: Callable[[], Awaitable[object]]) -> None:
         self._database = database
         self._event = event
+        self.notifications = database.notifications
 
     @override
     async def read(self, work: Work[T]) -> T:
@@ -107,7 +108,7 @@ async def test_what_is_remembered_is_looked_up_again_after_a_second(
 
 
 async def test_many_requests_with_one_token_are_all_the_same_user(owner: Client, services: Services) -> None:
-    services.sessions.forget()
+    await services.sessions.forget()
     answers = await asyncio.gather(*(owner.get("/users/me") for _ in range(50)))
     assert {checked(answer)["id"] for answer in answers} == {owner.user_id}
 
@@ -158,7 +159,7 @@ async def test_the_token_of_a_login_that_is_put_into_the_settings_ends_with_no_l
     people: People, owner: Client, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bootstrap(database, SETTINGS, owner.token)
-    services.sessions.forget()
+    await services.sessions.forget()
     monkeypatch.setattr(sessions_module, "now", lambda: clock.now() + timedelta(days=365))
     checked(await owner.get("/users/me"))
 

@@ -32,7 +32,7 @@ async def database(database_path: Path) -> AsyncIterator[Database]:
 
 
 def insert(connection: Connection, number: int) -> int:
-    with unique():
+    with unique(connection):
         connection.execute(text("INSERT INTO numbers VALUES (:number)"), {"number": number})
     return number
 
