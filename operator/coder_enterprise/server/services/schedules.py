@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import re
 import zoneinfo
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from cronsim import CronSim
@@ -43,8 +44,9 @@ class Schedule:
     def next(self, after: datetime) -> datetime:
         """The first start later than `after`, with the offset that the zone has then."""
         local = after.astimezone(zoneinfo.ZoneInfo(self.zone))
-        found: datetime = next(CronSim(f"{self.minute} {self.hour} * * *", local))
-        return found
+        starts: Iterator[datetime] = CronSim(f"{self.minute} {self.hour} * * *", local)
+        # In an hour that comes twice, cronsim also gives the start that has been in the first one.
+        return next(start for start in starts if start.astimezone(UTC) > after)
 
 
 def parse(text: str) -> Schedule:
