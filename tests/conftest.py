@@ -5,6 +5,7 @@ Tests that need Kubernetes run last: what a cold cache lacks is built while the 
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ from tools.server_process import CoderServer
 
 ROOT = Path(__file__).parents[1]
 BUILD = pytest.StashKey[Process]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # looptime asks for the event loop before plain tests too: asyncio would make one, which nobody closes.
+    asyncio.set_event_loop(None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from coder_enterprise.server.services.users import bootstrap
+from coder_enterprise.server.storage.database import Database
 from tests.support.api import PASSWORD, Body, Client, People, checked, create_user, refused
 
 NEW_PASSWORD = "another-Horse-8-battery"
@@ -57,6 +59,16 @@ async def test_a_new_password_ends_all_sessions_and_lets_one_in(member: Client, 
     login = {"email": me["email"], "password": NEW_PASSWORD}
     checked(await member.post("/users/login", json=login))
     refused(await member.post("/users/login", json=login | {"password": PASSWORD}), 401)
+
+
+async def test_a_new_password_keeps_the_token_of_the_settings(
+    owner: Client, people: People, database: Database
+) -> None:
+    token = f"{'a' * 10}-{'b' * 22}"
+    await bootstrap(database, None, token)
+    body = {"old_password": PASSWORD, "password": NEW_PASSWORD}
+    assert (await owner.put("/users/me/password", json=body)).status_code == 204
+    assert checked(await people.client(token).get("/users/me"))["id"] == owner.user_id
 
 
 @pytest.mark.parametrize(

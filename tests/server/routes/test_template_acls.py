@@ -227,6 +227,8 @@ async def test_a_group_of_another_organization_helps_those_who_are_in_both(
     assert not await sees(member, template)
     checked(await owner.post(f"/organizations/other/members/{member.user_id}"))
     assert await sees(member, template)
+    assert (await owner.delete(f"/organizations/default/members/{member.user_id}")).status_code == 204
+    assert not await sees(member, template)
 
 
 def create_organization(connection: Connection, name: str) -> organizations.Organization:
