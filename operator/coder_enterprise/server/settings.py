@@ -41,6 +41,9 @@ class Settings:
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     profile: Profile = Profile.DOCUMENTED
+    quiet_hours_default_schedule: str = ""
+    """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
+    allow_custom_quiet_hours: bool = True
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
