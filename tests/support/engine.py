@@ -141,8 +141,10 @@ class FakeKubernetes:
     ) -> Body:
         await self._pass("patch", collection)
         if collection.plural == "events":
-            (event,) = [event for event in self.events if event["metadata"]["name"] == name]
-            return _merge(event, body)
+            for event in self.events:
+                if event["metadata"]["name"] == name:
+                    return _merge(event, body)
+            raise Gone(404, "NotFound", f"event {name} not found")
         what = f"{collection.plural}/{name} {subresource or 'object'}"
         self.points.reach(f"before patch {what}")
         self.on_write(what)
