@@ -110,6 +110,7 @@ async def test_the_secret_may_go_while_the_object_waits_for_the_server(cluster: 
     cluster.coder.go_down()
     cluster.kubernetes.delete("things", "one")
     await cluster.until(lambda: cluster.reason("coder", "coderdeployments") == "Unreachable", within=30)
+    await asyncio.sleep(60)
     cluster.kubernetes.drop_secret("token")
     await cluster.until(lambda: cluster.reason("coder", "coderdeployments") == "SecretNotFound", within=30)
     cluster.coder.come_back()

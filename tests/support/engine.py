@@ -45,6 +45,8 @@ class FakeKubernetes:
         self.fault: Callable[[str, str], KubernetesError | None] = lambda *_: None
         self.on_write: Callable[[str], None] = lambda _: None
         """Called just before a write takes effect: what users do at the worst moment."""
+        self.on_stored: Callable[[str, Body], None] = lambda *_: None
+        """Called with what was written, and the object then."""
         self._versions = itertools.count(100)
 
     # What users do
@@ -158,6 +160,7 @@ class FakeKubernetes:
         updated["metadata"]["annotations"] = updated["metadata"].get("annotations") or {}
         self.writes.append(what)
         updated = self._store(collection.plural, updated, "MODIFIED")
+        self.on_stored(what, updated)
         self.points.reach(f"after patch {what}")
         await asyncio.sleep(self.latency)
         return copy.deepcopy(updated)
