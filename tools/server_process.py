@@ -73,6 +73,7 @@ class CoderServer:
         before = self.log.stat().st_size if self.log.exists() else 0
         environment = {
             "CODER_HTTP_ADDRESS": self._address,
+            "CODER_API_RATE_LIMIT": "-1",
             **self._storage(),
             "CODER_FIRST_USER_USERNAME": OWNER,
             "CODER_FIRST_USER_EMAIL": OWNER_EMAIL,

@@ -35,6 +35,13 @@ def run(
             "provider.",
         ),
     ] = "documented",
+    api_rate_limit: Annotated[
+        int,
+        typer.Option(
+            envvar="CODER_API_RATE_LIMIT",
+            help="Requests a minute that one address may send to one path; below 1 there is no limit.",
+        ),
+    ] = 512,
     quiet_hours_default_schedule: Annotated[
         str,
         typer.Option(
@@ -103,6 +110,7 @@ def run(
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
             profile=parse_profile(wire_profile),
+            rate_limit=api_rate_limit,
             quiet_hours_default_schedule=quiet_hours_default_schedule,
             allow_custom_quiet_hours=allow_custom_quiet_hours,
         )

@@ -44,7 +44,7 @@ async def serve(settings: Settings) -> None:
         with _listen(settings) as listener:
             url = _url(settings, listener)
             deployment = Deployment(settings.access_url or url, deployment_id)
-            app = create_app(create_services(settings, database, deployment))
+            app = create_app(create_services(settings, database, deployment), settings.rate_limit)
             config = uvicorn.Config(
                 app,
                 http="httptools",

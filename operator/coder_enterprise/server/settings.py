@@ -41,6 +41,8 @@ class Settings:
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     profile: Profile = Profile.DOCUMENTED
+    rate_limit: int = 512
+    """Requests a minute from one address to one path; none below 1."""
     quiet_hours_default_schedule: str = ""
     """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
     allow_custom_quiet_hours: bool = True

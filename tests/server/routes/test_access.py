@@ -17,6 +17,7 @@ Route = tuple[str, str]
 
 PUBLIC: Final[set[Route]] = {
     ("GET", "/healthz"),
+    ("GET", "/metrics"),
     ("GET", "/api/v2/"),
     ("GET", "/api/v2/buildinfo"),
     ("GET", "/api/v2/users/first"),

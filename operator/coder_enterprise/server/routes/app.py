@@ -19,6 +19,7 @@ from coder_enterprise.server.routes import (
     deployment,
     groups,
     members,
+    metrics,
     organizations,
     quiet_hours,
     template_acls,
@@ -28,11 +29,14 @@ from coder_enterprise.server.routes import (
 )
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
+from coder_enterprise.server.routes.limits import RateLimit
+from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
 from coder_enterprise.server.services.deployment import VERSION
 
 # Literal paths such as /users/login come before /users/{user}.
 ROUTERS: Final = (
     deployment.health,
+    metrics.router,
     deployment.router,
     authentication.router,
     users.router,
@@ -49,7 +53,8 @@ ROUTERS: Final = (
 log = structlog.get_logger(__name__)
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
+    """`rate_limit` is in requests a minute from one address to one path; none below 1."""
     # One flat list: FastAPI matches the routes of an included router twice.
     app = FastAPI(
         routes=[route for router in ROUTERS for route in router.routes],
@@ -64,7 +69,11 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)
+    # The last one added is the first one asked.
+    app.state.metrics = RequestMetrics()
+    app.add_middleware(RateLimit, limit=rate_limit)
     app.add_middleware(CommonHeaders)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
 
 
