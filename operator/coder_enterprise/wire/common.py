@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class WireModel(BaseModel):
@@ -19,6 +19,8 @@ class Validation(WireModel):
 
 
 class Response(WireModel):
+    """What is empty is left out."""
+
     message: str
-    detail: str = ""
-    validations: list[Validation] = []
+    detail: str = Field(default="", exclude_if=lambda value: not value)
+    validations: list[Validation] = Field(default=[], exclude_if=lambda value: not value)
