@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import uvicorn
 from typing_extensions import override
 
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
+from coder_enterprise.server.workers.entitlements import EntitlementsWorker
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
@@ -38,7 +41,9 @@ async def serve(settings: Settings) -> None:
         with _listen(settings) as listener:
             url = _url(settings, listener)
             deployment = Deployment(settings.access_url or url, deployment_id)
-            app = create_app(create_services(settings, database, deployment))
+            services = create_services(settings, database, deployment)
+            await services.entitlements.refresh()
+            app = create_app(services)
             config = uvicorn.Config(
                 app,
                 http="httptools",
@@ -50,21 +55,39 @@ async def serve(settings: Settings) -> None:
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=DRAIN_TIMEOUT,
             )
-            await _Server(config, url).serve(sockets=[listener])
+            async with _working(EntitlementsWorker(services.entitlements).run):
+                await _Server(config, url).serve(sockets=[listener])
     finally:
         await database.close()
 
 
 def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
+    """Raises `SettingsError`. Every feature is off until `entitlements` are refreshed."""
+    entitlements = Entitlements(database, settings.license_keys(), deployment.id)
     sessions = Sessions(database)
     return Services(
         profile=settings.profile,
         deployment=deployment,
         sessions=sessions,
-        users=Users(database, sessions),
+        users=Users(database, sessions, entitlements),
         organizations=Organizations(database),
-        groups=Groups(database, Entitlements()),
+        groups=Groups(database, entitlements),
+        entitlements=entitlements,
+        licenses=Licenses(database, entitlements),
+        appearance=Appearance(database, entitlements, settings.support_links),
     )
+
+
+@asynccontextmanager
+async def _working(*workers: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run the workers meanwhile."""
+    tasks = [asyncio.create_task(worker()) for worker in workers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -13,7 +13,15 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_enterprise.server.errors import RequestError
-from coder_enterprise.server.routes import authentication, deployment, groups, organizations, users
+from coder_enterprise.server.routes import (
+    appearance,
+    authentication,
+    deployment,
+    groups,
+    licenses,
+    organizations,
+    users,
+)
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.services.deployment import VERSION
@@ -26,6 +34,8 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    licenses.router,
+    appearance.router,
 )
 
 log = structlog.get_logger(__name__)

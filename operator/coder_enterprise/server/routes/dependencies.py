@@ -8,8 +8,11 @@ from typing import Annotated, Final, TypeVar
 from fastapi import Depends, Request, Response
 
 from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.deployment import Deployment
+from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.sessions import Sessions
@@ -31,6 +34,9 @@ class Services:
     users: Users
     organizations: Organizations
     groups: Groups
+    entitlements: Entitlements
+    licenses: Licenses
+    appearance: Appearance
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)

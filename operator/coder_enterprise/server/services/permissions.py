@@ -18,6 +18,9 @@ class Power(StrEnum):
     ASSIGN_ROLES = "assign roles"
     READ_GROUPS = "read groups"
     WRITE_GROUPS = "create, change and delete groups"
+    READ_LICENSES = "read licences"
+    WRITE_LICENSES = "add and remove licences"
+    WRITE_APPEARANCE = "change the appearance"
 
 
 _POWERS: Final[Mapping[str, frozenset[Power]]] = {
