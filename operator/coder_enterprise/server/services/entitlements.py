@@ -134,8 +134,7 @@ def _state(feature: Feature, current: Sequence[Claims], circumstances: Circumsta
 
 def _value(claims: Claims, feature: Feature) -> int:
     """What the licence gives of it: 0 is nothing. A licence for all features limits no users by that."""
-    everything = claims.all_features or claims.feature_set in ("enterprise", "premium")
-    return max(claims.features.get(feature, 0), int(everything and feature is not Feature.USER_LIMIT))
+    return max(claims.features.get(feature, 0), int(claims.has_all_features and feature is not Feature.USER_LIMIT))
 
 
 def _errors(states: Mapping[Feature, FeatureState], circumstances: Circumstances, *, licensed: bool) -> Iterator[str]:

@@ -76,6 +76,10 @@ class Claims(BaseModel):
     deployment_ids: list[str] = Field(default_factory=list)
     """The deployments that may use it; empty is every one."""
 
+    @property
+    def has_all_features(self) -> bool:
+        return self.all_features or self.feature_set in ("enterprise", "premium")
+
     def is_for(self, deployment_id: UUID) -> bool:
         return not self.deployment_ids or str(deployment_id) in (text.lower() for text in self.deployment_ids)
 
@@ -102,7 +106,7 @@ def read(token: str, keys: Mapping[str, bytes]) -> Claims:
         ) from None
     except jwt.InvalidTokenError as error:
         raise InvalidLicense(f"cannot be decoded: {error}") from None
-    return _claims(payload)
+    return claims_of(payload)
 
 
 def read_current(token: str, keys: Mapping[str, bytes], deployment_id: UUID, now: datetime) -> Claims:
@@ -159,7 +163,8 @@ def _is_canonical(part: str) -> bool:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == part
 
 
-def _claims(payload: Mapping[str, Any]) -> Claims:
+def claims_of(payload: Mapping[str, Any]) -> Claims:
+    """Those of a licence, whether or not it can be trusted. Raises `InvalidLicense`."""
     try:
         return Claims.model_validate({name: value for name, value in payload.items() if value is not None})
     except ValidationError as error:
