@@ -69,7 +69,7 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         profile=settings.profile,
         deployment=deployment,
         sessions=sessions,
-        users=Users(database, sessions, entitlements),
+        users=Users(database, sessions),
         organizations=Organizations(database),
         groups=Groups(database, entitlements),
         entitlements=entitlements,

@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from coder_enterprise.server.errors import Forbidden, TooSoon
+from coder_enterprise.server.services import sessions
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.license_tokens import Claims, InvalidLicense, read
 from coder_enterprise.server.storage import licenses, users
@@ -55,6 +56,8 @@ _NO_WARNING: Final = frozenset(
 WARN_BEFORE: Final = timedelta(days=30)
 WARN_BEFORE_TRIAL: Final = timedelta(days=7)
 REFRESH_AGAIN_AFTER: Final = timedelta(minutes=1)
+CHANGES: Final = "licenses"
+"""The channel on which replicas tell each other that a licence has changed."""
 
 _RANK: Final[Mapping[Entitlement, int]] = {"not_entitled": 0, "grace_period": 1, "entitled": 2}
 
@@ -215,6 +218,8 @@ class Entitlements:
         self._refreshing = asyncio.Lock()
         self._stale = False
         self._wake = asyncio.Event()
+        for channel in (CHANGES, sessions.CHANGES):
+            database.notifications.subscribe(channel, lambda _: self.invalidate())
 
     @property
     def current(self) -> wire.Entitlements:
@@ -236,7 +241,7 @@ class Entitlements:
         )
 
     async def refresh(self) -> None:
-        """Compute the entitlements anew. Every replica must do so when one has changed a licence."""
+        """Compute the entitlements anew."""
         async with self._refreshing:  # or an older result could replace a newer one
             self._stale = False
             try:
@@ -260,6 +265,10 @@ class Entitlements:
         """What they depend on has changed; they are computed anew in the background, soon and once for many changes."""
         self._stale = True
         self._wake.set()
+
+    async def tell_replicas(self) -> None:
+        """That a licence has changed, and has been committed."""
+        await self._database.notifications.publish(CHANGES)
 
     async def until_due(self, interval: timedelta) -> None:
         """Until they are invalid, or a licence begins or ends or enters its grace period, or `interval` is over."""

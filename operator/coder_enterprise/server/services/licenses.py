@@ -74,6 +74,7 @@ class Licenses:
         """The change is stored and must be answered as such; what could not be refreshed now, the worker does."""
         with contextlib.suppress(Overloaded):
             await self._entitlements.refresh()
+        await self._entitlements.tell_replicas()
 
 
 def _id(reference: str) -> int:

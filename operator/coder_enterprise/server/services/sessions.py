@@ -105,7 +105,10 @@ class Sessions:
             raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
         usable(user)
         if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
+            was = user.status
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
+            if user.status != was:
+                await self.forget()
         return Actor(user, key.id)
 
 
