@@ -42,7 +42,19 @@ def body(model: type[ModelT]) -> Any:
 def expects(model: type[BaseModel]) -> dict[str, Any]:
     """What OpenAPI says of a body that `body` reads."""
     schema = model.model_json_schema()
+    schema = _inlined(schema, schema.pop("$defs", {}))
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """With the models within in their places: they cannot be referred to from inside an OpenAPI document."""
+    if isinstance(schema, list):
+        return [_inlined(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(part, definitions) for key, part in schema.items()}
 
 
 def parse(raw: bytes, model: type[ModelT]) -> ModelT:
