@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Final, Protocol
 
+import structlog
 import uvicorn
 from typing_extensions import override
 
@@ -30,6 +31,8 @@ from coder_enterprise.server.workers.entitlements import EntitlementsWorker
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
 BACKLOG: Final = 2048
+
+log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings) -> None:
@@ -55,7 +58,7 @@ async def serve(settings: Settings) -> None:
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=DRAIN_TIMEOUT,
             )
-            async with _working(EntitlementsWorker(services.entitlements).run):
+            async with _in_background(*_workers(services)):
                 await _Server(config, url).serve(sockets=[listener])
     finally:
         await database.close()
@@ -78,16 +81,26 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
     )
 
 
+class _Worker(Protocol):
+    async def run(self) -> None:
+        """Until it is cancelled."""
+
+
+def _workers(services: Services) -> Iterator[_Worker]:
+    yield EntitlementsWorker(services.entitlements)
+
+
 @asynccontextmanager
-async def _working(*workers: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run the workers meanwhile."""
-    tasks = [asyncio.create_task(worker()) for worker in workers]
+async def _in_background(*workers: _Worker) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(worker.run(), name=type(worker).__name__) for worker in workers]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            if isinstance(outcome, Exception):
+                log.error("a worker did not end in good order", worker=task.get_name(), exc_info=outcome)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -83,6 +83,8 @@ async def test_announcements_win_over_a_service_banner(owner: Client) -> None:
     assert (await get(owner))["service_banner"] == SECOND
     assert (await put(owner, service_banner=BANNER, announcement_banners=[]))["service_banner"] == OFF
     assert (await put(owner, service_banner=BANNER, announcement_banners=None))["service_banner"] == BANNER
+    unused = {"enabled": True, "background_color": "red"}
+    assert (await put(owner, service_banner=unused, announcement_banners=[SECOND]))["service_banner"] == SECOND
 
 
 @pytest.mark.parametrize(

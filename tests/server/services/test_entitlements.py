@@ -210,10 +210,10 @@ def test_more_active_users_than_licensed_are_warned_of_and_nothing_else(actual: 
     }
 
 
-def test_a_feature_that_is_on_without_a_licence_for_it_is_warned_of_once() -> None:
+def test_a_feature_without_a_licence_is_warned_of_once() -> None:
     answer = result(claims(features={"audit_log": 1}), configured=frozenset({Feature.SCIM}))
     assert warned(answer, "no licence has") == [
-        f"{label} is on, but no licence has {name}."
+        f"{label} is off: no licence has {name}."
         for label, name in [
             ("Access Control", "access_control"),
             ("Advanced Template Scheduling", "advanced_template_scheduling"),

@@ -103,8 +103,11 @@ async def test_what_they_allow_is_known_again_after_an_overload(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "RETRY_AFTER", 0.01)
-    entitlements = Entitlements(OverloadedOnce(database), PUBLIC_KEYS, uuid4())
+    overloaded = OverloadedOnce(database)
+    entitlements = Entitlements(overloaded, PUBLIC_KEYS, uuid4())
+    await entitlements.refresh()
     await add_license(database)
+    overloaded.now = True
     entitlements.invalidate()
     task = asyncio.create_task(EntitlementsWorker(entitlements).run())
     await until(lambda: entitlements.current.has_license)
@@ -121,16 +124,16 @@ async def test_nothing_is_computed_while_nothing_is_due(database: Database, serv
 
 
 class OverloadedOnce:
-    """A database that is overloaded at the first read."""
+    """A database whose next read fails when `now` is set."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._overloaded = True
+        self.now = False
         self.write = database.write
         self.close = database.close
 
     async def read(self, work: Work[T]) -> T:
-        if self._overloaded:
-            self._overloaded = False
+        if self.now:
+            self.now = False
             raise Overloaded("The server is overloaded; try again in a moment.")
         return await self._database.read(work)

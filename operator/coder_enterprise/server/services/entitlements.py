@@ -166,7 +166,7 @@ def _warnings(
 
 def _missing(feature: Feature, level: Entitlement) -> Iterator[str]:
     if level == "not_entitled":
-        yield f"{feature.label} is on, but no licence has {feature}."
+        yield f"{feature.label} is off: no licence has {feature}."
     elif level == "grace_period":
         yield f"The licence for {feature.label} has expired; it works until the grace period ends."
 

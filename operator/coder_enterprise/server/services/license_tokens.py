@@ -144,7 +144,7 @@ def _key_id(token: str) -> str:
         raise InvalidLicense("is no JWT: that is three parts in base64url, joined by dots")
     try:
         header = jwt.get_unverified_header(token)
-    except (jwt.InvalidTokenError, RecursionError) as error:
+    except jwt.InvalidTokenError as error:
         raise InvalidLicense(f"has a header that cannot be read: {error}") from None
     algorithm, key_id = header.get("alg"), header.get("kid")
     if algorithm != ALGORITHM:
