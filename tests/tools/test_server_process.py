@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from tools.server_process import CoderServer
+from tools.server_process import CoderServer, license_for_tests
 
 
 def entitlements(server: CoderServer) -> dict[str, Any]:
@@ -28,6 +28,6 @@ def test_an_unlicensed_server_takes_a_licence_of_its_own_making() -> None:
     with CoderServer(licensed=False) as server:
         assert not entitlements(server)["has_license"]
         headers = {"Coder-Session-Token": server.token}
-        body = {"license": server.license(trial=True)}
+        body = {"license": license_for_tests(trial=True)}
         assert httpx2.post(f"{server.url}/api/v2/licenses", json=body, headers=headers).status_code == 201
         assert entitlements(server)["trial"]

@@ -131,6 +131,7 @@ class OverloadedOnce:
         self.now = False
         self.write = database.write
         self.close = database.close
+        self.notifications = database.notifications
 
     async def read(self, work: Work[T]) -> T:
         if self.now:

@@ -40,7 +40,7 @@ def create(connection: Connection, *, uuid: UUID, token: str, uploaded_at: datet
         "uploaded_at": uploaded_at,
         "expires_at": expires_at,
     }
-    with unique():
+    with unique(connection):
         license_id = connection.execute(_INSERT, values).scalar_one()
     return License(license_id, uuid, token, uploaded_at, expires_at)
 
