@@ -15,10 +15,13 @@ import pytest
 from coder_enterprise.server.errors import Overloaded
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
+from coder_enterprise.server.services.sessions import new_token
+from coder_enterprise.server.services.users import bootstrap
+from coder_enterprise.server.settings import FirstUser
 from coder_enterprise.server.storage.database import Database, Work
 from coder_enterprise.server.workers import entitlements as worker_module
 from coder_enterprise.server.workers.entitlements import EntitlementsWorker
-from tests.support.api import Client, People, checked
+from tests.support.api import PASSWORD, Client, People, checked
 from tests.support.licenses import DAY, PUBLIC_KEYS, Claims, add_license, signed
 
 T = TypeVar("T")
@@ -78,6 +81,16 @@ async def test_active_users_are_counted_as_they_come_and_go(owner: Client, peopl
     await until(lambda: actual() == 2)
     checked(await owner.delete(f"/users/{member.user_id}"))
     await until(lambda: actual() == 1)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_dormant_user_who_comes_back_with_a_token_is_counted(database: Database, services: Services) -> None:
+    token = new_token()
+    await bootstrap(database, FirstUser("ann", "ann@example.com", PASSWORD), token)
+    await services.entitlements.refresh()
+    assert services.entitlements.current.features[Feature.USER_LIMIT].actual == 0
+    await services.sessions.authenticate(token)
+    await until(lambda: services.entitlements.current.features[Feature.USER_LIMIT].actual == 1)
 
 
 async def test_a_user_who_has_not_come_yet_is_not_counted(owner: Client, services: Services) -> None:

@@ -218,7 +218,7 @@ class Entitlements:
         self._refreshing = asyncio.Lock()
         self._stale = False
         self._wake = asyncio.Event()
-        for channel in (CHANGES, sessions.CHANGES):
+        for channel in (CHANGES, sessions.CHANGES, sessions.ACTIVATIONS):
             database.notifications.subscribe(channel, lambda _: self.invalidate())
 
     @property

@@ -36,6 +36,8 @@ TOUCH_AFTER: Final = timedelta(hours=1)
 SIGNED_OUT: Final = "You are signed out or your session has expired. Please sign in again to continue."
 CHANGES: Final = "sessions"
 """The channel on which replicas tell each other that a user or a token has changed."""
+ACTIVATIONS: Final = "activations"
+"""The channel on which replicas tell each other that a dormant user has come back."""
 BOOTSTRAP: Final = "bootstrap"
 LOGIN: Final = "login"
 
@@ -108,7 +110,7 @@ class Sessions:
             was = user.status
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
             if user.status != was:
-                await self.forget()
+                await self._database.notifications.publish(ACTIVATIONS)
         return Actor(user, key.id)
 
 
