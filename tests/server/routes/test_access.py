@@ -5,12 +5,15 @@ A new route fails here until it says who may not call it.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import pytest
 from fastapi import FastAPI
 
+from coder_enterprise.server.routes.dependencies import Services
 from tests.support.api import SITE, Body, Client, create_group, create_user, refused
+from tests.support.licenses import signed
 
 Route = tuple[str, str]
 
@@ -18,6 +21,7 @@ PUBLIC: Final[set[Route]] = {
     ("GET", "/healthz"),
     ("GET", "/api/v2/"),
     ("GET", "/api/v2/buildinfo"),
+    ("GET", "/api/v2/entitlements"),
     ("GET", "/api/v2/users/first"),
     ("POST", "/api/v2/users/first"),
     ("POST", "/api/v2/users/login"),
@@ -28,6 +32,8 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/organizations"),
     ("GET", "/api/v2/organizations/{organization}"),
     ("GET", "/api/v2/organizations/{organization}/groups"),  # a member sees their own
+    ("GET", "/api/v2/licenses"),  # a member sees none
+    ("GET", "/api/v2/appearance"),
 }
 """With any session, whatever the roles."""
 REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
@@ -43,6 +49,10 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("DELETE", "/api/v2/groups/{group}"): 404,
     ("POST", "/api/v2/organizations/{organization}/groups"): 403,
     ("GET", "/api/v2/organizations/{organization}/groups/{name}"): 404,
+    ("POST", "/api/v2/licenses"): 403,
+    ("DELETE", "/api/v2/licenses/{id}"): 403,
+    ("POST", "/api/v2/licenses/refresh-entitlements"): 403,
+    ("PUT", "/api/v2/appearance"): 403,
 }
 """With the status that a member without roles gets for somebody else's resource."""
 BODIES: Final[dict[Route, Body]] = {
@@ -50,16 +60,19 @@ BODIES: Final[dict[Route, Body]] = {
     ("PUT", "/api/v2/users/{user}/roles"): {"roles": ["owner"]},
     ("PATCH", "/api/v2/groups/{group}"): {"name": "mine"},
     ("POST", "/api/v2/organizations/{organization}/groups"): {"name": "mine"},
+    ("POST", "/api/v2/licenses"): {"license": signed(trial=True)},
+    ("PUT", "/api/v2/appearance"): {},
 }
 """Good ones: what is refused is refused for who sends it."""
 
 
 @pytest.fixture
-async def values(owner: Client) -> dict[str, str]:
+async def values(owner: Client, services: Services) -> dict[str, str]:
     """What the parameters of paths stand for: things that exist, and are not the member's."""
     group = await create_group(owner, "platform")
     user = await create_user(owner, "ann")
-    return {"organization": "default", "group": group["id"], "name": "platform", "user": user["id"]}
+    services.entitlements.current.refreshed_at -= timedelta(hours=1)  # they may be refreshed again
+    return {"organization": "default", "group": group["id"], "name": "platform", "user": user["id"], "id": "1"}
 
 
 def test_every_route_says_who_may_not_call_it(app: FastAPI) -> None:
