@@ -35,6 +35,17 @@ def run(
             "provider.",
         ),
     ] = "documented",
+    quiet_hours_default_schedule: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_QUIET_HOURS_DEFAULT_SCHEDULE",
+            help="When quiet hours start for users who set nothing: 'CRON_TZ=Europe/Berlin 30 2 * * *'. "
+            "Default: midnight in UTC.",
+        ),
+    ] = "",
+    allow_custom_quiet_hours: Annotated[
+        bool, typer.Option(envvar="CODER_ALLOW_CUSTOM_QUIET_HOURS", help="Let users set their own.")
+    ] = True,
     bootstrap_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -110,6 +121,8 @@ def run(
             license_keys_file=license_keys_file,
             support_links=parse_support_links(support_links),
             profile=parse_profile(wire_profile),
+            quiet_hours_default_schedule=quiet_hours_default_schedule,
+            allow_custom_quiet_hours=allow_custom_quiet_hours,
         )
         uvloop.run(serve(settings))
     except (SettingsError, StorageError, RequestError) as error:

@@ -16,12 +16,18 @@ from typing_extensions import override
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.appearance import Appearance
+from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.licenses import Licenses
+from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.quiet_hours import QuietHours, default_schedule
 from coder_enterprise.server.services.sessions import Sessions
+from coder_enterprise.server.services.template_acls import TemplateACLs
+from coder_enterprise.server.services.templates import Templates
+from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
@@ -68,6 +74,7 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
     """Raises `SettingsError`. Every feature is off until `entitlements` are refreshed."""
     entitlements = Entitlements(database, settings.license_keys(), deployment.id)
     sessions = Sessions(database)
+    schedule = default_schedule(settings.quiet_hours_default_schedule)
     return Services(
         profile=settings.profile,
         deployment=deployment,
@@ -78,6 +85,12 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         entitlements=entitlements,
         licenses=Licenses(database, entitlements),
         appearance=Appearance(database, entitlements, settings.support_links),
+        members=Members(database),
+        templates=Templates(database),
+        template_acls=TemplateACLs(database, entitlements),
+        quiet_hours=QuietHours(database, entitlements, schedule, custom=settings.allow_custom_quiet_hours),
+        tokens=Tokens(database, sessions),
+        audit=Audit(database),
     )
 
 

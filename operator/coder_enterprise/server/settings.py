@@ -51,6 +51,9 @@ class Settings:
     support_links: tuple[SupportLink, ...] = ()
     """Without any, Coder's own are shown."""
     profile: Profile = Profile.DOCUMENTED
+    quiet_hours_default_schedule: str = ""
+    """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
+    allow_custom_quiet_hours: bool = True
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""

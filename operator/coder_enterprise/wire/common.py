@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 
 class WireModel(BaseModel):
@@ -19,8 +19,6 @@ class Validation(WireModel):
 
 
 class Response(WireModel):
-    """What is empty is left out."""
-
     message: str
-    detail: str = Field(default="", exclude_if=lambda value: not value)
-    validations: list[Validation] = Field(default=[], exclude_if=lambda value: not value)
+    detail: str = ""
+    validations: list[Validation] = []

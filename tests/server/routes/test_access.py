@@ -12,8 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from coder_enterprise.server.routes.dependencies import Services
-from tests.support.api import SITE, Body, Client, create_group, create_user, refused
+from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
 from tests.support.licenses import signed
+from tests.support.templates import create_private_template
 
 Route = tuple[str, str]
 
@@ -34,6 +35,8 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/organizations/{organization}/groups"),  # a member sees their own
     ("GET", "/api/v2/licenses"),  # a member sees none
     ("GET", "/api/v2/appearance"),
+    ("GET", "/api/v2/organizations/{organization}/members"),  # a member sees one
+    ("GET", "/api/v2/organizations/{organization}/templates"),  # a member sees those they may use
 }
 """With any session, whatever the roles."""
 REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
@@ -53,6 +56,30 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("DELETE", "/api/v2/licenses/{id}"): 403,
     ("POST", "/api/v2/licenses/refresh-entitlements"): 403,
     ("PUT", "/api/v2/appearance"): 403,
+    ("POST", "/api/v2/organizations/{organization}/members/{user}"): 403,
+    ("DELETE", "/api/v2/organizations/{organization}/members/{user}"): 403,
+    ("POST", "/api/v2/organizations/{organization}/templates"): 403,
+    ("GET", "/api/v2/organizations/{organization}/templates/{name}"): 404,
+    ("GET", "/api/v2/templates/{template}"): 404,
+    ("PATCH", "/api/v2/templates/{template}"): 404,
+    ("DELETE", "/api/v2/templates/{template}"): 404,
+    ("GET", "/api/v2/templates/{template}/acl"): 404,
+    ("PATCH", "/api/v2/templates/{template}/acl"): 404,
+    ("GET", "/api/v2/templates/{template}/acl/available"): 404,
+    ("PUT", "/api/v2/users/{user}/profile"): 400,
+    ("PUT", "/api/v2/users/{user}/password"): 400,
+    ("GET", "/api/v2/users/{user}/roles"): 400,
+    ("GET", "/api/v2/users/{user}/quiet-hours"): 400,
+    ("PUT", "/api/v2/users/{user}/quiet-hours"): 400,
+    ("POST", "/api/v2/users/{user}/keys"): 400,
+    ("GET", "/api/v2/users/{user}/keys/{key}"): 400,
+    ("DELETE", "/api/v2/users/{user}/keys/{key}"): 400,
+    ("POST", "/api/v2/users/{user}/keys/tokens"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens/tokenconfig"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
+    ("DELETE", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
+    ("GET", "/api/v2/audit"): 403,
 }
 """With the status that a member without roles gets for somebody else's resource."""
 BODIES: Final[dict[Route, Body]] = {
@@ -62,6 +89,13 @@ BODIES: Final[dict[Route, Body]] = {
     ("POST", "/api/v2/organizations/{organization}/groups"): {"name": "mine"},
     ("POST", "/api/v2/licenses"): {"license": signed(trial=True)},
     ("PUT", "/api/v2/appearance"): {},
+    ("POST", "/api/v2/organizations/{organization}/templates"): {"name": "mine"},
+    ("PATCH", "/api/v2/templates/{template}"): {"name": "mine"},
+    ("PATCH", "/api/v2/templates/{template}/acl"): {},
+    ("PUT", "/api/v2/users/{user}/profile"): {"username": "mine"},
+    ("PUT", "/api/v2/users/{user}/password"): {"password": "another-Horse-8-battery"},
+    ("PUT", "/api/v2/users/{user}/quiet-hours"): {"schedule": "30 2 * * *"},
+    ("POST", "/api/v2/users/{user}/keys/tokens"): {"token_name": "mine"},
 }
 """Good ones: what is refused is refused for who sends it."""
 
@@ -70,9 +104,20 @@ BODIES: Final[dict[Route, Body]] = {
 async def values(owner: Client, services: Services) -> dict[str, str]:
     """What the parameters of paths stand for: things that exist, and are not the member's."""
     group = await create_group(owner, "platform")
-    user = await create_user(owner, "ann")
+    user = await create_user(owner, "ann", login_type="password", password=PASSWORD)
+    template = await create_private_template(owner, "platform")
+    token = {"token_name": "theirs"}
+    checked(await owner.post(f"/users/{user['id']}/keys/tokens", json=token))
     services.entitlements.current.refreshed_at -= timedelta(hours=1)  # they may be refreshed again
-    return {"organization": "default", "group": group["id"], "name": "platform", "user": user["id"], "id": "1"}
+    return {
+        "organization": "default",
+        "group": group["id"],
+        "name": "platform",
+        "user": user["id"],
+        "template": template["id"],
+        "key": "theirs",
+        "id": "1",
+    }
 
 
 def test_every_route_says_who_may_not_call_it(app: FastAPI) -> None:
@@ -112,4 +157,6 @@ async def test_a_member_is_refused_what_is_not_theirs(
 async def test_an_owner_is_refused_none_of_it(owner: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
     answer = await owner.request(method, SITE + path.format(**values), json=BODIES.get(route))
-    assert answer.status_code in {200, 201}
+    # The user is a member already.
+    expected = {409} if route == ("POST", "/api/v2/organizations/{organization}/members/{user}") else {200, 201, 204}
+    assert answer.status_code in expected

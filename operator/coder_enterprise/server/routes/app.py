@@ -15,11 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.routes import (
     appearance,
+    audit,
     authentication,
     deployment,
     groups,
     licenses,
+    members,
     organizations,
+    quiet_hours,
+    template_acls,
+    templates,
+    tokens,
     users,
 )
 from coder_enterprise.server.routes.answers import envelope, refusal
@@ -36,6 +42,12 @@ ROUTERS: Final = (
     groups.router,
     licenses.router,
     appearance.router,
+    members.router,
+    templates.router,
+    template_acls.router,
+    quiet_hours.router,
+    tokens.router,
+    audit.router,
 )
 
 log = structlog.get_logger(__name__)
