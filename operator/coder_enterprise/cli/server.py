@@ -60,6 +60,21 @@ def run(
             help="File with a session token for that owner: 10 letters or digits, a hyphen, 22 letters or digits.",
         ),
     ] = None,
+    license_keys_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CODER_LICENSE_KEYS_FILE",
+            help="JSON file of the public keys that licences may be signed with; `license keygen` writes it. Without "
+            "it no licence is accepted, and licensed features are off.",
+        ),
+    ] = None,
+    support_links: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_SUPPORT_LINKS",
+            help="JSON list of objects with name, target and icon. Default: Coder's own links.",
+        ),
+    ] = "",
 ) -> None:
     """Run the API server.
 
@@ -88,6 +103,7 @@ def run(
             parse_access_url,
             parse_address,
             parse_profile,
+            parse_support_links,
         )
         from coder_enterprise.server.storage.database import StorageError
     except ImportError as error:
@@ -109,6 +125,8 @@ def run(
             pg_connection_url=_pg_connection_url(context),
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
+            license_keys_file=license_keys_file,
+            support_links=parse_support_links(support_links),
             profile=parse_profile(wire_profile),
             rate_limit=api_rate_limit,
             quiet_hours_default_schedule=quiet_hours_default_schedule,

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Protocol
 
+import structlog
 import uvicorn
 from typing_extensions import override
 
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.quiet_hours import QuietHours, default_schedule
@@ -29,10 +32,13 @@ from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
+from coder_enterprise.server.workers.entitlements import EntitlementsWorker
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
 BACKLOG: Final = 2048
+
+log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings) -> None:
@@ -44,7 +50,9 @@ async def serve(settings: Settings) -> None:
         with _listen(settings) as listener:
             url = _url(settings, listener)
             deployment = Deployment(settings.access_url or url, deployment_id)
-            app = create_app(create_services(settings, database, deployment), settings.rate_limit)
+            services = create_services(settings, database, deployment)
+            await services.entitlements.refresh()
+            app = create_app(services, settings.rate_limit)
             config = uvicorn.Config(
                 app,
                 http="httptools",
@@ -56,14 +64,16 @@ async def serve(settings: Settings) -> None:
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=DRAIN_TIMEOUT,
             )
-            await _Server(config, url).serve(sockets=[listener])
+            async with _in_background(*_workers(services)):
+                await _Server(config, url).serve(sockets=[listener])
     finally:
         await database.close()
 
 
 def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
+    """Raises `SettingsError`. Every feature is off until `entitlements` are refreshed."""
+    entitlements = Entitlements(database, settings.license_keys(), deployment.id)
     sessions = Sessions(database)
-    entitlements = Entitlements()
     schedule = default_schedule(settings.quiet_hours_default_schedule)
     return Services(
         profile=settings.profile,
@@ -72,6 +82,9 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         users=Users(database, sessions),
         organizations=Organizations(database),
         groups=Groups(database, entitlements),
+        entitlements=entitlements,
+        licenses=Licenses(database, entitlements),
+        appearance=Appearance(database, entitlements, settings.support_links),
         members=Members(database),
         templates=Templates(database),
         template_acls=TemplateACLs(database, entitlements),
@@ -79,6 +92,28 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         tokens=Tokens(database, sessions),
         audit=Audit(database),
     )
+
+
+class _Worker(Protocol):
+    async def run(self) -> None:
+        """Until it is cancelled."""
+
+
+def _workers(services: Services) -> Iterator[_Worker]:
+    yield EntitlementsWorker(services.entitlements)
+
+
+@asynccontextmanager
+async def _in_background(*workers: _Worker) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(worker.run(), name=type(worker).__name__) for worker in workers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            if isinstance(outcome, Exception):
+                log.error("a worker did not end in good order", worker=task.get_name(), exc_info=outcome)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -5,12 +5,15 @@ A new route fails here until it says who may not call it.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import pytest
 from fastapi import FastAPI
 
+from coder_enterprise.server.routes.dependencies import Services
 from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
+from tests.support.licenses import signed
 from tests.support.templates import create_private_template
 
 Route = tuple[str, str]
@@ -20,6 +23,7 @@ PUBLIC: Final[set[Route]] = {
     ("GET", "/metrics"),
     ("GET", "/api/v2/"),
     ("GET", "/api/v2/buildinfo"),
+    ("GET", "/api/v2/entitlements"),
     ("GET", "/api/v2/users/first"),
     ("POST", "/api/v2/users/first"),
     ("POST", "/api/v2/users/login"),
@@ -30,6 +34,8 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/organizations"),
     ("GET", "/api/v2/organizations/{organization}"),
     ("GET", "/api/v2/organizations/{organization}/groups"),  # a member sees their own
+    ("GET", "/api/v2/licenses"),  # a member sees none
+    ("GET", "/api/v2/appearance"),
     ("GET", "/api/v2/organizations/{organization}/members"),  # a member sees one
     ("GET", "/api/v2/organizations/{organization}/templates"),  # a member sees those they may use
 }
@@ -47,6 +53,10 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("DELETE", "/api/v2/groups/{group}"): 404,
     ("POST", "/api/v2/organizations/{organization}/groups"): 403,
     ("GET", "/api/v2/organizations/{organization}/groups/{name}"): 404,
+    ("POST", "/api/v2/licenses"): 403,
+    ("DELETE", "/api/v2/licenses/{id}"): 403,
+    ("POST", "/api/v2/licenses/refresh-entitlements"): 403,
+    ("PUT", "/api/v2/appearance"): 403,
     ("POST", "/api/v2/organizations/{organization}/members/{user}"): 403,
     ("DELETE", "/api/v2/organizations/{organization}/members/{user}"): 403,
     ("POST", "/api/v2/organizations/{organization}/templates"): 403,
@@ -78,6 +88,8 @@ BODIES: Final[dict[Route, Body]] = {
     ("PUT", "/api/v2/users/{user}/roles"): {"roles": ["owner"]},
     ("PATCH", "/api/v2/groups/{group}"): {"name": "mine"},
     ("POST", "/api/v2/organizations/{organization}/groups"): {"name": "mine"},
+    ("POST", "/api/v2/licenses"): {"license": signed(trial=True)},
+    ("PUT", "/api/v2/appearance"): {},
     ("POST", "/api/v2/organizations/{organization}/templates"): {"name": "mine"},
     ("PATCH", "/api/v2/templates/{template}"): {"name": "mine"},
     ("PATCH", "/api/v2/templates/{template}/acl"): {},
@@ -90,13 +102,14 @@ BODIES: Final[dict[Route, Body]] = {
 
 
 @pytest.fixture
-async def values(owner: Client) -> dict[str, str]:
+async def values(owner: Client, services: Services) -> dict[str, str]:
     """What the parameters of paths stand for: things that exist, and are not the member's."""
     group = await create_group(owner, "platform")
     user = await create_user(owner, "ann", login_type="password", password=PASSWORD)
     template = await create_private_template(owner, "platform")
     token = {"token_name": "theirs"}
     checked(await owner.post(f"/users/{user['id']}/keys/tokens", json=token))
+    services.entitlements.current.refreshed_at -= timedelta(hours=1)  # they may be refreshed again
     return {
         "organization": "default",
         "group": group["id"],
@@ -104,6 +117,7 @@ async def values(owner: Client) -> dict[str, str]:
         "user": user["id"],
         "template": template["id"],
         "key": "theirs",
+        "id": "1",
     }
 
 

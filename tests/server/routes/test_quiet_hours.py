@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -29,9 +30,10 @@ async def get(client: Client, url: str = MINE) -> Body:
     return hours
 
 
-def restarted(database: Database, client: Client, settings: Settings) -> Client:
+async def restarted(database: Database, client: Client, settings: Settings) -> Client:
     """The same caller, of a server with other settings."""
     services = create_services(settings, database, Deployment(SITE, UUID(int=1)))
+    await services.entitlements.refresh()
     return Client(create_app(services), client.token, client.user_id)
 
 
@@ -94,15 +96,15 @@ async def test_who_may_read_and_set_those_of_another(
     refused(await owner.put(url, json={"schedule": ""}), 404)
 
 
-async def test_the_deployment_sets_the_default(database: Database, member: Client) -> None:
-    client = restarted(database, member, Settings(quiet_hours_default_schedule=BERLIN))
+async def test_the_deployment_sets_the_default(database: Database, settings: Settings, member: Client) -> None:
+    client = await restarted(database, member, replace(settings, quiet_hours_default_schedule=BERLIN))
     hours = await get(client)
     assert (hours["raw_schedule"], hours["user_set"]) == (BERLIN, False)
 
 
-async def test_the_deployment_may_forbid_own_schedules(database: Database, member: Client) -> None:
+async def test_the_deployment_may_forbid_own_schedules(database: Database, settings: Settings, member: Client) -> None:
     await member.put(MINE, json={"schedule": BERLIN})
-    client = restarted(database, member, Settings(allow_custom_quiet_hours=False))
+    client = await restarted(database, member, replace(settings, allow_custom_quiet_hours=False))
     refused(await client.put(MINE, json={"schedule": BERLIN}), 403)
     assert (await get(client))["user_set"] is False
 

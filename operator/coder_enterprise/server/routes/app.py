@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.routes import (
+    appearance,
     audit,
     authentication,
     deployment,
     groups,
+    licenses,
     members,
     metrics,
     organizations,
@@ -42,6 +44,8 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    licenses.router,
+    appearance.router,
     members.router,
     templates.router,
     template_acls.router,

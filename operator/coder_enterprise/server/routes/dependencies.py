@@ -8,9 +8,12 @@ from typing import Annotated, Final, TypeVar
 from fastapi import Depends, Request, Response
 
 from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
+from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.permissions import Actor
@@ -37,6 +40,9 @@ class Services:
     users: Users
     organizations: Organizations
     groups: Groups
+    entitlements: Entitlements
+    licenses: Licenses
+    appearance: Appearance
     members: Members
     templates: Templates
     template_acls: TemplateACLs

@@ -37,6 +37,8 @@ TOUCH_AFTER: Final = timedelta(hours=1)
 SIGNED_OUT: Final = "You are signed out or your session has expired. Please sign in again to continue."
 CHANGES: Final = "sessions"
 """The channel on which replicas tell each other that a user or a token has changed."""
+ACTIVATIONS: Final = "activations"
+"""The channel on which replicas tell each other that a dormant user has come back."""
 BOOTSTRAP: Final = "bootstrap"
 LOGIN: Final = "login"
 TOKEN: Final = "token"  # noqa: S105 - what the key is for
@@ -108,7 +110,10 @@ class Sessions:
             raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
         usable(user)
         if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
+            was = user.status
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
+            if user.status != was:
+                await self._database.notifications.publish(ACTIVATIONS)
         return Actor(user, key.id)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     Uuid,
 )
@@ -155,6 +156,19 @@ audit_log: Final = Table(
     Column("resource_name", String(255), nullable=False),
     Column("before", DOCUMENT, nullable=True),
     Column("after", DOCUMENT, nullable=True),
+)
+
+# The digest makes a licence unique: PostgreSQL indexes no text as long as one.
+licenses: Final = Table(
+    "licenses",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("uuid", Uuid, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("token_digest", LargeBinary(32), nullable=False, unique=True),
+    Column("uploaded_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 # The key is the name in lower case; a deleted template has none, so that the name is free again.
