@@ -38,6 +38,16 @@ def run(
             "provider.",
         ),
     ] = "documented",
+    proxy_health_interval: Annotated[
+        str,
+        typer.Option(envvar="CODER_PROXY_HEALTH_INTERVAL", help="How often workspace proxies are asked how they are."),
+    ] = "60s",
+    derp_server_relay_url: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_DERP_SERVER_RELAY_URL", help="Where the other replicas of the server reach this one."
+        ),
+    ] = "",
     bootstrap_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +72,14 @@ def run(
         import uvloop
 
         from coder_enterprise.server.run import serve
-        from coder_enterprise.server.settings import Settings, SettingsError, parse_address, parse_profile
+        from coder_enterprise.server.settings import (
+            Settings,
+            SettingsError,
+            parse_address,
+            parse_interval,
+            parse_profile,
+            parse_url,
+        )
         from coder_enterprise.server.storage.database import StorageError
     except ImportError as error:
         typer.echo(
@@ -86,6 +103,8 @@ def run(
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
             profile=parse_profile(wire_profile),
+            proxy_health_interval=parse_interval("CODER_PROXY_HEALTH_INTERVAL", proxy_health_interval),
+            relay_url=parse_url("CODER_DERP_SERVER_RELAY_URL", derp_server_relay_url),
         )
         uvloop.run(serve(settings))
     except (SettingsError, StorageError) as error:

@@ -5,28 +5,38 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Protocol
 
+import structlog
 import uvicorn
 from typing_extensions import override
 
+from coder_enterprise.server.probes import Probes
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.proxies import Proxies
+from coder_enterprise.server.services.proxy_health import ProxyHealth
+from coder_enterprise.server.services.registrations import Registrations
+from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database
+from coder_enterprise.server.workers.proxies import ProxyHealthLoop
+from coder_enterprise.server.workers.replicas import ReplicaSync
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
 BACKLOG: Final = 2048
+
+log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings) -> None:
@@ -38,7 +48,8 @@ async def serve(settings: Settings) -> None:
         with _listen(settings) as listener:
             url = _url(settings, listener)
             deployment = Deployment(settings.access_url.rstrip("/") or url, deployment_id)
-            app = create_app(_services(settings, database, deployment))
+            services = create_services(settings, database, deployment)
+            app = create_app(services)
             config = uvicorn.Config(
                 app,
                 http="httptools",
@@ -50,21 +61,50 @@ async def serve(settings: Settings) -> None:
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=DRAIN_TIMEOUT,
             )
-            await _Server(config, url).serve(sockets=[listener])
+            async with Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
+                await _Server(config, url).serve(sockets=[listener])
     finally:
         await database.close()
 
 
-def _services(settings: Settings, database: Database, deployment: Deployment) -> Services:
+def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     sessions = Sessions(database)
+    entitlements = Entitlements()
+    proxy_health = ProxyHealth()
     return Services(
         profile=settings.profile,
         deployment=deployment,
         sessions=sessions,
         users=Users(database, sessions),
         organizations=Organizations(database),
-        groups=Groups(database, Entitlements()),
+        groups=Groups(database, entitlements),
+        proxies=Proxies(database, entitlements, deployment, proxy_health),
+        registrations=Registrations(database, entitlements, proxy_health),
+        replicas=Replicas(database, settings.relay_url),
     )
+
+
+class _Worker(Protocol):
+    async def run(self) -> None:
+        """Until it is cancelled."""
+
+
+def _workers(settings: Settings, database: Database, services: Services, probes: Probes) -> Iterator[_Worker]:
+    yield ProxyHealthLoop(database, services.proxies.health, probes, settings.proxy_health_interval)
+    yield ReplicaSync(services.replicas, probes)
+
+
+@asynccontextmanager
+async def _in_background(*workers: _Worker) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(worker.run(), name=type(worker).__name__) for worker in workers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            if isinstance(outcome, Exception):
+                log.error("a worker did not end in good order", worker=task.get_name(), exc_info=outcome)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -36,6 +36,10 @@ class Settings:
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     profile: Profile = Profile.DOCUMENTED
+    proxy_health_interval: float = 60.0
+    """Seconds between two looks at each workspace proxy."""
+    relay_url: str = ""
+    """Where the other replicas of the server reach this one; "" is nowhere."""
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
@@ -70,3 +74,23 @@ def parse_profile(text: str) -> Profile:
         return Profile(text)
     except ValueError:
         raise SettingsError(f"CODER_WIRE_PROFILE: {text!r} is not one of {', '.join(Profile)}") from None
+
+
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+")
+_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_interval(variable: str, text: str) -> float:
+    """Seconds of a duration as Go writes it, such as 1m30s; more than none. Raises `SettingsError`."""
+    parts = re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", text) if _DURATION.fullmatch(text) else []
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < seconds < float("inf"):
+        raise SettingsError(f"{variable}: {text!r} is not a duration above zero, such as 60s or 1m30s")
+    return seconds
+
+
+def parse_url(variable: str, text: str) -> str:
+    """An http(s) URL without query, or "". Raises `SettingsError`."""
+    if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise SettingsError(f"{variable}: {text!r} is not a URL such as http://10.0.0.5:3000")
+    return text

@@ -12,10 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_enterprise.server.errors import RequestError
-from coder_enterprise.server.routes import authentication, deployment, groups, organizations, users
+from coder_enterprise.server.routes import authentication, deployment, groups, organizations, proxies, replicas, users
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
-from coder_enterprise.server.services.deployment import VERSION
+from coder_enterprise.wire.buildinfo import VERSION
 
 # Literal paths such as /users/login come before /users/{user}.
 ROUTERS: Final = (
@@ -25,6 +25,9 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    proxies.router,
+    replicas.router,
+    replicas.peers,
 )
 
 log = structlog.get_logger(__name__)

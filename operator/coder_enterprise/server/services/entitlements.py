@@ -10,6 +10,7 @@ from enum import StrEnum
 
 class Feature(StrEnum):
     TEMPLATE_RBAC = "template_rbac"
+    WORKSPACE_PROXY = "workspace_proxy"
 
 
 class Entitlements:

@@ -18,6 +18,9 @@ class Power(StrEnum):
     ASSIGN_ROLES = "assign roles"
     READ_GROUPS = "read groups"
     WRITE_GROUPS = "create, change and delete groups"
+    READ_PROXIES = "read workspace proxies"
+    WRITE_PROXIES = "create, change and delete workspace proxies"
+    READ_REPLICAS = "read replicas"
 
 
 _POWERS: Final[Mapping[str, frozenset[Power]]] = {
