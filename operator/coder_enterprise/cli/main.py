@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coder_enterprise import __version__
-from coder_enterprise.cli import operator, server
+from coder_enterprise.cli import operator, server, wsproxy
 
 app = typer.Typer(
     name="coder-enterprise",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.command("operator")(operator.run)
 app.command("server")(server.run)
+app.command("wsproxy")(wsproxy.run)
 
 
 def _version(wanted: bool) -> None:
