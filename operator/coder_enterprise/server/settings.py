@@ -76,13 +76,13 @@ def parse_profile(text: str) -> Profile:
         raise SettingsError(f"CODER_WIRE_PROFILE: {text!r} is not one of {', '.join(Profile)}") from None
 
 
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+")
+_DURATION: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+")
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_interval(variable: str, text: str) -> float:
     """Seconds of a duration as Go writes it, such as 1m30s; more than none. Raises `SettingsError`."""
-    parts = re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", text) if _DURATION.fullmatch(text) else []
+    parts = re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", text) if _DURATION.fullmatch(text) else []
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not 0 < seconds < float("inf"):
         raise SettingsError(f"{variable}: {text!r} is not a duration above zero, such as 60s or 1m30s")

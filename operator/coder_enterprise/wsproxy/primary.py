@@ -10,11 +10,11 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from coder_enterprise.wire.buildinfo import VERSION, BuildInfo
+from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.proxies import (
     PROXY_AUTHENTICATION,
     DeregisterWorkspaceProxyRequest,
     RegisterWorkspaceProxyRequest,
-    RegisterWorkspaceProxyResponse,
 )
 
 TIMEOUT: Final = 10.0
@@ -35,6 +35,12 @@ class PrimaryUnreachable(PrimaryError):
 
 class PrimaryRefused(PrimaryError):
     """It will say the same until a person does something."""
+
+
+class _Registered(WireModel):
+    """Of all that the server tells, what shows that it is one: who proxies nothing needs no keys."""
+
+    derp_region_id: int
 
 
 class Primary:
@@ -61,10 +67,9 @@ class Primary:
         """Raises `PrimaryError`."""
         return _read(await self._call("GET", "/buildinfo", timeout=BUILD_INFO_TIMEOUT), BuildInfo)
 
-    async def register(self, request: RegisterWorkspaceProxyRequest) -> RegisterWorkspaceProxyResponse:
+    async def register(self, request: RegisterWorkspaceProxyRequest) -> None:
         """Raises `PrimaryError`."""
-        body = await self._call("POST", "/workspaceproxies/me/register", request)
-        return _read(body, RegisterWorkspaceProxyResponse)
+        _read(await self._call("POST", "/workspaceproxies/me/register", request), _Registered)
 
     async def deregister(self, request: DeregisterWorkspaceProxyRequest) -> None:
         """Raises `PrimaryError`."""
