@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from coder_enterprise.server.routes.answers import documented, envelope
+from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.wire import common
@@ -21,6 +21,7 @@ from coder_enterprise.wire.proxies import (
     PROXY_AUTHENTICATION,
     PROXY_CHANGED,
     PROXY_CREATED,
+    PROXY_DELETED,
     REGIONS,
     REGISTERED,
     TOKEN_HEADER,
@@ -89,10 +90,10 @@ async def patch_proxy(
     return caller.answer(PROXY_CHANGED, await caller.services.proxies.patch(caller.actor, workspaceproxy, request))
 
 
-@router.delete("/workspaceproxies/{workspaceproxy}", response_model=common.Response, summary="Delete workspace proxy")
+@router.delete("/workspaceproxies/{workspaceproxy}", **documented(PROXY_DELETED), summary="Delete workspace proxy")
 async def delete_proxy(workspaceproxy: str, caller: Authenticated) -> Response:
     await caller.services.proxies.delete(caller.actor, workspaceproxy)
-    return envelope(200, "Workspace proxy has been deleted!")
+    return caller.answer(PROXY_DELETED, common.Response(message="Workspace proxy has been deleted!"))
 
 
 @router.post(
