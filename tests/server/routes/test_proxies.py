@@ -276,7 +276,8 @@ async def test_a_deleted_proxy_is_gone_but_for_its_id(owner: Client) -> None:
     refused(await owner.get("/workspaceproxies/eu"), 404)
     assert [region["name"] for region in await listed(owner)] == ["primary"]
     found = checked(await owner.get(f"/workspaceproxies/{proxy['id']}"))
-    assert (found["deleted"], found["healthy"], found["status"]["status"]) == (True, False, "unregistered")
+    assert (found["name"], found["deleted"], found["healthy"]) == ("eu", True, False)
+    assert (found["status"]["status"], found["status"]["checked_at"]) == ("unregistered", ZERO)
     refused(await owner.patch(f"/workspaceproxies/{proxy['id']}", json={"display_name": "x"}), 404)
 
 
@@ -295,10 +296,12 @@ async def test_deleting_by_id_once_more_is_no_error(owner: Client, database: Dat
 
 
 async def test_the_name_of_a_deleted_proxy_is_free(owner: Client) -> None:
-    first, _ = await create_proxy(owner, "eu")
-    await owner.delete("/workspaceproxies/eu")
-    second, _ = await create_proxy(owner, "EU")
-    assert second["id"] != first["id"]
+    made = []
+    for name in ("eu", "EU", "eu"):
+        proxy, _ = await create_proxy(owner, name)
+        checked(await owner.delete(f"/workspaceproxies/{name}"))
+        made.append(proxy["id"])
+    assert len(set(made)) == 3
 
 
 async def test_every_change_is_audited_without_a_token(owner: Client, database: Database) -> None:

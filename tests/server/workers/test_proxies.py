@@ -230,7 +230,7 @@ async def test_at_most_five_are_asked_at_the_same_time(
         await new_proxy(owner, endpoint.url, f"eu-{number}")
     endpoint.hold()
     checking = asyncio.create_task(loop.check())
-    await wait_for(lambda: len(endpoint.asked) == 5, "five are asked")
+    await wait_for(lambda: len(endpoint.asked) >= 5, "five are asked")
     endpoint.release()
     await checking
     assert (len(endpoint.asked), endpoint.together) == (8, 5)
