@@ -28,7 +28,7 @@ from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
-from coder_enterprise.server.storage.open import open_database
+from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 from coder_enterprise.server.workers.proxies import ProxyHealthLoop
 from coder_enterprise.server.workers.replicas import ReplicaSync
 
@@ -42,12 +42,12 @@ log = structlog.get_logger(__name__)
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises `SettingsError` and `StorageError` before anything is served."""
     token = settings.bootstrap_token()
-    database = open_database(settings.sqlite_path)
+    database = await _open(settings)
     try:
         deployment_id = await bootstrap(database, settings.first_user, token)
         with _listen(settings) as listener:
             url = _url(settings, listener)
-            deployment = Deployment(settings.access_url.rstrip("/") or url, deployment_id)
+            deployment = Deployment(settings.access_url or url, deployment_id)
             services = create_services(settings, database, deployment)
             app = create_app(services)
             config = uvicorn.Config(
@@ -70,7 +70,7 @@ async def serve(settings: Settings) -> None:
 def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     sessions = Sessions(database)
     entitlements = Entitlements()
-    proxy_health = ProxyHealth()
+    proxy_health = ProxyHealth(database.notifications)
     return Services(
         profile=settings.profile,
         deployment=deployment,
@@ -113,6 +113,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise SettingsError(
@@ -124,6 +125,12 @@ def _listen(settings: Settings) -> socket.socket:
 def _url(settings: Settings, listener: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{listener.getsockname()[1]}"
+
+
+async def _open(settings: Settings) -> Database:
+    if settings.pg_connection_url:
+        return await open_postgresql_database(settings.pg_connection_url)
+    return open_database(settings.sqlite_path)
 
 
 class _Server(uvicorn.Server):

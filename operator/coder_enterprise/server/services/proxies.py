@@ -91,7 +91,7 @@ class Proxies:
         _check(request.model_dump())
         row, token = _new_proxy(request)
         await self._database.write(lambda connection: _create(connection, actor, row))
-        self.health.check_soon(row.id)
+        await self.health.check_soon(row.id)
         return ProxyWithToken(proxy=self._to_wire(row), proxy_token=token)
 
     async def patch(self, actor: Actor, reference: str, request: PatchWorkspaceProxy) -> ProxyWithToken:
@@ -101,7 +101,7 @@ class Proxies:
             return await self._patch_primary(actor, request)
         secret = _new_secret() if request.regenerate_token else ""
         row = await self._database.write(lambda connection: _patch(connection, actor, reference, request, secret))
-        self.health.check_soon(row.id)
+        await self.health.check_soon(row.id)
         return ProxyWithToken(proxy=self._to_wire(row), proxy_token=f"{row.id}:{secret}" if secret else "")
 
     async def delete(self, actor: Actor, reference: str) -> None:

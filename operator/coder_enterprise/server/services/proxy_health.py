@@ -15,11 +15,13 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from coder_enterprise.server.storage.notifications import Notifications
 from coder_enterprise.server.storage.proxies import Proxy
 from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.proxies import Health, ProxyHealthReport, SDKWorkspaceProxyStatus
 
+CHANNEL: Final = "workspace_proxies"
 REPORT_PATH: Final = "/healthz-report"
 MAX_QUOTED: Final = 500
 """Characters of an answer that is no report."""
@@ -28,10 +30,12 @@ MAX_QUOTED: Final = 500
 class ProxyHealth:
     """What was found, and which proxies are to be looked at before their turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, notifications: Notifications) -> None:
         self._found: dict[UUID, SDKWorkspaceProxyStatus] = {}
         self._due: set[UUID] = set()
         self._asked = asyncio.Event()
+        self._notifications = notifications
+        notifications.subscribe(CHANNEL, self._told)
 
     def of(self, proxy: Proxy) -> SDKWorkspaceProxyStatus:
         """`unknown` for one that is deleted, or was not looked at yet."""
@@ -48,10 +52,9 @@ class ProxyHealth:
         present = set(proxy_ids)
         self._found = {key: found for key, found in self._found.items() if key in present}
 
-    def check_soon(self, proxy_id: UUID) -> None:
-        """It has changed, or registered."""
-        self._due.add(proxy_id)
-        self._asked.set()
+    async def check_soon(self, proxy_id: UUID) -> None:
+        """It has changed, or registered: all replicas of the server look at it."""
+        await self._notifications.publish(CHANNEL, str(proxy_id))
 
     async def due(self, timeout: float) -> set[UUID]:
         """Those that are to be looked at now; empty when nobody asked for `timeout` seconds."""
@@ -63,6 +66,10 @@ class ProxyHealth:
         due, self._due = self._due, set()
         self._asked.clear()
         return due
+
+    def _told(self, message: str | None) -> None:
+        self._due |= {UUID(message)} if message else set(self._found)
+        self._asked.set()
 
 
 class _Report(WireModel):

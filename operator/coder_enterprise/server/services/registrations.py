@@ -79,7 +79,7 @@ class Registrations:
             return proxy.id, _register(connection, proxy, request, moment)
 
         proxy_id, response = await self._database.write(work)
-        self._health.check_soon(proxy_id)
+        await self._health.check_soon(proxy_id)
         return response
 
     async def deregister(self, token: str, request: DeregisterWorkspaceProxyRequest) -> None:
@@ -92,7 +92,7 @@ class Registrations:
             _deregister(connection, proxy, request, moment)
             return proxy.id
 
-        self._health.check_soon(await self._database.write(work))
+        await self._health.check_soon(await self._database.write(work))
 
 
 def _authenticate(connection: Connection, token: str) -> Proxy:

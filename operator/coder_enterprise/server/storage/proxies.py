@@ -40,7 +40,7 @@ _SERIAL = select(proxies.c.serial).where(proxies.c.id == bindparam("proxy_id"))
 
 def create(connection: Connection, proxy: Proxy) -> None:
     """Raises `Duplicate` when the name is taken, in any case."""
-    with unique():
+    with unique(connection):
         connection.execute(_INSERT, proxy._asdict() | {"name_key": proxy.name.lower()})
 
 
@@ -69,7 +69,7 @@ def serial(connection: Connection, proxy_id: UUID) -> int:
 def update_fields(connection: Connection, proxy_id: UUID, values: Mapping[str, Any]) -> None:
     """Raises `Duplicate` like `create`."""
     key = {"name_key": values["name"].lower()} if "name" in values else {}
-    with unique():
+    with unique(connection):
         connection.execute(update(proxies).where(proxies.c.id == proxy_id).values(**values, **key))
 
 

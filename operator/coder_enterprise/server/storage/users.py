@@ -49,7 +49,7 @@ class Filter(NamedTuple):
 def create(connection: Connection, user: User) -> None:
     """Raises `Duplicate` when the username or the e-mail is taken, in any case."""
     keys = {"username_key": user.username.lower(), "email_key": user.email.lower()}
-    with unique():
+    with unique(connection):
         connection.execute(insert(users), user._asdict() | keys)
 
 

@@ -11,13 +11,17 @@ branch_labels = None
 depends_on = None
 
 
+def by_code_point(length: int) -> sa.String:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def upgrade() -> None:
     op.create_table(
         "proxies",
         sa.Column("serial", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("name_key", sa.String(length=64), nullable=True),
+        sa.Column("name_key", by_code_point(64), nullable=True),
         sa.Column("display_name", sa.String(length=64), nullable=False),
         sa.Column("icon", sa.String(length=2048), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
