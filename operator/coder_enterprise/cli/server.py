@@ -35,6 +35,17 @@ def run(
             "provider.",
         ),
     ] = "documented",
+    quiet_hours_default_schedule: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_QUIET_HOURS_DEFAULT_SCHEDULE",
+            help="When quiet hours start for users who set nothing: 'CRON_TZ=Europe/Berlin 30 2 * * *'. "
+            "Default: midnight in UTC.",
+        ),
+    ] = "",
+    allow_custom_quiet_hours: Annotated[
+        bool, typer.Option(envvar="CODER_ALLOW_CUSTOM_QUIET_HOURS", help="Let users set their own.")
+    ] = True,
     proxy_health_interval: Annotated[
         str,
         typer.Option(envvar="CODER_PROXY_HEALTH_INTERVAL", help="How often workspace proxies are asked how they are."),
@@ -104,6 +115,8 @@ def run(
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
             profile=parse_profile(wire_profile),
+            quiet_hours_default_schedule=quiet_hours_default_schedule,
+            allow_custom_quiet_hours=allow_custom_quiet_hours,
             proxy_health_interval=parse_interval("CODER_PROXY_HEALTH_INTERVAL", proxy_health_interval),
             relay_url=parse_url("CODER_DERP_SERVER_RELAY_URL", derp_server_relay_url),
         )

@@ -16,15 +16,21 @@ from typing_extensions import override
 from coder_enterprise.server.probes import Probes
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.proxies import Proxies
 from coder_enterprise.server.services.proxy_health import ProxyHealth
+from coder_enterprise.server.services.quiet_hours import QuietHours, default_schedule
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.services.sessions import Sessions
+from coder_enterprise.server.services.template_acls import TemplateACLs
+from coder_enterprise.server.services.templates import Templates
+from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
@@ -70,6 +76,7 @@ async def serve(settings: Settings) -> None:
 def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     sessions = Sessions(database)
     entitlements = Entitlements()
+    schedule = default_schedule(settings.quiet_hours_default_schedule)
     proxy_health = ProxyHealth(database.notifications)
     return Services(
         profile=settings.profile,
@@ -78,6 +85,12 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         users=Users(database, sessions),
         organizations=Organizations(database),
         groups=Groups(database, entitlements),
+        members=Members(database),
+        templates=Templates(database),
+        template_acls=TemplateACLs(database, entitlements),
+        quiet_hours=QuietHours(database, entitlements, schedule, custom=settings.allow_custom_quiet_hours),
+        tokens=Tokens(database, sessions),
+        audit=Audit(database),
         proxies=Proxies(database, entitlements, deployment, proxy_health),
         registrations=Registrations(database, entitlements, proxy_health),
         replicas=Replicas(database, settings.relay_url),

@@ -41,6 +41,9 @@ class Settings:
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     profile: Profile = Profile.DOCUMENTED
+    quiet_hours_default_schedule: str = ""
+    """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
+    allow_custom_quiet_hours: bool = True
     proxy_health_interval: float = 60.0
     """Seconds between two looks at each workspace proxy."""
     relay_url: str = ""

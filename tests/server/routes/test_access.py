@@ -10,8 +10,9 @@ from typing import Final
 import pytest
 from fastapi import FastAPI
 
-from tests.support.api import SITE, Body, Client, create_group, create_user, refused
+from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
 from tests.support.proxies import create_proxy
+from tests.support.templates import create_private_template
 
 Route = tuple[str, str]
 
@@ -36,6 +37,8 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/organizations"),
     ("GET", "/api/v2/organizations/{organization}"),
     ("GET", "/api/v2/organizations/{organization}/groups"),  # a member sees their own
+    ("GET", "/api/v2/organizations/{organization}/members"),  # a member sees one
+    ("GET", "/api/v2/organizations/{organization}/templates"),  # a member sees those they may use
     ("GET", "/api/v2/regions"),
     ("GET", "/api/v2/workspaceproxies"),  # a member sees the primary
 }
@@ -53,6 +56,30 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("DELETE", "/api/v2/groups/{group}"): 404,
     ("POST", "/api/v2/organizations/{organization}/groups"): 403,
     ("GET", "/api/v2/organizations/{organization}/groups/{name}"): 404,
+    ("POST", "/api/v2/organizations/{organization}/members/{user}"): 403,
+    ("DELETE", "/api/v2/organizations/{organization}/members/{user}"): 403,
+    ("POST", "/api/v2/organizations/{organization}/templates"): 403,
+    ("GET", "/api/v2/organizations/{organization}/templates/{name}"): 404,
+    ("GET", "/api/v2/templates/{template}"): 404,
+    ("PATCH", "/api/v2/templates/{template}"): 404,
+    ("DELETE", "/api/v2/templates/{template}"): 404,
+    ("GET", "/api/v2/templates/{template}/acl"): 404,
+    ("PATCH", "/api/v2/templates/{template}/acl"): 404,
+    ("GET", "/api/v2/templates/{template}/acl/available"): 404,
+    ("PUT", "/api/v2/users/{user}/profile"): 400,
+    ("PUT", "/api/v2/users/{user}/password"): 400,
+    ("GET", "/api/v2/users/{user}/roles"): 400,
+    ("GET", "/api/v2/users/{user}/quiet-hours"): 400,
+    ("PUT", "/api/v2/users/{user}/quiet-hours"): 400,
+    ("POST", "/api/v2/users/{user}/keys"): 400,
+    ("GET", "/api/v2/users/{user}/keys/{key}"): 400,
+    ("DELETE", "/api/v2/users/{user}/keys/{key}"): 400,
+    ("POST", "/api/v2/users/{user}/keys/tokens"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens/tokenconfig"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
+    ("DELETE", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
+    ("GET", "/api/v2/audit"): 403,
     ("POST", "/api/v2/workspaceproxies"): 403,
     ("GET", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
@@ -65,6 +92,13 @@ BODIES: Final[dict[Route, Body]] = {
     ("PUT", "/api/v2/users/{user}/roles"): {"roles": ["owner"]},
     ("PATCH", "/api/v2/groups/{group}"): {"name": "mine"},
     ("POST", "/api/v2/organizations/{organization}/groups"): {"name": "mine"},
+    ("POST", "/api/v2/organizations/{organization}/templates"): {"name": "mine"},
+    ("PATCH", "/api/v2/templates/{template}"): {"name": "mine"},
+    ("PATCH", "/api/v2/templates/{template}/acl"): {},
+    ("PUT", "/api/v2/users/{user}/profile"): {"username": "mine"},
+    ("PUT", "/api/v2/users/{user}/password"): {"password": "another-Horse-8-battery"},
+    ("PUT", "/api/v2/users/{user}/quiet-hours"): {"schedule": "30 2 * * *"},
+    ("POST", "/api/v2/users/{user}/keys/tokens"): {"token_name": "mine"},
     ("POST", "/api/v2/workspaceproxies"): {"name": "mine"},
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): {"name": "mine"},
 }
@@ -75,13 +109,18 @@ BODIES: Final[dict[Route, Body]] = {
 async def values(owner: Client) -> dict[str, str]:
     """What the parameters of paths stand for: things that exist, and are not the member's."""
     group = await create_group(owner, "platform")
-    user = await create_user(owner, "ann")
+    user = await create_user(owner, "ann", login_type="password", password=PASSWORD)
+    template = await create_private_template(owner, "platform")
+    token = {"token_name": "theirs"}
+    checked(await owner.post(f"/users/{user['id']}/keys/tokens", json=token))
     proxy, _ = await create_proxy(owner, "eu")
     return {
         "organization": "default",
         "group": group["id"],
         "name": "platform",
         "user": user["id"],
+        "template": template["id"],
+        "key": "theirs",
         "workspaceproxy": proxy["id"],
     }
 
@@ -123,4 +162,6 @@ async def test_a_member_is_refused_what_is_not_theirs(
 async def test_an_owner_is_refused_none_of_it(owner: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
     answer = await owner.request(method, SITE + path.format(**values), json=BODIES.get(route))
-    assert answer.status_code in {200, 201}
+    # The user is a member already.
+    expected = {409} if route == ("POST", "/api/v2/organizations/{organization}/members/{user}") else {200, 201, 204}
+    assert answer.status_code in expected

@@ -13,7 +13,21 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_enterprise.server.errors import RequestError
-from coder_enterprise.server.routes import authentication, deployment, groups, organizations, proxies, replicas, users
+from coder_enterprise.server.routes import (
+    audit,
+    authentication,
+    deployment,
+    groups,
+    members,
+    organizations,
+    proxies,
+    quiet_hours,
+    replicas,
+    template_acls,
+    templates,
+    tokens,
+    users,
+)
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.wire.buildinfo import VERSION
@@ -26,6 +40,12 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    members.router,
+    templates.router,
+    template_acls.router,
+    quiet_hours.router,
+    tokens.router,
+    audit.router,
     proxies.router,
     replicas.router,
     replicas.peers,

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 class Feature(StrEnum):
     TEMPLATE_RBAC = "template_rbac"
+    ADVANCED_TEMPLATE_SCHEDULING = "advanced_template_scheduling"
     WORKSPACE_PROXY = "workspace_proxy"
 
 

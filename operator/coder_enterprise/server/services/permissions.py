@@ -18,6 +18,10 @@ class Power(StrEnum):
     ASSIGN_ROLES = "assign roles"
     READ_GROUPS = "read groups"
     WRITE_GROUPS = "create, change and delete groups"
+    READ_TEMPLATES = "see all templates"
+    WRITE_TEMPLATES = "create, change and delete templates"
+    MANAGE_KEYS = "see, create and delete the keys of others"
+    READ_AUDIT = "read the audit log"
     READ_PROXIES = "read workspace proxies"
     WRITE_PROXIES = "create, change and delete workspace proxies"
     READ_REPLICAS = "read replicas"
@@ -26,8 +30,8 @@ class Power(StrEnum):
 _POWERS: Final[Mapping[str, frozenset[Power]]] = {
     "owner": frozenset(Power),
     "user-admin": frozenset({Power.READ_USERS, Power.WRITE_USERS, Power.READ_GROUPS, Power.WRITE_GROUPS}),
-    "template-admin": frozenset({Power.READ_USERS, Power.READ_GROUPS}),
-    "auditor": frozenset({Power.READ_USERS, Power.READ_GROUPS}),
+    "template-admin": frozenset({Power.READ_USERS, Power.READ_GROUPS, Power.READ_TEMPLATES, Power.WRITE_TEMPLATES}),
+    "auditor": frozenset({Power.READ_USERS, Power.READ_GROUPS, Power.READ_TEMPLATES, Power.READ_AUDIT}),
 }
 ROLE_NAMES: Final[Mapping[str, str]] = {
     "owner": "Owner",
@@ -37,6 +41,7 @@ ROLE_NAMES: Final[Mapping[str, str]] = {
 }
 """The site roles that can be assigned, with what people see. Everybody is a member, which is never listed."""
 OWNER: Final = "owner"
+MEMBER: Final = "member"
 
 
 @dataclass(frozen=True)

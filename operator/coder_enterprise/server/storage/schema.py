@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -138,6 +139,9 @@ api_keys: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("last_used_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=True),
+    Column("name", String(64), nullable=True),
+    Column("lifetime_seconds", BigInteger, nullable=False, server_default="0"),
+    Index(None, "user_id", "name", unique=True),
 )
 
 audit_log: Final = Table(
@@ -152,6 +156,48 @@ audit_log: Final = Table(
     Column("resource_name", String(255), nullable=False),
     Column("before", DOCUMENT, nullable=True),
     Column("after", DOCUMENT, nullable=True),
+)
+
+# The key is the name in lower case; a deleted template has none, so that the name is free again.
+templates: Final = Table(
+    "templates",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("name_key", String(32), nullable=True),
+    Column("display_name", String(64), nullable=False),
+    Column("description", String(128), nullable=False),
+    Column("icon", String(256), nullable=False),
+    Column("active_version_id", Uuid, nullable=False),
+    Column("settings", DOCUMENT, nullable=False),
+    Column("created_by_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("organization_id", "name_key"),
+)
+
+template_users: Final = Table(
+    "template_users",
+    metadata,
+    Column("template_id", Uuid, ForeignKey("templates.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("role", String(16), nullable=False),
+)
+
+template_groups: Final = Table(
+    "template_groups",
+    metadata,
+    Column("template_id", Uuid, ForeignKey("templates.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", Uuid, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("role", String(16), nullable=False),
+)
+
+quiet_hours: Final = Table(
+    "quiet_hours",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("schedule", String(128), nullable=False),
 )
 
 # A deleted proxy has no key of its name, so that the name is free again.
