@@ -1,4 +1,4 @@
-"""Settings that are read from files and from JSON: each refusal names the variable and the cause."""
+"""Settings that are more than text: each refusal names the variable and the cause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coder_enterprise.server.settings import Settings, SettingsError, parse_support_links
+from coder_enterprise.server.settings import Settings, SettingsError, parse_interval, parse_support_links, parse_url
 from coder_enterprise.wire.appearance import SupportLink
 from tests.support.licenses import PUBLIC_KEYS, write_keys
 
@@ -66,3 +66,30 @@ def test_support_links_are_a_json_list() -> None:
 def test_support_links_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"CODER_SUPPORT_LINKS: .*write a JSON list such as"):
         parse_support_links(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("60s", 60), ("1m30s", 90), ("1m0s", 60), ("1.5h", 5400), ("200ms", 0.2), ("1h2m3s", 3723), ("500us", 0.0005)],
+)
+def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float) -> None:
+    assert parse_interval("CODER_X", text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "60", "s", "0s", "-1s", "1d", "1m 30s", "1e3s", ".s", "1..5s", "٣s", "x" * 1000])
+def test_what_is_no_duration_above_zero_is_refused_by_name(text: str) -> None:
+    with pytest.raises(SettingsError, match="CODER_X"):
+        parse_interval("CODER_X", text)
+
+
+@pytest.mark.parametrize("text", ["", "http://10.0.0.5:3000", "https://[::1]:3000/", "https://relay.example.com/derp"])
+def test_a_relay_url_is_taken(text: str) -> None:
+    assert parse_url("CODER_X", text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.5", "ftp://x", "http://", "http://a b", "http://x?y", "http://u:p@x", "http://x\n"]
+)
+def test_what_is_no_relay_url_is_refused_by_name(text: str) -> None:
+    with pytest.raises(SettingsError, match="CODER_X"):
+        parse_url("CODER_X", text)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coder_enterprise import __version__
-from coder_enterprise.cli import license, operator, server  # noqa: A004
+from coder_enterprise.cli import license, operator, server, wsproxy  # noqa: A004
 
 app = typer.Typer(
     name="coder-enterprise",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("operator")(operator.run)
 app.command("server")(server.run)
 app.add_typer(license.app, name="license")
+app.command("wsproxy")(wsproxy.run)
 
 
 def _version(wanted: bool) -> None:

@@ -53,6 +53,16 @@ def run(
     allow_custom_quiet_hours: Annotated[
         bool, typer.Option(envvar="CODER_ALLOW_CUSTOM_QUIET_HOURS", help="Let users set their own.")
     ] = True,
+    proxy_health_interval: Annotated[
+        str,
+        typer.Option(envvar="CODER_PROXY_HEALTH_INTERVAL", help="How often workspace proxies are asked how they are."),
+    ] = "60s",
+    derp_server_relay_url: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_DERP_SERVER_RELAY_URL", help="Where the other replicas of the server reach this one."
+        ),
+    ] = "",
     bootstrap_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -102,8 +112,10 @@ def run(
             SettingsError,
             parse_access_url,
             parse_address,
+            parse_interval,
             parse_profile,
             parse_support_links,
+            parse_url,
         )
         from coder_enterprise.server.storage.database import StorageError
     except ImportError as error:
@@ -131,6 +143,8 @@ def run(
             rate_limit=api_rate_limit,
             quiet_hours_default_schedule=quiet_hours_default_schedule,
             allow_custom_quiet_hours=allow_custom_quiet_hours,
+            proxy_health_interval=parse_interval("CODER_PROXY_HEALTH_INTERVAL", proxy_health_interval),
+            relay_url=parse_url("CODER_DERP_SERVER_RELAY_URL", derp_server_relay_url),
         )
         uvloop.run(serve(settings))
     except (SettingsError, StorageError, RequestError) as error:

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from typing_extensions import override
 
+from coder_enterprise.server.probes import Probes
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.appearance import Appearance
@@ -23,7 +24,11 @@ from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.proxies import Proxies
+from coder_enterprise.server.services.proxy_health import ProxyHealth
 from coder_enterprise.server.services.quiet_hours import QuietHours, default_schedule
+from coder_enterprise.server.services.registrations import Registrations
+from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
 from coder_enterprise.server.services.templates import Templates
@@ -33,6 +38,8 @@ from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 from coder_enterprise.server.workers.entitlements import EntitlementsWorker
+from coder_enterprise.server.workers.proxies import ProxyHealthLoop
+from coder_enterprise.server.workers.replicas import ReplicaSync
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
@@ -64,7 +71,7 @@ async def serve(settings: Settings) -> None:
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=DRAIN_TIMEOUT,
             )
-            async with _in_background(*_workers(services)):
+            async with Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
                 await _Server(config, url).serve(sockets=[listener])
     finally:
         await database.close()
@@ -75,6 +82,7 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
     entitlements = Entitlements(database, settings.license_keys(), deployment.id)
     sessions = Sessions(database)
     schedule = default_schedule(settings.quiet_hours_default_schedule)
+    proxy_health = ProxyHealth(database.notifications)
     return Services(
         profile=settings.profile,
         deployment=deployment,
@@ -91,6 +99,9 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         quiet_hours=QuietHours(database, entitlements, schedule, custom=settings.allow_custom_quiet_hours),
         tokens=Tokens(database, sessions),
         audit=Audit(database),
+        proxies=Proxies(database, entitlements, deployment, proxy_health),
+        registrations=Registrations(database, entitlements, proxy_health),
+        replicas=Replicas(database, settings.relay_url),
     )
 
 
@@ -99,8 +110,10 @@ class _Worker(Protocol):
         """Until it is cancelled."""
 
 
-def _workers(services: Services) -> Iterator[_Worker]:
+def _workers(settings: Settings, database: Database, services: Services, probes: Probes) -> Iterator[_Worker]:
     yield EntitlementsWorker(services.entitlements)
+    yield ProxyHealthLoop(database, services.proxies.health, probes, settings.proxy_health_interval)
+    yield ReplicaSync(services.replicas, probes, services.entitlements.count_replicas)
 
 
 @asynccontextmanager

@@ -56,6 +56,10 @@ class Settings:
     quiet_hours_default_schedule: str = ""
     """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
     allow_custom_quiet_hours: bool = True
+    proxy_health_interval: float = 60.0
+    """Seconds between two looks at each workspace proxy."""
+    relay_url: str = ""
+    """Where the other replicas of the server reach this one; "" is nowhere."""
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
@@ -136,6 +140,9 @@ def _public_key(value: Any) -> bytes | None:
     return key if len(key) == 32 else None
 
 
+_SUPPORT_LINKS: Final = TypeAdapter(tuple[SupportLink, ...])
+
+
 def parse_support_links(text: str) -> tuple[SupportLink, ...]:
     """A JSON list of objects with name, target and icon, as Coder reads it; "" is none. Raises `SettingsError`."""
     if not text.strip():
@@ -151,4 +158,21 @@ def parse_support_links(text: str) -> tuple[SupportLink, ...]:
         ) from None
 
 
-_SUPPORT_LINKS: Final = TypeAdapter(tuple[SupportLink, ...])
+_DURATION: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+")
+_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_interval(variable: str, text: str) -> float:
+    """Seconds of a duration as Go writes it, such as 1m30s; more than none. Raises `SettingsError`."""
+    parts = re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", text) if _DURATION.fullmatch(text) else []
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < seconds < float("inf"):
+        raise SettingsError(f"{variable}: {text!r} is not a duration above zero, such as 60s or 1m30s")
+    return seconds
+
+
+def parse_url(variable: str, text: str) -> str:
+    """An http(s) URL without query, or "". Raises `SettingsError`."""
+    if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise SettingsError(f"{variable}: {text!r} is not a URL such as http://10.0.0.5:3000")
+    return text

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from coder_enterprise.server.routes.dependencies import Services
 from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
 from tests.support.licenses import signed
+from tests.support.proxies import create_proxy
 from tests.support.templates import create_private_template
 
 Route = tuple[str, str]
@@ -27,7 +28,14 @@ PUBLIC: Final[set[Route]] = {
     ("GET", "/api/v2/users/first"),
     ("POST", "/api/v2/users/first"),
     ("POST", "/api/v2/users/login"),
+    ("GET", "/latency-check"),
+    ("GET", "/derp/latency-check"),
 }
+FOR_PROXIES: Final[set[Route]] = {
+    ("POST", "/api/v2/workspaceproxies/me/register"),
+    ("POST", "/api/v2/workspaceproxies/me/deregister"),
+}
+"""With the token of a workspace proxy in place of a session."""
 EVERYBODY: Final[set[Route]] = {
     ("POST", "/api/v2/users/logout"),
     ("GET", "/api/v2/users"),  # a member sees one
@@ -38,6 +46,8 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/appearance"),
     ("GET", "/api/v2/organizations/{organization}/members"),  # a member sees one
     ("GET", "/api/v2/organizations/{organization}/templates"),  # a member sees those they may use
+    ("GET", "/api/v2/regions"),
+    ("GET", "/api/v2/workspaceproxies"),  # a member sees the primary
 }
 """With any session, whatever the roles."""
 REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
@@ -81,6 +91,11 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("GET", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
     ("DELETE", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
     ("GET", "/api/v2/audit"): 403,
+    ("POST", "/api/v2/workspaceproxies"): 403,
+    ("GET", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
+    ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
+    ("DELETE", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
+    ("GET", "/api/v2/replicas"): 404,
 }
 """With the status that a member without roles gets for somebody else's resource."""
 BODIES: Final[dict[Route, Body]] = {
@@ -97,6 +112,8 @@ BODIES: Final[dict[Route, Body]] = {
     ("PUT", "/api/v2/users/{user}/password"): {"password": "another-Horse-8-battery"},
     ("PUT", "/api/v2/users/{user}/quiet-hours"): {"schedule": "30 2 * * *"},
     ("POST", "/api/v2/users/{user}/keys/tokens"): {"token_name": "mine"},
+    ("POST", "/api/v2/workspaceproxies"): {"name": "mine"},
+    ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): {"name": "mine"},
 }
 """Good ones: what is refused is refused for who sends it."""
 
@@ -110,6 +127,7 @@ async def values(owner: Client, services: Services) -> dict[str, str]:
     token = {"token_name": "theirs"}
     checked(await owner.post(f"/users/{user['id']}/keys/tokens", json=token))
     services.entitlements.current.refreshed_at -= timedelta(hours=1)  # they may be refreshed again
+    proxy, _ = await create_proxy(owner, "eu")
     return {
         "organization": "default",
         "group": group["id"],
@@ -118,6 +136,7 @@ async def values(owner: Client, services: Services) -> dict[str, str]:
         "template": template["id"],
         "key": "theirs",
         "id": "1",
+        "workspaceproxy": proxy["id"],
     }
 
 
@@ -125,7 +144,7 @@ def test_every_route_says_who_may_not_call_it(app: FastAPI) -> None:
     documented = {
         (method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations
     }
-    assert documented == PUBLIC | EVERYBODY | set(REFUSED_TO_MEMBERS)
+    assert documented == PUBLIC | FOR_PROXIES | EVERYBODY | set(REFUSED_TO_MEMBERS)
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC), ids=" ".join)
@@ -134,7 +153,7 @@ async def test_a_public_route_needs_no_session(nobody: Client, route: Route) -> 
     assert (await nobody.request(method, SITE + path)).status_code != 401
 
 
-@pytest.mark.parametrize("route", sorted({*EVERYBODY, *REFUSED_TO_MEMBERS}), ids=" ".join)
+@pytest.mark.parametrize("route", sorted({*FOR_PROXIES, *EVERYBODY, *REFUSED_TO_MEMBERS}), ids=" ".join)
 async def test_any_other_route_needs_a_session(nobody: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
     refused(await nobody.request(method, SITE + path.format(**values), json=BODIES.get(route)), 401)

@@ -23,7 +23,9 @@ from coder_enterprise.server.routes import (
     members,
     metrics,
     organizations,
+    proxies,
     quiet_hours,
+    replicas,
     template_acls,
     templates,
     tokens,
@@ -33,7 +35,7 @@ from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.routes.limits import RateLimit
 from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
-from coder_enterprise.server.services.deployment import VERSION
+from coder_enterprise.wire.buildinfo import VERSION
 
 # Literal paths such as /users/login come before /users/{user}.
 ROUTERS: Final = (
@@ -52,6 +54,9 @@ ROUTERS: Final = (
     quiet_hours.router,
     tokens.router,
     audit.router,
+    proxies.router,
+    replicas.router,
+    replicas.peers,
 )
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,10 @@ from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.permissions import Actor
+from coder_enterprise.server.services.proxies import Proxies
 from coder_enterprise.server.services.quiet_hours import QuietHours
+from coder_enterprise.server.services.registrations import Registrations
+from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
 from coder_enterprise.server.services.templates import Templates
@@ -49,6 +52,9 @@ class Services:
     quiet_hours: QuietHours
     tokens: Tokens
     audit: Audit
+    proxies: Proxies
+    registrations: Registrations
+    replicas: Replicas
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)

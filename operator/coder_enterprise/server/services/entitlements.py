@@ -210,8 +210,7 @@ class Entitlements:
     ) -> None:
         self.keys = keys
         self.deployment_id = deployment_id
-        self.replicas = 1
-        """Servers that share the database, as far as is known; call `invalidate` after a change."""
+        self._replicas = 1
         self._database = database
         self._configured = configured
         self._result = _Result(compute([], Circumstances(NEVER, configured=configured)), next_change=None)
@@ -266,6 +265,12 @@ class Entitlements:
         self._stale = True
         self._wake.set()
 
+    def count_replicas(self, count: int) -> None:
+        """How many servers share the database now."""
+        if count != self._replicas:
+            self._replicas = count
+            self.invalidate()
+
     async def tell_replicas(self) -> None:
         """That a licence has changed, and has been committed."""
         await self._database.notifications.publish(CHANGES)
@@ -292,7 +297,7 @@ class Entitlements:
             now=moment,
             active_users=users.count(connection, users.Filter(statuses=("active",))),
             configured=self._configured,
-            replicas=self.replicas,
+            replicas=self._replicas,
             errors=tuple(stored.errors),
         )
         return _Result(compute(stored.claims, circumstances), next_change(stored.claims, moment))

@@ -25,6 +25,9 @@ class Power(StrEnum):
     WRITE_TEMPLATES = "create, change and delete templates"
     MANAGE_KEYS = "see, create and delete the keys of others"
     READ_AUDIT = "read the audit log"
+    READ_PROXIES = "read workspace proxies"
+    WRITE_PROXIES = "create, change and delete workspace proxies"
+    READ_REPLICAS = "read replicas"
 
 
 _POWERS: Final[Mapping[str, frozenset[Power]]] = {
