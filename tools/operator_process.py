@@ -36,7 +36,7 @@ class OperatorProcess:
         return self._process
 
     def start(self, *, wait: bool = True) -> None:
-        """Leading and watching when it returns, unless `wait` is false. Raises `ProcessFailed` with its log."""
+        """It knows all objects when it returns, unless `wait` is false. Raises `ProcessFailed` with its log."""
         self._health = f"127.0.0.1:{free_ports(1)[0]}"
         before = self.log.stat().st_size if self.log.exists() else 0
         command = [sys.executable, "-m", "coder_enterprise", "operator", "--kubeconfig", str(self._kubeconfig)]

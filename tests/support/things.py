@@ -127,10 +127,10 @@ class WorldClient:
                 raise fault
             result = action()
         except errors.CoderError as error:
-            await self._hooks.after(Call(operation, method, "/things"), error)
+            await self._hooks.after(Call(operation, method, "/things"), error, self._world.latency)
             raise
         self._world.points.reach(f"after {operation}")
-        await self._hooks.after(Call(operation, method, "/things"), None)
+        await self._hooks.after(Call(operation, method, "/things"), None, self._world.latency)
         return result
 
     async def list(self) -> dict[str, Thing]:

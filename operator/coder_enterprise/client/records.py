@@ -60,6 +60,11 @@ class UserPage(Record):
     count: int = 0
 
 
+class APIKey(Record):
+    id: str
+    expires_at: AwareDatetime
+
+
 class Organization(Record):
     id: str
     name: str

@@ -24,7 +24,7 @@ WATCHED = {WATCH_LABEL: "true"}
 
 
 class Cluster(base.Cluster):
-    def __init__(self, client: KubernetesClient, store: Store, fence: Callable[[], None]) -> None:
+    def __init__(self, client: KubernetesClient, store: Store, fence: Callable[[Resource], None]) -> None:
         self._client = client
         self._store = store
         self._fence = fence
@@ -56,7 +56,7 @@ class Cluster(base.Cluster):
         known = await self._get(WORKLOADS, resource, name)
         if known is None or not _owns(resource, known):
             return
-        self._fence()
+        self._fence(resource)
         with contextlib.suppress(Gone):
             await self._client.delete(WORKLOADS, resource.key.namespace, name)
         metrics.kubernetes_writes.labels(WORKLOADS.plural).inc()
@@ -76,7 +76,7 @@ class Cluster(base.Cluster):
                 f"{body['kind']} {resource.key.namespace}/{name} exists and does not belong to this object; "
                 "remove it, or choose another name in spec",
             )
-        self._fence()
+        self._fence(resource)
         metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
         applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
         metrics.kubernetes_writes.labels(collection.plural).inc()

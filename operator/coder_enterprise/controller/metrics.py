@@ -1,36 +1,124 @@
-"""What the operator counts, as Prometheus metrics; no object names as labels.
+"""What the operator counts, as Prometheus metrics; docs/reference/metrics.md says what each means.
 
-Written by the engine, served by `controller.health`.
+Written by the engine and the leases, served by `controller.health`. No names of objects are labels, but for that of
+the deployment, which is the server that is meant.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from coder_enterprise.client import errors
+from coder_enterprise.client.http import Call
+from coder_enterprise.kinds.resource import Key
 
 NAMESPACE: Final = "coder_enterprise"
 
 reconciles = Counter("reconciles", "Reconciles by kind and result.", ("kind", "result"), namespace=NAMESPACE)
 reconcile_seconds = Histogram("reconcile_seconds", "Duration of a reconcile.", ("kind",), namespace=NAMESPACE)
-external_requests = Counter(
-    "external_requests",
-    "Requests to Coder by operation and outcome.",
-    ("operation", "code"),
+time_to_ready_seconds = Histogram(
+    "time_to_ready_seconds",
+    "From the creation of an object to its first Ready.",
+    ("kind",),
     namespace=NAMESPACE,
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
 )
-kubernetes_writes = Counter("kubernetes_writes", "Writes to Kubernetes by what.", ("what",), namespace=NAMESPACE)
+objects = Gauge(
+    "objects", "Objects that this replica works for, by their Ready condition.", ("kind", "ready", "reason"),
+    namespace=NAMESPACE,
+)  # fmt: skip
 drift_found = Counter(
     "drift_found", "Differences that appeared behind the operator's back.", ("kind",), namespace=NAMESPACE
 )
+
+external_requests = Counter(
+    "external_requests",
+    "Requests to Coder by deployment, operation and outcome.",
+    ("deployment", "operation", "code"),
+    namespace=NAMESPACE,
+)
+external_request_seconds = Histogram(
+    "external_request_seconds",
+    "Duration of a request to Coder, without the time that it waited for its turn.",
+    ("deployment", "operation"),
+    namespace=NAMESPACE,
+)
+external_writes = Counter(
+    "external_writes",
+    "Requests that changed something in Coder.",
+    ("deployment", "operation"),
+    namespace=NAMESPACE,
+)
+circuit_open = Gauge(
+    "circuit_open", "1 while a deployment is not usable, and its objects wait.", ("deployment",), namespace=NAMESPACE
+)
+last_success = Gauge(
+    "last_success_timestamp_seconds", "When a deployment last answered well.", ("deployment",), namespace=NAMESPACE
+)
+license_expiry = Gauge(
+    "license_expiry_timestamp_seconds", "When the licence of a deployment ends.", ("deployment",), namespace=NAMESPACE
+)
+credential_expiry = Gauge(
+    "credential_expiry_timestamp_seconds",
+    "When the operator's session token of a deployment ends.",
+    ("deployment",),
+    namespace=NAMESPACE,
+)
+
+kubernetes_writes = Counter("kubernetes_writes", "Writes to Kubernetes by what.", ("what",), namespace=NAMESPACE)
 queue_depth = Gauge("queue_depth", "Keys that are ready or in work.", namespace=NAMESPACE)
-circuits_open = Gauge("circuits_open", "Deployments that are not usable now.", namespace=NAMESPACE)
-leader = Gauge("leader", "1 while this process leads.", namespace=NAMESPACE)
+queue_oldest_seconds = Gauge(
+    "queue_oldest_seconds", "For how long the key has waited that nothing but a worker is missing to.",
+    namespace=NAMESPACE,
+)  # fmt: skip
+shards_held = Gauge("shards_held", "Deployments that this replica works for.", namespace=NAMESPACE)
+replicas = Gauge("replicas", "Replicas of the operator that live, as this one sees it.", namespace=NAMESPACE)
+
+_OF_DEPLOYMENTS: Final = (circuit_open, last_success, license_expiry, credential_expiry)
 
 
-def external_request(operation: str, error: errors.CoderError | None) -> None:
+def label(deployment: Key) -> str:
+    """How the metrics name a deployment."""
+    return f"{deployment.namespace}/{deployment.name}"
+
+
+def external_request(deployment: str, call: Call, error: errors.CoderError | None, seconds: float) -> None:
     """Count one request; the code is an HTTP status, or the reason without one."""
     code = "2xx" if error is None else str(getattr(error, "status", error.reason))
-    external_requests.labels(operation, code).inc()
+    external_requests.labels(deployment, call.operation, code).inc()
+    external_request_seconds.labels(deployment, call.operation).observe(seconds)
+    if error is None:
+        last_success.labels(deployment).set_to_current_time()
+        if call.writes:
+            external_writes.labels(deployment, call.operation).inc()
+
+
+def expiries(deployment: str, license_expires: float | None, credential_expires: float | None) -> None:
+    """Unix times; None is not known, or never."""
+    for gauge, moment in ((license_expiry, license_expires), (credential_expiry, credential_expires)):
+        if moment is None:
+            gauge.remove(deployment)
+        else:
+            gauge.labels(deployment).set(moment)
+
+
+def forget(deployment: Key) -> None:
+    """This replica works for it no more: what it knew last is not so for ever."""
+    for gauge in (circuit_open, last_success, license_expiry, credential_expiry):
+        gauge.remove(label(deployment))
+
+
+_counted: set[tuple[str, str, str]] = set()
+
+
+def count_objects(counts: Mapping[tuple[str, str, str], int]) -> None:
+    """By kind, readiness and reason; what is not counted is not there any more."""
+    for labels in _counted - counts.keys():
+        objects.remove(*labels)
+    for labels, count in counts.items():
+        objects.labels(*labels).set(count)
+    _counted.clear()
+    _counted.update(counts)

@@ -242,6 +242,10 @@ class Probe:
     """The kind's own status fields; None clears one."""
     features: Mapping[str, bool] | None
     """Which features are enabled; None when the server does not tell."""
+    license_expires: float | None = None
+    """Unix time; None when there is none, or the server does not tell."""
+    credential_expires: float | None = None
+    """Unix time at which the token ends; None when the server does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +270,10 @@ class ConnectionKind(ABC, Generic[BaseSpecT]):
     @abstractmethod
     def settings(self, spec: BaseSpecT, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
         """How to connect, with the values of all `secrets`."""
+
+    @abstractmethod
+    def url(self, spec: BaseSpecT) -> str:
+        """Where the deployment is, as in `settings`: two that share it are one Coder."""
 
     @abstractmethod
     def allows(self, spec: BaseSpecT, own_namespace: str, namespace: str) -> bool:

@@ -194,7 +194,11 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
                 "it has spaces, line breaks or characters outside ASCII; put a valid session token there",
             )
         bundle = found[1] if len(found) > 1 else spec.ca_bundle or ""
-        return ConnectionSettings(url=spec.url.rstrip("/"), token=found[0], ca_bundle=bundle)
+        return ConnectionSettings(url=self.url(spec), token=found[0], ca_bundle=bundle)
+
+    @override
+    def url(self, spec: DeploymentSpec) -> str:
+        return spec.url.rstrip("/")
 
     @override
     def allows(self, spec: DeploymentSpec, own_namespace: str, namespace: str) -> bool:
@@ -270,8 +274,11 @@ async def _healthy_probe(
     roles = sorted(role.name[:MAX_NAME] for role in me.roles)
     token = DomainCondition("Authenticated", "True", Reason.TOKEN_ACCEPTED, f"the token belongs to {me.username}")
     entitlements = await _ask(client.deployment.entitlements)
+    licenses = await _ask(client.deployment.licenses) if _has_license(entitlements) else ()
+    ends = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
+    key = await _ask(client.users.own_key)
     answers = [
-        await _license(client, entitlements),
+        _license(entitlements, ends),
         _replicas(await _ask(client.deployment.replicas)),
         await _provisioners(client, directory),
         _proxies(await _ask(client.deployment.workspace_proxies)),
@@ -295,6 +302,8 @@ async def _healthy_probe(
         conditions=(reachable, token, *(answer.condition for answer in answers if answer.condition)),
         fields=fields,
         features=features,
+        license_expires=ends.timestamp() if ends else None,
+        credential_expires=None if isinstance(key, _REFUSALS) else key.expires_at.timestamp(),
     )
 
 
@@ -311,14 +320,16 @@ def _undetermined(type_: str, error: _Refusal) -> DomainCondition:
     return DomainCondition(type_, "Unknown", Reason.NOT_SERVED if not_served else Reason(error.reason), error.message)
 
 
-async def _license(client: CoderClient, entitlements: records.Entitlements | _Refusal) -> _Answer:
+def _has_license(entitlements: records.Entitlements | _Refusal) -> bool:
+    return isinstance(entitlements, records.Entitlements) and entitlements.has_license
+
+
+def _license(entitlements: records.Entitlements | _Refusal, expires: datetime | None) -> _Answer:
     if isinstance(entitlements, _REFUSALS):
         return _Answer(_undetermined("Licensed", entitlements), {"license": None})
     if not entitlements.has_license:
         condition = DomainCondition("Licensed", "False", Reason.UNLICENSED, "no licence; add a CoderLicense")
         return _Answer(condition, {"license": {"valid": False}})
-    licenses = await _ask(client.deployment.licenses)
-    expires = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
     grace = any(feature.entitlement == "grace_period" for feature in entitlements.features.values())
     notes = "; ".join((*entitlements.errors, *entitlements.warnings))
     condition = DomainCondition(
