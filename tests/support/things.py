@@ -29,12 +29,13 @@ from coder_enterprise.kinds.base import (
     Names,
     Observation,
     Probe,
+    Verdict,
     stalled,
 )
 from coder_enterprise.kinds.common import ManagedSpec
 from coder_enterprise.kinds.deployment import DeploymentKind
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Key, Resource
 
 T = TypeVar("T")
 
@@ -216,6 +217,10 @@ class WorldDeploymentKind(DeploymentKind):
 class ThingSpec(ManagedSpec):
     name: Annotated[str, Field(max_length=64)] | None = None
     color: Annotated[str, Field(max_length=4096)] | None = None
+    secret: str | None = None
+    """A Secret that wakes it."""
+    follows: str | None = None
+    """Another thing of its namespace that wakes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +237,21 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
 
     def __init__(self) -> None:
         self.bug: Exception | None = None
+        self.stands = Verdict()
+        """What each of them is said to be."""
+        self.observed: list[str] = []
+
+    @override
+    def secrets(self, resource: Resource, spec: ThingSpec) -> tuple[str, ...]:
+        return (spec.secret,) if spec.secret else ()
+
+    @override
+    def references(self, resource: Resource, spec: ThingSpec) -> tuple[Key, ...]:
+        return (Key("Thing", resource.key.namespace, spec.follows),) if spec.follows else ()
+
+    @override
+    def verdict(self, desired: ThingSpec, observed: ObservedThing) -> Verdict:
+        return self.stands
 
     @override
     def external_name(self, resource: Resource, spec: ThingSpec) -> str:
@@ -243,6 +263,7 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
 
     @override
     async def observe(self, context: Context, resource: Resource, spec: ThingSpec, *, fresh: bool) -> ObservedThing:
+        self.observed.append(resource.key.name)
         if self.bug is not None:
             raise self.bug
         name, recorded = self.external_name(resource, spec), resource.external_id
