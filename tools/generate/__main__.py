@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from coder_enterprise.kinds.crd import to_yaml
+from tools.generate.rbac import rbac
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
 
@@ -61,7 +62,7 @@ def check(wanted: dict[Path, str]) -> int:
 
 def write(wanted: dict[Path, str]) -> int:
     for path, text in wanted.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     for path in stale(wanted):
         path.unlink()
@@ -71,7 +72,7 @@ def write(wanted: dict[Path, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    wanted = crds() | protobuf()
+    wanted = crds() | rbac() | protobuf()
     return check(wanted) if parser.parse_args().check else write(wanted)
 
 
