@@ -43,6 +43,10 @@ class CoderAPI:
         group: Body = answer.json()
         return group
 
+    def groups(self) -> list[Body]:
+        groups: list[Body] = self._http.get("/organizations/default/groups").raise_for_status().json()
+        return groups
+
     def group(self, name: str) -> Body:
         found = self.find_group(name)
         assert found is not None, f"there is no group {name}"

@@ -19,6 +19,7 @@ _numbers: Final = itertools.count(1)
 _PATHS: Final = {
     "Secret": "/api/v1/namespaces/{namespace}/secrets",
     "Event": "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
+    "Workload": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",

@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 from coder_enterprise.kinds.crd import to_yaml
-from tools.generate.rbac import rbac
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
+from tools.generate.rbac import rbac
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = ROOT / "operator" / "coder_enterprise" / "wire" / "provisioning" / "messages.proto"

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,13 +133,13 @@ class Membership:
 
     @property
     def next_death(self) -> float:
-        """Loop time at which the next replica is dead, unless it renews its Lease before."""
+        """Seconds until the next replica is dead, unless it renews its Lease before."""
         times = (
             since + duration
             for holder, (_, since, duration) in self._seen.items()
             if holder != self.identity and holder not in self._dead
         )
-        return min(times, default=float("inf"))
+        return min(times, default=float("inf")) - _now()
 
     def check(self) -> None:
         """Raises `LeadershipLost` unless this replica's Lease was renewed recently enough."""
@@ -230,10 +231,10 @@ class Membership:
             log.warning("leases not released", error=str(error) or "timeout")
 
     async def _try(self, deadline: float) -> bool:
-        """One renewal, until `deadline` (loop time) at most; True when it succeeded."""
+        """One renewal, until `deadline` at most; True when it succeeded."""
         started = _now()
         try:
-            async with asyncio.timeout_at(min(deadline, started + self.times.renew_deadline / 2)):
+            async with asyncio.timeout(min(deadline - started, self.times.renew_deadline / 2)):
                 await self._list()
                 own = self._leases.get(self._own)
                 self._learn(await self._write(self._own, {SCOPE: self._scope}, own, self.identity))
@@ -328,7 +329,9 @@ def _digest(text: str) -> str:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    """Not the event loop's time, which stands still while the loop is busy: a process that was stopped in the middle
+    of its work must know before it writes."""
+    return time.monotonic()
 
 
 def _timestamp() -> str:

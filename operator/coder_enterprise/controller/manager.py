@@ -28,6 +28,7 @@ from coder_enterprise.controller.shards import Shards
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
 
 LIST_RETRY: Final = 2.0
+WATCH_EXIT: Final = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -143,9 +144,10 @@ class Manager:
         watching = asyncio.create_task(source.run(self._stop), name="watch")
         done, _ = await asyncio.wait((watching, *tasks), return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
-        if watching not in done:
-            for task in done:
-                task.result()
+        # Kopf that is cancelled may wait for ever for its own tasks: it must end by itself, whatever has failed.
+        await asyncio.wait((watching,), timeout=WATCH_EXIT)
+        for task in done:
+            task.result()
         await watching
 
 

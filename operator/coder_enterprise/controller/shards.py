@@ -107,7 +107,7 @@ class Shards:
 
     async def _share(self, work: Work) -> None:
         """Give and take until it is time for the next beat."""
-        due = min(_now() + self._membership.times.retry_period, max(_now() + POLL, self._membership.next_death + POLL))
+        due = _now() + min(self._membership.times.retry_period, max(0.0, self._membership.next_death) + POLL)
         while due - _now() > MOMENT:
             self._woken.clear()
             well = await self._finish(work, due) and await self._try(self._balance(work), due)
