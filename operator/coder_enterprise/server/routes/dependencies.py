@@ -26,6 +26,7 @@ from coder_enterprise.server.services.template_acls import TemplateACLs
 from coder_enterprise.server.services.templates import Templates
 from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users
+from coder_enterprise.wire.common import RESPONSE, Envelope
 from coder_enterprise.wire.profiles import Profile, Shape
 
 T = TypeVar("T")
@@ -59,6 +60,10 @@ class Services:
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)
 
+    def done(self, message: str) -> Response:
+        """A success that has nothing else to show."""
+        return self.answer(RESPONSE, Envelope(message=message))
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -68,7 +73,10 @@ class Caller:
     services: Services
 
     def answer(self, shape: Shape[T], value: T) -> Response:
-        return answer(self.services.profile, shape, value)
+        return self.services.answer(shape, value)
+
+    def done(self, message: str) -> Response:
+        return self.services.done(message)
 
 
 async def _services(request: Request) -> Services:
