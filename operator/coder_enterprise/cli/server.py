@@ -48,8 +48,9 @@ def run(
 ) -> None:
     """Run the API server.
 
-    The first owner's password is read from CODER_FIRST_USER_PASSWORD alone: options are visible to everybody on
-    the machine.
+    Secrets are read from the environment alone, for options are visible to everybody on the machine: the first
+    owner's password from CODER_FIRST_USER_PASSWORD, and what an identity provider sends as Authorization to
+    /scim/v2 from CODER_SCIM_AUTH_HEADER.
 
     Examples:
 
@@ -86,6 +87,7 @@ def run(
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
             profile=parse_profile(wire_profile),
+            scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", ""),
         )
         uvloop.run(serve(settings))
     except (SettingsError, StorageError) as error:

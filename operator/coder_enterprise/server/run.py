@@ -18,6 +18,7 @@ from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
@@ -38,7 +39,7 @@ async def serve(settings: Settings) -> None:
         with _listen(settings) as listener:
             url = _url(settings, listener)
             deployment = Deployment(settings.access_url.rstrip("/") or url, deployment_id)
-            app = create_app(_services(settings, database, deployment))
+            app = create_app(create_services(settings, database, deployment))
             config = uvicorn.Config(
                 app,
                 http="httptools",
@@ -55,15 +56,17 @@ async def serve(settings: Settings) -> None:
         await database.close()
 
 
-def _services(settings: Settings, database: Database, deployment: Deployment) -> Services:
+def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     sessions = Sessions(database)
+    entitlements = Entitlements()
     return Services(
         profile=settings.profile,
         deployment=deployment,
         sessions=sessions,
         users=Users(database, sessions),
         organizations=Organizations(database),
-        groups=Groups(database, Entitlements()),
+        groups=Groups(database, entitlements),
+        scim=Scim(database, sessions, entitlements, deployment.access_url, settings.scim_auth_header),
     )
 
 

@@ -36,6 +36,8 @@ class Settings:
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     profile: Profile = Profile.DOCUMENTED
+    scim_auth_header: str = field(default="", repr=False)
+    """What an identity provider sends as Authorization; "" is no SCIM at the server's root."""
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""

@@ -8,11 +8,12 @@ from typing import Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from scim2_models import SCIMException
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_enterprise.server.errors import RequestError
-from coder_enterprise.server.routes import authentication, deployment, groups, organizations, users
+from coder_enterprise.server.routes import authentication, deployment, groups, organizations, scim, users
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.services.deployment import VERSION
@@ -25,15 +26,17 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    scim.router,
 )
 
 log = structlog.get_logger(__name__)
 
 
 def create_app(services: Services) -> FastAPI:
+    routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
     # One flat list: FastAPI matches the routes of an included router twice.
     app = FastAPI(
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=[route for router in routers for route in router.routes],
         title="Coder Enterprise API",
         version=VERSION,
         openapi_url=f"{API}/openapi.json",
@@ -43,6 +46,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(SCIMException, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_middleware(CommonHeaders)
@@ -86,7 +90,9 @@ class CommonHeaders:
             await answer(scope, receive, send_with_headers)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, SCIMException) or (isinstance(error, RequestError) and scim.speaks(request)):
+        return scim.refusal(error)
     if not isinstance(error, RequestError):
         raise error
     return refusal(error)
@@ -99,10 +105,12 @@ async def _bad_parameter(_: Request, error: Exception) -> Response:
     return envelope(400, "Query parameters have invalid values.", validations=problems)
 
 
-async def _no_route(_: Request, error: Exception) -> Response:
+async def _no_route(request: Request, error: Exception) -> Response:
     """Coder answers a wrong method with an empty body."""
     if not isinstance(error, HTTPException):
         raise error
+    if scim.speaks(request):
+        return scim.no_route(error.status_code, error.headers)
     if error.status_code == 404:
         return envelope(404, "Route not found.")
     return Response(status_code=error.status_code, headers=error.headers)

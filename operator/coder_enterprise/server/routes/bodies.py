@@ -39,18 +39,28 @@ def expects(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+async def json_object(request: Request) -> dict[str, Any]:
+    """The request's body for those who read it themselves. Raises `BadRequest`."""
+    return _object(await _read(request))
+
+
 def parse(raw: bytes, model: type[ModelT]) -> ModelT:
     """Raises `BadRequest` that names the field."""
+    value = _object(raw)
+    try:
+        return model.model_validate(_fields(value, model), strict=True)
+    except ValidationError as error:
+        raise _refused(error) from None
+
+
+def _object(raw: bytes) -> dict[str, Any]:
     try:
         value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(raw.decode().lstrip(" \t\r\n"))
     except (ValueError, RecursionError) as error:
         raise BadRequest(_NOT_JSON, str(error)) from None
     if not isinstance(value, dict):
         raise BadRequest(_NOT_JSON, f"an object is needed, not {type(value).__name__}")
-    try:
-        return model.model_validate(_fields(value, model), strict=True)
-    except ValidationError as error:
-        raise _refused(error) from None
+    return value
 
 
 def _fields(value: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.permissions import Actor
+from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import Users
 from coder_enterprise.wire.profiles import Profile, Shape
@@ -31,6 +32,7 @@ class Services:
     users: Users
     organizations: Organizations
     groups: Groups
+    scim: Scim
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)

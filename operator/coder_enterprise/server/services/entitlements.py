@@ -9,6 +9,7 @@ from enum import StrEnum
 
 
 class Feature(StrEnum):
+    SCIM = "scim"
     TEMPLATE_RBAC = "template_rbac"
 
 

@@ -141,3 +141,15 @@ audit_log: Final = Table(
     Column("before", JSON(none_as_null=True), nullable=True),
     Column("after", JSON(none_as_null=True), nullable=True),
 )
+
+# What identity providers call people; who has no row here was not made by one.
+scim_users: Final = Table(
+    "scim_users",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_name", String(254), nullable=False),
+    Column("user_name_key", String(254), nullable=False, index=True),
+    Column("external_id", String(254), nullable=True, index=True),
+    Column("removed", Boolean, nullable=False),
+    Column("details", JSON, nullable=False),
+)

@@ -81,7 +81,10 @@ def count(connection: Connection, which: Filter = Filter()) -> int:  # noqa: B00
 
 
 def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, Any]) -> None:
-    connection.execute(update(users).where(users.c.id == user_id).values(**values))
+    """Raises `Duplicate` when the username or the e-mail is taken."""
+    keys = {f"{name}_key": values[name].lower() for name in ("username", "email") if name in values}
+    with unique():
+        connection.execute(update(users).where(users.c.id == user_id).values(**values, **keys))
 
 
 def delete(connection: Connection, user_id: UUID, moment: datetime) -> None:

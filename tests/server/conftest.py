@@ -1,0 +1,88 @@
+"""Fixtures for the server in process: a real database, the application, and clients with roles.
+
+A test that needs another database, or another profile, replaces `database` or `services`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from coder_enterprise.server.routes.app import create_app
+from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.run import create_services
+from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.deployment import Deployment
+from coder_enterprise.server.services.users import bootstrap
+from coder_enterprise.server.settings import Settings
+from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.open import open_database
+from tests.support.api import SITE, Client, People
+
+
+@pytest.fixture
+def database_path(tmp_path: Path) -> Path:
+    return tmp_path / "coder.db"
+
+
+@pytest.fixture
+async def database(database_path: Path) -> AsyncIterator[Database]:
+    """Real, migrated, and empty."""
+    opened = open_database(database_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def services(database: Database, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """As at a first start without a first user. Hashes of passwords are cheap; nothing else differs."""
+    monkeypatch.setattr(passwords, "COST", 64)
+    deployment_id = await bootstrap(database, first_user=None, token=None)
+    return create_services(Settings(), database, Deployment(SITE, deployment_id))
+
+
+@pytest.fixture
+def app(services: Services) -> FastAPI:
+    return create_app(services)
+
+
+@pytest.fixture
+async def people(services: Services, app: FastAPI) -> AsyncIterator[People]:
+    """The factory of clients: `await people.with_roles("auditor")`."""
+    made = People(services, app)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def nobody(people: People) -> Client:
+    """Without a token."""
+    return people.client()
+
+
+@pytest.fixture
+async def owner(people: People) -> Client:
+    return await people.owner()
+
+
+@pytest.fixture
+async def user_admin(people: People) -> Client:
+    return await people.with_roles("user-admin")
+
+
+@pytest.fixture
+async def template_admin(people: People) -> Client:
+    return await people.with_roles("template-admin")
+
+
+@pytest.fixture
+async def auditor(people: People) -> Client:
+    return await people.with_roles("auditor")
+
+
+@pytest.fixture
+async def member(people: People) -> Client:
+    return await people.with_roles()
