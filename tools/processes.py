@@ -1,6 +1,7 @@
 """Child processes that never outlive us: used by the local Kubernetes, by the demo, the tests and the bench.
 
-On Linux the kernel ends a child when its parent dies, however that happens; elsewhere `stop` and `atexit` must do.
+On Linux the kernel ends a child when its parent dies, however that happens, and also when the thread ends that started
+it; elsewhere `stop` and `atexit` must do.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ TERMINATE_TIMEOUT: Final = 10.0
 LOG_TAIL: Final = 4000
 
 # Runs in the child before the program: asks for SIGKILL when the parent ends, and notices if it has ended already.
+# The user changes first: the kernel forgets that wish when it does.
 _LAUNCHER: Final = """
 import ctypes, os, signal, sys
-parent = int(sys.argv[1])
+parent, user = int(sys.argv[1]), int(sys.argv[2])
+if user != os.geteuid():
+    import pwd
+    os.setgroups([])
+    os.setgid(pwd.getpwuid(user).pw_gid)
+    os.setuid(user)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
+os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
@@ -39,12 +46,21 @@ class ProcessFailed(RuntimeError):
 class Process:
     """One running program, its log, and its end."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        user: int | None = None,
+    ) -> None:
+        """`user` is the id of another user to run as, which only root can."""
         self.name = name
         self.log = log
+        runs_as = os.geteuid() if user is None else user
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), *command],
+                [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), str(runs_as), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -23,11 +23,13 @@ OWNER_EMAIL: Final = "admin@example.com"
 
 
 class CoderServer:
-    """One server on a SQLite file in its own temporary folder; a context manager."""
+    """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager."""
 
-    def __init__(self) -> None:
-        self.token = new_token()
+    def __init__(self, database_url: str = "", token: str = "") -> None:
+        """`token` is that of the owner: servers on one database need the same one."""
+        self.token = token or new_token()
         """A session token of the owner."""
+        self._database_url = database_url
         self.password = secrets.token_urlsafe(24)
         self.url = ""
         self._address = "127.0.0.1:0"
@@ -71,7 +73,7 @@ class CoderServer:
         before = self.log.stat().st_size if self.log.exists() else 0
         environment = {
             "CODER_HTTP_ADDRESS": self._address,
-            "CODER_SQLITE_PATH": str(self.database),
+            **self._storage(),
             "CODER_FIRST_USER_USERNAME": OWNER,
             "CODER_FIRST_USER_EMAIL": OWNER_EMAIL,
             "CODER_FIRST_USER_PASSWORD": self.password,
@@ -113,6 +115,11 @@ class CoderServer:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+
+    def _storage(self) -> dict[str, str]:
+        if self._database_url:
+            return {"CODER_PG_CONNECTION_URL": self._database_url}
+        return {"CODER_SQLITE_PATH": str(self.database)}
 
     def _listening(self, start: int) -> str:
         if not self.log.exists():

@@ -11,12 +11,9 @@ import typer
 if TYPE_CHECKING:
     from coder_enterprise.server.settings import FirstUser
 
-NOT_YET = {
-    "CODER_PG_CONNECTION_URL": "only SQLite is there; unset it, and set CODER_SQLITE_PATH",
-}
-
 
 def run(
+    context: typer.Context,
     http_address: Annotated[
         str, typer.Option(envvar="CODER_HTTP_ADDRESS", help="Where to listen; port 0 picks a free one.")
     ] = "127.0.0.1:3000",
@@ -24,7 +21,7 @@ def run(
         str, typer.Option(envvar="CODER_ACCESS_URL", help="How others reach it. Default: from the address.")
     ] = "",
     sqlite_path: Annotated[
-        Path, typer.Option(envvar="CODER_SQLITE_PATH", help="The database; made when it is missing.")
+        Path, typer.Option(envvar="CODER_SQLITE_PATH", help="The SQLite database; made when it is missing.")
     ] = Path("coder-enterprise.db"),
     first_user_username: Annotated[
         str, typer.Option(envvar="CODER_FIRST_USER_USERNAME", help="Owner that is created at the first start.")
@@ -49,8 +46,9 @@ def run(
     """Run the API server.
 
     Secrets are read from the environment alone, for options are visible to everybody on the machine: the first
-    owner's password from CODER_FIRST_USER_PASSWORD, and what an identity provider sends as Authorization to
-    /scim/v2 from CODER_SCIM_AUTH_HEADER.
+    owner's password from CODER_FIRST_USER_PASSWORD, the URL of a PostgreSQL database, which several servers may
+    share, from CODER_PG_CONNECTION_URL, and what an identity provider sends as Authorization to /scim/v2 from
+    CODER_SCIM_AUTH_HEADER.
 
     Examples:
 
@@ -58,12 +56,22 @@ def run(
 
       CODER_FIRST_USER_PASSWORD=... coder-enterprise server --first-user-username admin \\
         --first-user-email admin@example.com
+
+      CODER_PG_CONNECTION_URL='postgres://coder:...@db.example.com/enterprise?sslmode=verify-full' \\
+        coder-enterprise server
     """
     try:
         import uvloop
 
+        from coder_enterprise.server.errors import RequestError
         from coder_enterprise.server.run import serve
-        from coder_enterprise.server.settings import Settings, SettingsError, parse_address, parse_profile
+        from coder_enterprise.server.settings import (
+            Settings,
+            SettingsError,
+            parse_access_url,
+            parse_address,
+            parse_profile,
+        )
         from coder_enterprise.server.storage.database import StorageError
     except ImportError as error:
         typer.echo(
@@ -75,24 +83,27 @@ def run(
 
     configure()
     try:
-        for name, advice in NOT_YET.items():
-            if os.environ.get(name):
-                raise SettingsError(f"{name}: {advice}")
         host, port = parse_address(http_address)
         settings = Settings(
             host=host,
             port=port,
-            access_url=access_url,
+            access_url=parse_access_url(access_url),
             sqlite_path=sqlite_path,
+            pg_connection_url=_pg_connection_url(context),
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
             profile=parse_profile(wire_profile),
             scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", ""),
         )
         uvloop.run(serve(settings))
-    except (SettingsError, StorageError) as error:
+    except (SettingsError, StorageError, RequestError) as error:
         typer.echo(f"coder-enterprise server: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+def _has_undecoded_bytes(value: str) -> bool:
+    """Python keeps bytes of the environment that are not UTF-8 as halves of surrogate pairs."""
+    return any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _first_user(username: str, email: str) -> FirstUser | None:
@@ -106,6 +117,22 @@ def _first_user(username: str, email: str) -> FirstUser | None:
     missing = [name for name, value in values.items() if not value]
     if len(missing) == len(values):
         return None
+    unreadable = [name for name, value in values.items() if _has_undecoded_bytes(value)]
+    if unreadable:
+        raise SettingsError(f"{', '.join(unreadable)}: not UTF-8; encode it so")
     if missing:
         raise SettingsError(f"{', '.join(missing)}: needed too for a first user")
     return FirstUser(*values.values())
+
+
+def _pg_connection_url(context: typer.Context) -> str:
+    from coder_enterprise.server.settings import SettingsError
+
+    url = os.environ.get("CODER_PG_CONNECTION_URL", "").strip()
+    source = context.get_parameter_source("sqlite_path")
+    if url and source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+        raise SettingsError(
+            "CODER_PG_CONNECTION_URL, CODER_SQLITE_PATH: one database is enough; unset CODER_SQLITE_PATH "
+            "(--sqlite-path) to use PostgreSQL, or CODER_PG_CONNECTION_URL to use SQLite"
+        )
+    return url

@@ -62,6 +62,13 @@ class Overloaded(RequestError):
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
+class Unavailable(RequestError):
+    """What the server itself depends on does not answer."""
+
+    status = 503
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
 def invalid(**validations: str) -> BadRequest:
     """A body whose named fields break a rule."""
     return BadRequest("Validation failed.", validations=validations)

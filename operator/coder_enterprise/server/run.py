@@ -23,7 +23,7 @@ from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
-from coder_enterprise.server.storage.open import open_database
+from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
@@ -33,12 +33,12 @@ BACKLOG: Final = 2048
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises `SettingsError` and `StorageError` before anything is served."""
     token = settings.bootstrap_token()
-    database = open_database(settings.sqlite_path)
+    database = await _open(settings)
     try:
         deployment_id = await bootstrap(database, settings.first_user, token)
         with _listen(settings) as listener:
             url = _url(settings, listener)
-            deployment = Deployment(settings.access_url.rstrip("/") or url, deployment_id)
+            deployment = Deployment(settings.access_url or url, deployment_id)
             app = create_app(create_services(settings, database, deployment))
             config = uvicorn.Config(
                 app,
@@ -76,6 +76,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise SettingsError(
@@ -87,6 +88,12 @@ def _listen(settings: Settings) -> socket.socket:
 def _url(settings: Settings, listener: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{listener.getsockname()[1]}"
+
+
+async def _open(settings: Settings) -> Database:
+    if settings.pg_connection_url:
+        return await open_postgresql_database(settings.pg_connection_url)
+    return open_database(settings.sqlite_path)
 
 
 class _Server(uvicorn.Server):

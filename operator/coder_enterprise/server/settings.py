@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from coder_enterprise.wire.profiles import Profile
 
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
+
+PORT_FORM: Final = re.compile(r"[0-9]{1,5}")
 
 
 class SettingsError(ValueError):
@@ -33,6 +36,8 @@ class Settings:
     access_url: str = ""
     """How others reach the server; "" is made from host and port."""
     sqlite_path: Path = Path("coder-enterprise.db")
+    pg_connection_url: str = field(default="", repr=False)
+    """PostgreSQL, with a password; "" is SQLite."""
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     profile: Profile = Profile.DOCUMENTED
@@ -61,9 +66,22 @@ class Settings:
 def parse_address(address: str) -> tuple[str, int]:
     """`host:port`; an IPv6 host in brackets. Raises `SettingsError`."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    host = host.strip("[]")
+    if not host or not PORT_FORM.fullmatch(port) or int(port) > 65535:
         raise SettingsError(f"CODER_HTTP_ADDRESS: {address!r} is not host:port, such as 127.0.0.1:3000")
-    return host.strip("[]"), int(port)
+    return host, int(port)
+
+
+def parse_access_url(url: str) -> str:
+    """Without a slash at its end; "" stays. Raises `SettingsError`."""
+    try:
+        parts = urlsplit(url)
+        usable = url.isprintable() and parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if url and not usable:
+        raise SettingsError(f"CODER_ACCESS_URL: {url!r} is not a URL such as https://coder.example.com")
+    return url.rstrip("/")
 
 
 def parse_profile(text: str) -> Profile:

@@ -59,7 +59,7 @@ class CreateUserRequest(WireModel):
     email: str
     username: str
     name: str = ""
-    password: str = ""
+    password: str = Field(default="", repr=False)
     login_type: str = ""
     organization_id: str = ""
     organization_ids: list[str] = Field(default_factory=list)
@@ -68,7 +68,7 @@ class CreateUserRequest(WireModel):
 class CreateFirstUserRequest(WireModel):
     email: str
     username: str
-    password: str
+    password: str = Field(repr=False)
 
 
 class CreateFirstUserResponse(WireModel):

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from scim2_models import SCIMException
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_enterprise.server.errors import RequestError
@@ -78,8 +79,9 @@ class CommonHeaders:
                 )
             await send(message)
 
+        app = _refuse_nul if "\0" in scope["path"] or b"%00" in scope["query_string"] else self._app
         try:
-            await self._app(scope, receive, send_with_headers)
+            await app(scope, receive, send_with_headers)
         except Exception:
             log.exception("a fault of the server", method=scope["method"], path=scope["path"], request_id=request_id)
             if started:
@@ -88,6 +90,11 @@ class CommonHeaders:
                 500, "An internal server error occurred.", f"Request {request_id} is in the server's log."
             )
             await answer(scope, receive, send_with_headers)
+
+
+async def _refuse_nul(scope: Scope, receive: Receive, send: Send) -> None:
+    """Here and not in each route: no database can keep such a name, so nothing can have it."""
+    await envelope(400, "The request's URL holds a NUL character.")(scope, receive, send)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -109,8 +116,16 @@ async def _no_route(request: Request, error: Exception) -> Response:
     """Coder answers a wrong method with an empty body."""
     if not isinstance(error, HTTPException):
         raise error
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
     if scim.speaks(request):
-        return scim.no_route(error.status_code, error.headers)
+        return scim.no_route(error.status_code, headers)
     if error.status_code == 404:
         return envelope(404, "Route not found.")
-    return Response(status_code=error.status_code, headers=error.headers)
+    return Response(status_code=error.status_code, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of the path: each has a route of its own, and Starlette names those of the first one only."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in route.methods or ()})

@@ -1,17 +1,19 @@
 """Reads request bodies as Coder does.
 
 The Content-Type does not matter, keys match in any case, unknown ones are ignored, null is a field's default, and
-what follows the first JSON value is ignored.
+what follows the first JSON value is ignored. Text that no database can keep is refused: NUL, and half a surrogate pair.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from coder_enterprise.server.errors import BadRequest, TooLarge, invalid
 
@@ -21,6 +23,7 @@ MAX_BODY: Final = 1024 * 1024
 """Bytes."""
 
 _NOT_JSON: Final = "Request body must be valid JSON."
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def body(model: type[ModelT]) -> Any:
@@ -48,9 +51,14 @@ def parse(raw: bytes, model: type[ModelT]) -> ModelT:
     """Raises `BadRequest` that names the field."""
     value = _object(raw)
     try:
-        return model.model_validate(_fields(value, model), strict=True)
+        request = model.model_validate(_fields(value, model), strict=True)
     except ValidationError as error:
         raise _refused(error) from None
+    if b"\\u" in raw:  # the only way to write such a character in JSON
+        unstorable = [name for name, item in request.model_dump().items() if _is_unstorable(item)]
+        if unstorable:
+            raise invalid(**dict.fromkeys(unstorable, "must not hold a NUL character or half a surrogate pair"))
+    return request
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -68,6 +76,14 @@ def _fields(value: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     return {key.lower(): item for key, item in value.items() if item is not None and key.lower() in model.model_fields}
 
 
+def _is_unstorable(item: Any) -> bool:
+    if isinstance(item, str):
+        return bool(_UNSTORABLE.search(item))
+    if isinstance(item, dict):
+        return any(_is_unstorable(part) for pair in item.items() for part in pair)
+    return isinstance(item, list) and any(_is_unstorable(part) for part in item)
+
+
 def _refused(error: ValidationError) -> BadRequest:
     problems = error.errors(include_url=False, include_input=False)
     missing = {str(item["loc"][0]): "is required" for item in problems if item["type"] == "missing"}
@@ -81,11 +97,14 @@ def _refused(error: ValidationError) -> BadRequest:
 async def _read(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise TooLarge(f"The request body is larger than {MAX_BODY} bytes.")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise TooLarge(f"The request body is larger than {MAX_BODY} bytes.")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise BadRequest("The request ended before its body did.") from None
     return b"".join(chunks)
 
 

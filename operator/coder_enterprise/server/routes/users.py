@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
@@ -23,6 +23,10 @@ from coder_enterprise.wire.users import (
 )
 
 router = APIRouter(prefix=API, tags=["Users"])
+
+MAX_INT: Final = 2**31 - 1
+MAX_QUERY: Final = 1000
+"""Characters."""
 
 
 @router.get("/users/first", response_model=common.Response)
@@ -46,9 +50,9 @@ async def create_first_user(
 @router.get("/users", **documented(USERS))
 async def list_users(
     caller: Authenticated,
-    q: str = "",
-    limit: Annotated[int, Query(ge=0, description="0 is all")] = 0,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    q: Annotated[str, Query(max_length=MAX_QUERY)] = "",
+    limit: Annotated[int, Query(ge=0, le=MAX_INT, description="0 is all")] = 0,
+    offset: Annotated[int, Query(ge=0, le=MAX_INT)] = 0,
 ) -> Response:
     return caller.answer(USERS, await caller.services.users.list(caller.actor, q, Page(limit or None, offset)))
 

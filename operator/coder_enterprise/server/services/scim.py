@@ -227,7 +227,7 @@ class Scim:
             person = await self._database.write(work)
         except Duplicate:
             raise UniquenessException(detail="Another user has this e-mail address.") from None
-        self._sessions.forget()
+        await self._sessions.forget()
         return person
 
 

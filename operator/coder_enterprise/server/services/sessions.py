@@ -1,7 +1,8 @@
 """Session tokens: who sends a request, logging in and out, and the token that the settings bring.
 
 A token is ten characters that name it, a hyphen, and a secret of which only a hash is stored. Who a token belongs to
-is remembered for a second, and forgotten at once when this process changes a user or a token.
+is remembered for a second, and forgotten at once when this process changes a user or a token, and as soon as it is
+told when another replica does.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ LIFETIME: Final = timedelta(hours=24)
 """Of a login, counted from its last use."""
 TOUCH_AFTER: Final = timedelta(hours=1)
 SIGNED_OUT: Final = "You are signed out or your session has expired. Please sign in again to continue."
+CHANGES: Final = "sessions"
+"""The channel on which replicas tell each other that a user or a token has changed."""
 BOOTSTRAP: Final = "bootstrap"
 LOGIN: Final = "login"
 
@@ -44,6 +47,7 @@ class Sessions:
         self._database = database
         self._remembered: dict[bytes, tuple[Actor, float]] = {}
         self._changes = 0
+        database.notifications.subscribe(CHANGES, self._forget)
 
     async def authenticate(self, token: str) -> Actor:
         """Raises `Unauthorized`."""
@@ -63,10 +67,10 @@ class Sessions:
             self._remembered[digest] = (actor, time.monotonic() + REMEMBERED)
         return actor
 
-    def forget(self) -> None:
-        """A user or a token has changed."""
-        self._changes += 1
-        self._remembered.clear()
+    async def forget(self) -> None:
+        """A user or a token has changed; here at once, and in other replicas soon."""
+        self._forget()
+        await self._database.notifications.publish(CHANGES)
 
     async def log_in(self, request: LoginRequest) -> LoginResponse:
         """Raises `Unauthorized`."""
@@ -75,16 +79,18 @@ class Sessions:
         matches = await asyncio.to_thread(passwords.verify, request.password, stored)
         if user is None or not matches or user.login_type != "password":
             raise Unauthorized("Incorrect email or password.")
-        if user.status == "suspended":
-            raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
         token = new_token()
         await self._database.write(lambda connection: _log_in(connection, user, token))
-        self.forget()
+        await self.forget()
         return LoginResponse(session_token=token)
 
     async def log_out(self, actor: Actor) -> None:
         await self._database.write(lambda connection: _log_out(connection, actor))
-        self.forget()
+        await self.forget()
+
+    def _forget(self, _: str | None = None) -> None:
+        self._changes += 1
+        self._remembered.clear()
 
     async def _look_up(self, token: str) -> Actor:
         key_id, _, secret = token.partition("-")
@@ -97,10 +103,7 @@ class Sessions:
         moment = now()
         if key.expires_at is not None and key.expires_at <= moment:
             raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
-        if user.deleted:
-            raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
-        if user.status == "suspended":
-            raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
+        usable(user)
         if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
         return Actor(user, key.id)
@@ -121,7 +124,7 @@ def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
     key_id, _, secret = token.partition("-")
     api_keys.remove_other(connection, BOOTSTRAP, key_id)
     known = api_keys.get_with_user(connection, key_id)
-    if known is not None and hmac.compare_digest(known[0].secret_hash, hash_secret(secret)):
+    if known and _is_bootstrap_of(known[0], owner, secret):
         return
     api_keys.remove(connection, key_id)
     moment = now()
@@ -129,6 +132,20 @@ def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
         connection, APIKey(key_id, hash_secret(secret), owner.id, BOOTSTRAP, moment, moment, expires_at=None)
     )
     audit.record(connection, owner.id, "create", ("api_key", key_id, owner.username))
+
+
+def usable(user: User | None) -> User:
+    """Raises `Unauthorized`."""
+    if user is None or user.deleted:
+        raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
+    if user.status == "suspended":
+        raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
+    return user
+
+
+def _is_bootstrap_of(key: APIKey, owner: User, secret: str) -> bool:
+    same = hmac.compare_digest(key.secret_hash, hash_secret(secret))
+    return same and key.purpose == BOOTSTRAP and key.user_id == owner.id
 
 
 def _log_in(connection: Connection, user: User, token: str) -> None:
@@ -146,11 +163,9 @@ def _log_out(connection: Connection, actor: Actor) -> None:
 
 
 def _touch(connection: Connection, key: APIKey, moment: datetime) -> User:
-    """Note the use; a dormant user is active again."""
+    """Note the use; a dormant user is active again. Raises `Unauthorized`: the user may have changed since."""
+    user = usable(users.get(connection, key.user_id))
     api_keys.touch(connection, key.id, moment, moment + LIFETIME if key.expires_at else None)
-    user = users.get(connection, key.user_id)
-    if user is None:
-        raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
     status = "active" if user.status == "dormant" else user.status
     users.update_fields(connection, user.id, {"last_seen_at": moment, "status": status})
     return user._replace(last_seen_at=moment, status=status)

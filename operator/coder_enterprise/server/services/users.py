@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -35,8 +35,11 @@ LOGIN_TYPES: Final = ("password", "github", "oidc", "none")
 NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 MAX_USERNAME: Final = 32
 MAX_NAME: Final = 128
-EMAIL_FORM: Final = re.compile(r"[^\s@]+@[^\s@]+\.?[^\s@]*")
+EMAIL_FORM: Final = re.compile(r"[^\s@]+@[^\s@]+")
 MAX_EMAIL: Final = 254
+
+
+_Change = Callable[[Connection, Actor, UserRow], UserRow]
 
 
 @dataclass(frozen=True)
@@ -108,29 +111,36 @@ class Users:
                 raise BadRequest("You cannot change your own roles.")
             return update(connection, actor, row, {"roles": sorted(set(roles))})
 
-        return await self._change(actor, reference, change)
+        return await self._change(actor, reference, change, Power.ASSIGN_ROLES)
 
     async def has_first(self) -> bool:
         return await self._database.read(lambda connection: users.count(connection) > 0)
 
     async def create_first(self, request: CreateFirstUserRequest) -> CreateFirstUserResponse:
         """Raises `BadRequest`, and `Conflict` when there is a user already."""
+        if await self.has_first():
+            raise _first_exists()  # before the hash: this route is open to everybody, and a hash is expensive
         first = FirstUser(request.username, request.email, request.password)
         check(CreateUserRequest(**request.model_dump()), "password")
         password_hash = await _hash(first.password)
 
         def work(connection: Connection) -> CreateFirstUserResponse:
             if users.count(connection):
-                raise Conflict("The initial user has already been created.")
+                raise _first_exists()
             user_id, organization_id = _create_first(connection, first, password_hash)
             return CreateFirstUserResponse(user_id=user_id, organization_id=organization_id)
 
         return await self._database.write(work)
 
-    async def _change(self, actor: Actor, reference: str, change: Any) -> SDKUser:
-        actor.require(Power.WRITE_USERS)
+    async def _change(
+        self, sender: Actor, reference: str, change: _Change, power: Power = Power.WRITE_USERS
+    ) -> SDKUser:
+        sender.require(power)
 
         def work(connection: Connection) -> SDKUser:
+            # Another request may have taken the sender's roles since: two owners must not be able to end each other.
+            actor = Actor(sessions.usable(users.get(connection, sender.id)), sender.key_id)
+            actor.require(power)
             row = references.user(connection, actor, reference)
             if row.deleted:
                 raise NotFound
@@ -139,7 +149,7 @@ class Users:
             return _one(connection, change(connection, actor, row))
 
         user: SDKUser = await self._database.write(work)
-        self._sessions.forget()
+        await self._sessions.forget()
         return user
 
 
@@ -177,6 +187,10 @@ def _bootstrap(connection: Connection, first_user: FirstUser | None, password_ha
         )
     sessions.ensure_bootstrap(connection, owner, token)
     return deployment_id
+
+
+def _first_exists() -> Conflict:
+    return Conflict("The initial user has already been created.")
 
 
 def _create_first(connection: Connection, first: FirstUser, password_hash: str) -> tuple[UUID, UUID]:
@@ -274,7 +288,7 @@ async def _hash(password: str) -> str:
 def check(request: CreateUserRequest, login_type: str) -> None:
     """Raises `BadRequest` that names the fields."""
     problems: dict[str, str] = {}
-    if not EMAIL_FORM.fullmatch(request.email) or len(request.email) > MAX_EMAIL:
+    if not EMAIL_FORM.fullmatch(request.email) or len(request.email.lower()) > MAX_EMAIL:
         problems["email"] = "is required and must be an e-mail address"
     if not NAME_FORM.fullmatch(request.username) or len(request.username) > MAX_USERNAME:
         problems["username"] = (

@@ -69,7 +69,7 @@ _GROUP_IDS_OF = (
 
 def create(connection: Connection, group: Group) -> None:
     """Raises `Duplicate` when the organization has a group of that name."""
-    with unique():
+    with unique(connection):
         connection.execute(_INSERT, {column.name: getattr(group, column.name) for column in groups.c})
 
 
@@ -91,7 +91,7 @@ def of_organization(connection: Connection, organization_id: UUID) -> list[Group
 
 def update_fields(connection: Connection, group_id: UUID, values: Mapping[str, Any]) -> None:
     """Raises `Duplicate` like `create`."""
-    with unique():
+    with unique(connection):
         connection.execute(update(groups).where(groups.c.id == group_id).values(**values))
 
 

@@ -12,9 +12,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from coder_enterprise.server.storage.database import StorageError
+from coder_enterprise.server.storage.schema import metadata
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 
@@ -29,8 +30,19 @@ def upgrade(connection: Connection) -> None:
             f"the database has the schema {current}, which this version does not know: use the version that wrote it, "
             "or a later one"
         )
+    if current is None:
+        _refuse_foreign(connection)
     if current != scripts.get_current_head():
         command.upgrade(configuration(connection), "head")
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    foreign = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
+    if foreign:
+        raise StorageError(
+            f"the database is another program's, perhaps Coder's own: table {foreign[-1]} already exists; "
+            "name an empty database"
+        )
 
 
 def configuration(connection: Connection) -> Config:

@@ -1,13 +1,24 @@
-"""Opens the database that the settings name: locked, migrated, ready for work. Called once, at start."""
+"""Opens the database that the settings name: migrated and ready for work. Called once, at start."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.migrate import upgrade
-from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock
+from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock, unusable
+
+
+async def open_postgresql_database(url: str) -> Database:
+    """The PostgreSQL database at that URL, which exists. Raises `StorageError`, without the password."""
+    # SQLite does not need the driver.
+    from coder_enterprise.server.storage.postgresql import open_postgresql
+    from coder_enterprise.server.storage.postgresql_server import parse
+
+    return await open_postgresql(parse(url))
 
 
 def open_database(path: Path) -> Database:
@@ -17,7 +28,10 @@ def open_database(path: Path) -> Database:
         path.touch(mode=0o600)
         with connect(path, "BEGIN IMMEDIATE") as connection, connection.begin():
             upgrade(connection)
+        return SQLiteDatabase(path, held)
+    except (OSError, SQLAlchemyError) as error:
+        os.close(held)
+        raise unusable(path, error) from None
     except BaseException:
         os.close(held)
         raise
-    return SQLiteDatabase(path, held)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -19,9 +20,14 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
+
+DOCUMENT: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+COUNTER: Final = BigInteger().with_variant(Integer, "sqlite")
+"""Of rows without end. SQLite counts by itself only in what it calls INTEGER, and that has 64 bits, too."""
 
 NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 """How the API writes a moment that has not been."""
@@ -49,18 +55,23 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
+def by_code_point(length: int) -> String:
+    """Text that is sorted alike on both databases, whatever the locale of a PostgreSQL database."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 site_settings: Final = Table(
     "site_settings",
     metadata,
     Column("name", String(64), primary_key=True),
-    Column("value", JSON, nullable=False),
+    Column("value", DOCUMENT, nullable=False),
 )
 
 organizations: Final = Table(
     "organizations",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("name", String(64), nullable=False),
+    Column("name", by_code_point(64), nullable=False),
     Column("display_name", String(64), nullable=False),
     Column("is_default", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -74,14 +85,14 @@ users: Final = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("username", String(32), nullable=False),
-    Column("username_key", String(32), nullable=True, unique=True),
+    Column("username_key", by_code_point(32), nullable=True, unique=True),
     Column("email", String(254), nullable=False),
-    Column("email_key", String(254), nullable=True, unique=True),
+    Column("email_key", by_code_point(254), nullable=True, unique=True),
     Column("name", String(128), nullable=False, server_default=""),
     Column("password_hash", String(256), nullable=False),
     Column("login_type", String(16), nullable=False),
     Column("status", String(16), nullable=False),
-    Column("roles", JSON, nullable=False),
+    Column("roles", DOCUMENT, nullable=False),
     Column("avatar_url", String(2048), nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -131,15 +142,15 @@ api_keys: Final = Table(
 audit_log: Final = Table(
     "audit_log",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", COUNTER, primary_key=True, autoincrement=True),
     Column("time", Moment, nullable=False),
     Column("user_id", Uuid, nullable=True),
     Column("action", String(16), nullable=False),
     Column("resource_type", String(32), nullable=False),
     Column("resource_id", String(64), nullable=False),
     Column("resource_name", String(255), nullable=False),
-    Column("before", JSON(none_as_null=True), nullable=True),
-    Column("after", JSON(none_as_null=True), nullable=True),
+    Column("before", DOCUMENT, nullable=True),
+    Column("after", DOCUMENT, nullable=True),
 )
 
 # What identity providers call people; who has no row here was not made by one.
@@ -151,5 +162,5 @@ scim_users: Final = Table(
     Column("user_name_key", String(254), nullable=False, index=True),
     Column("external_id", String(254), nullable=True, index=True),
     Column("removed", Boolean, nullable=False),
-    Column("details", JSON, nullable=False),
+    Column("details", DOCUMENT, nullable=False),
 )

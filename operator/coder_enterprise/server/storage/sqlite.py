@@ -24,12 +24,20 @@ from typing_extensions import override
 
 from coder_enterprise.server.errors import Overloaded
 from coder_enterprise.server.storage.database import Database, StorageError, Work
+from coder_enterprise.server.storage.notifications import LocalNotifications
 
 T = TypeVar("T")
 
 MAX_BATCH: Final = 128
 MAX_WAITING: Final = 1024
 BUSY_TIMEOUT_MS: Final = 5000
+PRAGMAS: Final = (
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cache_size=-32000",
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -46,9 +54,10 @@ class SQLiteDatabase(Database):
     """Open it with `open_database`, which locks and migrates first."""
 
     def __init__(self, path: Path, lock: int) -> None:
+        self.notifications = LocalNotifications()
         self._lock = lock
-        self._writer = _Worker("storage-writer", lambda: connect(path, "BEGIN IMMEDIATE"), _run_writes)
-        self._reader = _Worker("storage-reader", lambda: connect(path, "BEGIN"), _run_reads)
+        self._writer = _Worker("storage-writer", connect(path, "BEGIN IMMEDIATE"), _run_writes)
+        self._reader = _Worker("storage-reader", connect(path, "BEGIN"), _run_reads)
 
     @override
     async def read(self, work: Work[T]) -> T:
@@ -74,10 +83,10 @@ class _Worker:
     def __init__(
         self,
         name: str,
-        connect: Callable[[], Connection],
+        connection: Connection,
         run: Callable[[Connection, Sequence[_Job]], list[_Outcome]],
     ) -> None:
-        self._connect = connect
+        self._connection = connection
         self._run = run
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
@@ -96,17 +105,16 @@ class _Worker:
         self._thread.join()
 
     def _loop(self) -> None:
-        connection = self._connect()
         try:
             while batch := self._take():
                 try:
-                    outcomes = self._run(connection, batch)
+                    outcomes = self._run(self._connection, batch)
                 except Exception as error:  # noqa: BLE001 - it belongs to those who wait, not to this thread
                     outcomes = [(None, error)] * len(batch)
                 with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
                     batch[0].loop.call_soon_threadsafe(_deliver, batch, outcomes)
         finally:
-            connection.close()
+            self._connection.close()
 
     def _take(self) -> list[_Job]:
         """All that wait, up to the limit; empty when it is time to stop."""
@@ -172,23 +180,21 @@ def connect(path: Path, begin: str) -> Connection:
 
     def open_file() -> sqlite3.Connection:
         raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "cache_size=-32000",
-        ):
-            raw.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in PRAGMAS:
+                raw.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            raw.close()
+            raise
         return raw
 
-    engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=NullPool)
+    # Parameters hold hashes and would be in every logged error.
+    engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
     _begin_with(engine, begin)
     try:
         return engine.connect()
     except (sqlite3.Error, SQLAlchemyError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StorageError(f"CODER_SQLITE_PATH: {path} cannot be used: {cause}") from None
+        raise unusable(path, error) from None
 
 
 def _begin_with(engine: Engine, begin: str) -> None:
@@ -198,12 +204,20 @@ def _begin_with(engine: Engine, begin: str) -> None:
     event.listen(engine, "begin", start)
 
 
+def unusable(path: Path, error: Exception) -> StorageError:
+    cause = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+    return StorageError(f"CODER_SQLITE_PATH: {path} cannot be used: {cause}")
+
+
 def lock(path: Path) -> int:
     """Keep others from using the database; the lock ends with the process. Raises `StorageError`."""
     try:
-        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        if path.is_dir():
+            raise StorageError(f"CODER_SQLITE_PATH: {path} is a folder; name a file in it")
+        file = path.resolve()  # through another link, it is the same database
+        descriptor = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StorageError(f"CODER_SQLITE_PATH: {path} cannot be used: {error.strerror}") from None
+        raise unusable(path, error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -49,7 +49,7 @@ class Filter(NamedTuple):
 def create(connection: Connection, user: User) -> None:
     """Raises `Duplicate` when the username or the e-mail is taken, in any case."""
     keys = {"username_key": user.username.lower(), "email_key": user.email.lower()}
-    with unique():
+    with unique(connection):
         connection.execute(insert(users), user._asdict() | keys)
 
 
@@ -83,7 +83,7 @@ def count(connection: Connection, which: Filter = Filter()) -> int:  # noqa: B00
 def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, Any]) -> None:
     """Raises `Duplicate` when the username or the e-mail is taken."""
     keys = {f"{name}_key": values[name].lower() for name in ("username", "email") if name in values}
-    with unique():
+    with unique(connection):
         connection.execute(update(users).where(users.c.id == user_id).values(**values, **keys))
 
 

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+DOCUMENT = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def by_code_point(length: int) -> sa.String:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     op.create_table(
         "audit_log",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", COUNTER, autoincrement=True, nullable=False),
         sa.Column("time", sa.DateTime(timezone=True), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=True),
         sa.Column("action", sa.String(length=16), nullable=False),
         sa.Column("resource_type", sa.String(length=32), nullable=False),
         sa.Column("resource_id", sa.String(length=64), nullable=False),
         sa.Column("resource_name", sa.String(length=255), nullable=False),
-        sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("after", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("before", DOCUMENT, nullable=True),
+        sa.Column("after", DOCUMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
     op.create_table(
         "organizations",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("name", by_code_point(64), nullable=False),
         sa.Column("display_name", sa.String(length=64), nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -40,13 +48,13 @@ def upgrade() -> None:
         "users",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("username", sa.String(length=32), nullable=False),
-        sa.Column("username_key", sa.String(length=32), nullable=True),
+        sa.Column("username_key", by_code_point(32), nullable=True),
         sa.Column("email", sa.String(length=254), nullable=False),
-        sa.Column("email_key", sa.String(length=254), nullable=True),
+        sa.Column("email_key", by_code_point(254), nullable=True),
         sa.Column("password_hash", sa.String(length=256), nullable=False),
         sa.Column("login_type", sa.String(length=16), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("roles", sa.JSON(), nullable=False),
+        sa.Column("roles", DOCUMENT, nullable=False),
         sa.Column("avatar_url", sa.String(length=2048), nullable=False),
         sa.Column("deleted", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

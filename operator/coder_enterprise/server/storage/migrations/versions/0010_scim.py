@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0010"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+
+DOCUMENT = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 
 def upgrade() -> None:
@@ -19,7 +22,7 @@ def upgrade() -> None:
         sa.Column("user_name_key", sa.String(length=254), nullable=False),
         sa.Column("external_id", sa.String(length=254), nullable=True),
         sa.Column("removed", sa.Boolean(), nullable=False),
-        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("details", DOCUMENT, nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_scim_users_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_scim_users")),
     )
