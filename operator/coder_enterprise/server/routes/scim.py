@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from scim2_models import (
     Context,
     Error,
@@ -59,7 +59,9 @@ def refusal(error: RequestError | SCIMException) -> Response:
     """The error as RFC 7644 writes it."""
     if isinstance(error, SCIMException):
         shown = error.to_error()
-        return _response(shown, shown.status or 400)
+        # It may quote what was sent, and half a surrogate pair cannot be sent back.
+        quoted = str(shown.detail).encode(errors="backslashreplace").decode()
+        return _response(shown.model_copy(update={"detail": quoted}), shown.status or 400)
     causes = "; ".join(f"{field}: {text}" for field, text in error.validations.items())
     detail = " ".join(filter(None, (error.message, error.detail, causes)))
     kind = {400: "invalidValue", 409: "uniqueness"}.get(error.status)
@@ -111,6 +113,7 @@ async def _body(request: Request) -> dict[str, Any]:
 Client = Annotated[Services, Depends(_client)]
 Sender = Annotated[_Sender, Depends(_sender)]
 Body = Annotated[dict[str, Any], Depends(_body)]
+UserID = Annotated[str, Path(alias="id")]
 
 
 @root.get("/Users")
@@ -201,16 +204,16 @@ async def ensure_documented_user(sender: Sender, body: Body) -> Response:
     return sender.services.answer(SCIM_USER, scim.documented(person))
 
 
-@router.get("/Users/{user}", status_code=404, response_class=Response, summary="SCIM 2.0: Get user by ID")
-async def get_documented_user(user: str, sender: Sender) -> NoReturn:
+@router.get("/Users/{id}", status_code=404, response_class=Response, summary="SCIM 2.0: Get user by ID")
+async def get_documented_user(user: UserID, sender: Sender) -> Response:
     """The page knows no other answer."""
     raise NotFoundException(detail=f"Users are not shown at this path; see {sender.services.scim.url}/Users/{{id}}.")
 
 
 @router.patch(
-    "/Users/{user}", **documented(USER), summary="SCIM 2.0: Update user account", openapi_extra=expects(SCIMUser)
+    "/Users/{id}", **documented(USER), summary="SCIM 2.0: Update user account", openapi_extra=expects(SCIMUser)
 )
-async def patch_documented_user(user: str, sender: Sender, body: Body) -> Response:
+async def patch_documented_user(user: UserID, sender: Sender, body: Body) -> Response:
     scim = sender.services.scim
     person = await scim.patch(sender.actor, user, parse_patch(body))
     return sender.services.answer(USER, await scim.account(person))

@@ -272,7 +272,7 @@ _LOOKUPS: Final[Mapping[str, Callable[[Connection, str], list[Person]]]] = {
 
 def _same(connection: Connection, user: User) -> list[Person]:
     """Those who have the address or the name of a user who is to be made, also when hidden."""
-    user_name = user.user_name or ""
+    user_name = _text("userName", user.user_name) or ""
     found = scim.by_email(connection, _email(user)) + scim.by_user_name(connection, user_name)
     return list({person.user.id: person for person in found}.values())
 
@@ -385,27 +385,29 @@ def _email(user: User) -> str:
     """The primary address, or else the first. Raises `InvalidValueException`."""
     emails = user.emails or []
     chosen = next((email for email in emails if email.primary), emails[0] if emails else None)
-    if chosen is None or not chosen.value:
+    address = _text("emails.value", chosen.value) if chosen else None
+    if not address:
         raise InvalidValueException(detail="emails: an address is needed")
-    return chosen.value
+    return address
 
 
 def _shown_name(user: User) -> str:
     """What Coder shows: displayName, or else what the name's parts make."""
-    return (user.display_name or _full_name(user.name)).strip()
+    return (_text("displayName", user.display_name) or _full_name(user.name)).strip()
 
 
 def _patched_name(before: User, after: User) -> str:
     """The name follows its parts only when they change, and displayName does not."""
     if after.display_name == before.display_name and after.name != before.name:
         return _full_name(after.name)
-    return (after.display_name or "").strip()
+    return (_text("displayName", after.display_name) or "").strip()
 
 
 def _full_name(name: Name | None) -> str:
     if name is None:
         return ""
-    return (name.formatted or " ".join(filter(None, (name.given_name, name.family_name)))).strip()
+    full = name.formatted or " ".join(filter(None, (name.given_name, name.family_name)))
+    return _text("name", full.strip()) or ""
 
 
 def _text(field: str, value: str | None) -> str | None:

@@ -143,10 +143,10 @@ def refusal(error: ValidationError) -> SCIMException:
 
 
 def parse_new(body: Mapping[str, Any]) -> User:
-    """A user to be made. Raises `SCIMException`."""
+    """A user to be made; `schemas` says nothing, as for Coder. Raises `SCIMException`."""
     sent = {key.lower(): key for key in body}
     user_name = body.get(sent.get("username", ""))
-    filled = dict(body)
+    filled = {key: value for key, value in body.items() if key != sent.get("schemas")}
     if body.get(sent.get("active", "")) is None:
         filled[sent.get("active", "active")] = True
     if not body.get(sent.get("emails", "")) and isinstance(user_name, str) and "@" in user_name:
