@@ -93,7 +93,7 @@ def run(
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
             profile=parse_profile(wire_profile),
-            scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", ""),
+            scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", "").strip(),
         )
         uvloop.run(serve(settings))
     except (SettingsError, StorageError, RequestError) as error:

@@ -79,7 +79,7 @@ class Scim:
         self._database = database
         self._sessions = sessions
         self._entitlements = entitlements
-        self._key = key.encode()
+        self._key = key.encode(errors="surrogateescape")
         self.url = access_url + MOUNT
 
     @property

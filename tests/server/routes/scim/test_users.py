@@ -26,6 +26,7 @@ SUSPEND: list[Body] = [
     {"active": False},
     {**person(), "active": False},
     {**operations({"op": "replace", "path": "active", "value": False}), "active": False},
+    {**operations({"op": "replace", "path": "displayName", "value": "Ann"}), "active": False},
 ]
 """Each of them suspends."""
 
@@ -385,7 +386,7 @@ async def test_every_way_to_say_it_suspends(scim: httpx2.AsyncClient, database: 
     answer = await scim.patch(f"/Users/{user['id']}", json=body)
     assert (answer.status_code, answer.json()["active"]) == (200, False)
     assert await status(database, user) == "suspended"
-    # The same with PatchOp's words and true brings the user back.
+    # The same words with true bring the user back.
     text = answer.request.content.decode().replace('"False"', '"True"').replace("false", "true")
     assert (await scim.patch(f"/Users/{user['id']}", content=text.encode())).json()["active"] is True
     assert await status(database, user) == "dormant"
