@@ -1,37 +1,54 @@
 """The API server as a process of its own: used by the demo, the tests and the bench.
 
 `start` waits until it answers; `kill` is a crash. A restart comes back on the same port with the same database.
+It trusts the licences of `license_for_tests`, whose key ends with this process.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import secrets
 import shutil
 import signal
 import string
 import sys
 import tempfile
+import time
+import urllib.request
+import uuid
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from coder_enterprise.server.services.license_tokens import sign
 from tools.processes import Process, ProcessFailed
 
 READY_TIMEOUT: Final = 30.0
 LISTENING: Final = "listening on "
 OWNER: Final = "admin"
 OWNER_EMAIL: Final = "admin@example.com"
+KEY_ID: Final = "test"
+DAY: Final = 24 * 60 * 60
+
+_KEY: Final = Ed25519PrivateKey.generate()
 
 
 class CoderServer:
-    """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager."""
+    """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager.
 
-    def __init__(self, database_url: str = "", token: str = "") -> None:
+    `licensed`: with a licence for everything, added when there is none.
+    """
+
+    def __init__(self, database_url: str = "", token: str = "", *, licensed: bool = True) -> None:
         """`token` is that of the owner: servers on one database need the same one."""
         self.token = token or new_token()
         """A session token of the owner."""
         self._database_url = database_url
         self.password = secrets.token_urlsafe(24)
         self.url = ""
+        self._licensed = licensed
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
         self._process: Process | None = None
@@ -70,14 +87,19 @@ class CoderServer:
         token_file = self.folder / "token"
         token_file.touch(mode=0o600)
         token_file.write_text(self.token)
+        keys_file = self.folder / "license-keys.json"
+        public_key = base64.b64encode(_KEY.public_key().public_bytes_raw()).decode()
+        keys_file.write_text(json.dumps({KEY_ID: public_key}))
         before = self.log.stat().st_size if self.log.exists() else 0
         environment = {
             "CODER_HTTP_ADDRESS": self._address,
+            "CODER_API_RATE_LIMIT": "-1",
             **self._storage(),
             "CODER_FIRST_USER_USERNAME": OWNER,
             "CODER_FIRST_USER_EMAIL": OWNER_EMAIL,
             "CODER_FIRST_USER_PASSWORD": self.password,
             "CODER_BOOTSTRAP_TOKEN_FILE": str(token_file),
+            "CODER_LICENSE_KEYS_FILE": str(keys_file),
         }
         command = [sys.executable, "-m", "coder_enterprise", "server"]
         process = Process("coder-enterprise server", command, self.log, environment)
@@ -89,6 +111,12 @@ class CoderServer:
         self._process = process
         self.url = self._listening(before)
         self._address = self.url.removeprefix("http://")
+        if self._licensed:
+            try:
+                self._ensure_license()
+            except OSError:
+                self.kill()
+                raise
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -121,6 +149,18 @@ class CoderServer:
             return {"CODER_PG_CONNECTION_URL": self._database_url}
         return {"CODER_SQLITE_PATH": str(self.database)}
 
+    def _ensure_license(self) -> None:
+        with urllib.request.urlopen(f"{self.url}/api/v2/entitlements", timeout=READY_TIMEOUT) as answer:
+            if json.load(answer)["has_license"]:
+                return
+        request = urllib.request.Request(
+            f"{self.url}/api/v2/licenses",
+            data=json.dumps({"license": license_for_tests()}).encode(),
+            headers={"Coder-Session-Token": self.token},
+        )
+        with urllib.request.urlopen(request, timeout=READY_TIMEOUT):
+            pass
+
     def _listening(self, start: int) -> str:
         if not self.log.exists():
             return ""
@@ -137,3 +177,17 @@ def new_token() -> str:
     alphabet = string.ascii_letters + string.digits
     first, second = ("".join(secrets.choice(alphabet) for _ in range(length)) for length in (10, 22))
     return f"{first}-{second}"
+
+
+def license_for_tests(**claims: Any) -> str:
+    """Signed for every server of this process: everything for a year, but for what `claims` says."""
+    now = int(time.time())
+    standard = {
+        "version": 3,
+        "jti": str(uuid.uuid4()),  # servers that start at once on one database may each add one
+        "license_expires": now + 365 * DAY,
+        "exp": now + 395 * DAY,
+        "all_features": True,
+        "features": {"user_limit": 100_000},
+    }
+    return sign(standard | claims, _KEY, KEY_ID)

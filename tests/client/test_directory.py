@@ -328,8 +328,11 @@ async def test_an_organization_that_is_not_there_is_refused_in_the_servers_words
         await Directory(client).organization("missing")
 
 
-async def test_a_missing_organization_is_asked_for_again(server: Scripted, client: CoderClient) -> None:
-    old_server(server, "acme")
+async def test_a_missing_organization_is_asked_for_again_after_a_while(
+    server: Scripted, client: CoderClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coder_enterprise.client.directory.UNKNOWN_FOR", 0.0)
+    old_server(server, "acme", organization("other"))
     directory = Directory(client)
     with pytest.raises(errors.BadRequest):
         await directory.organization("acme")
@@ -342,3 +345,22 @@ async def test_an_outage_does_not_look_like_a_missing_organization(server: Scrip
     with pytest.raises(errors.ServerError):
         await Directory(client).organization("acme")
     assert server.paths() == ["/organizations/acme"]
+
+
+async def test_a_missing_organization_is_asked_for_once_by_all_who_wait(server: Scripted, client: CoderClient) -> None:
+    old_server(server, "missing", organization("acme"))
+    directory = Directory(client)
+    for _ in range(3):
+        with pytest.raises(errors.BadRequest):
+            await directory.organization("missing")
+    assert server.paths().count("/organizations/missing") == 1
+
+
+async def test_an_organization_that_was_missing_is_found_after_a_resync(server: Scripted, client: CoderClient) -> None:
+    old_server(server, "acme", organization("other"))
+    directory = Directory(client)
+    with pytest.raises(errors.BadRequest):
+        await directory.organization("acme")
+    server.answer("/organizations/acme", organization("acme"))
+    directory.expire()
+    assert (await directory.organization("acme")).id == ORGANIZATION

@@ -535,3 +535,11 @@ async def test_a_hook_may_stop_a_call_before_it_is_sent(server: Scripted) -> Non
         await get(transport)
     await transport.close()
     assert server.asked == []
+
+
+async def test_a_connection_that_was_replaced_meanwhile_is_called_so(server: Scripted) -> None:
+    transport = Transport(server.settings)
+    await transport.close()
+    error = await failure(transport)
+    assert isinstance(error, errors.Unreachable)
+    assert "was replaced" in error.message

@@ -129,3 +129,49 @@ async def test_a_forgotten_key_does_not_come(queue: Queue) -> None:
     queue.forget(key("b"))
     await asyncio.sleep(2)
     assert await nothing_comes(queue)
+
+
+async def test_a_lane_that_is_not_needed_is_not_kept(queue: Queue) -> None:
+    for number in range(50):
+        queue.add(key(f"k{number}"), f"lane-{number}", Priority.USER)
+        queue.done((await queue.get()).key)
+    assert await nothing_comes(queue)
+    assert queue.lanes == 0
+
+
+async def test_a_held_lane_stays_held_while_it_is_empty(queue: Queue) -> None:
+    queue.hold("lane")
+    assert await nothing_comes(queue)
+    queue.add(key("a"), "lane", Priority.RETRY)
+    assert await nothing_comes(queue)
+
+
+async def test_a_paused_lane_waits_for_the_end_of_its_pause_and_no_other_does(queue: Queue) -> None:
+    started = asyncio.get_running_loop().time()
+    queue.pause("lane", 30)
+    queue.pause("lane", 10)
+    queue.release("lane")
+    queue.add(key("a"), "lane", Priority.RETRY)
+    queue.add(key("b"), "other", Priority.RETRY)
+    assert (await queue.get()).key == key("b")
+    assert asyncio.get_running_loop().time() == started
+    assert (await queue.get()).key == key("a")
+    assert asyncio.get_running_loop().time() - started == pytest.approx(30, abs=0.1)
+
+
+async def test_it_is_known_for_how_long_a_key_has_been_worked_on(queue: Queue) -> None:
+    assert queue.longest_running == 0
+    queue.add(key("a"), "lane", Priority.USER)
+    await queue.get()
+    await asyncio.sleep(7)
+    assert queue.longest_running == pytest.approx(7, abs=0.1)
+    queue.done(key("a"))
+    assert queue.longest_running == 0
+
+
+async def test_a_cancelled_worker_passes_its_turn_on(queue: Queue) -> None:
+    first, second = asyncio.create_task(queue.get()), asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    queue.add(key("a"), "lane", Priority.USER)
+    first.cancel()
+    assert (await second).key == key("a")

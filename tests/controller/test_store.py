@@ -29,9 +29,22 @@ def body(version: int, *, uid: str = "u1", **meta: Any) -> Resource:
     return Resource.from_body("CoderGroup", {"metadata": metadata, "spec": spec})
 
 
+Changes = list[tuple[str | None, str | None]]
+
+
 @pytest.fixture
-def store() -> Store:
-    return Store(index)
+def changes() -> Changes:
+    """What the store has told: versions before and after."""
+    return []
+
+
+@pytest.fixture
+def store(changes: Changes) -> Store:
+    def on_change(known: Resource | None, resource: Resource | None) -> None:
+        before, after = (item.resource_version if item else None for item in (known, resource))
+        changes.append((before, after))
+
+    return Store(index, on_change)
 
 
 def test_a_newer_version_replaces_an_older_one(store: Store) -> None:
@@ -81,3 +94,25 @@ def test_objects_are_found_by_what_they_refer_to(store: Store) -> None:
     assert store.find(("secret", "token")) == ()
     store.remove(KEY, "u1")
     assert store.find(("secret", "other")) == ()
+
+
+def test_each_change_is_told_once(store: Store, changes: Changes) -> None:
+    store.put(body(9))
+    store.put(body(10))
+    store.put(body(9))
+    store.put(body(10))
+    store.remove(KEY, "u1")
+    store.remove(KEY, "u1")
+    assert changes == [(None, "9"), ("9", "10"), ("10", None)]
+
+
+def test_an_object_that_replaces_another_is_told_as_two_changes(store: Store, changes: Changes) -> None:
+    store.put(body(9))
+    store.put(body(12, uid="u2"))
+    assert changes == [(None, "9"), ("9", None), (None, "12")]
+
+
+def test_a_late_version_of_a_predecessor_does_not_replace_the_successor(store: Store) -> None:
+    store.put(body(12, uid="u2"))
+    assert not store.put(body(11, uid="u1"))
+    assert store.get(KEY) == body(12, uid="u2")

@@ -1,6 +1,7 @@
 """Fixtures for the server in process: a real database, the application, and clients with roles.
 
-A test that needs another database, or another profile, replaces `database` or `services`.
+A test that needs another database, other settings or another licence replaces `database`, `settings` or
+`license_claims`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.migrate import upgrade
 from coder_enterprise.server.storage.open import open_database
 from tests.support.api import SITE, Client, People
+from tests.support.licenses import Claims, add_license, write_keys
 
 
 @pytest.fixture
@@ -50,11 +52,28 @@ async def database(database_path: Path, migrated: Path) -> AsyncIterator[Databas
 
 
 @pytest.fixture
-async def services(database: Database, monkeypatch: pytest.MonkeyPatch) -> Services:
+def settings(tmp_path: Path) -> Settings:
+    return Settings(license_keys_file=write_keys(tmp_path / "license-keys.json"))
+
+
+@pytest.fixture
+def license_claims() -> Claims | None:
+    """Of the licence that is there from the start: everything. None is no licence."""
+    return {}
+
+
+@pytest.fixture
+async def services(
+    database: Database, settings: Settings, license_claims: Claims | None, monkeypatch: pytest.MonkeyPatch
+) -> Services:
     """As at a first start without a first user. Hashes of passwords are cheap; nothing else differs."""
     monkeypatch.setattr(passwords, "COST", 64)
-    deployment_id = await bootstrap(database, first_user=None, token=None)
-    return create_services(Settings(), database, Deployment(SITE, deployment_id))
+    deployment = Deployment(SITE, await bootstrap(database, first_user=None, token=None))
+    made = create_services(settings, database, deployment)
+    if license_claims is not None:
+        await add_license(database, **license_claims)
+    await made.entitlements.refresh()
+    return made
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -21,3 +22,14 @@ def wait_until(probe: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T
             return value
         assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}; last: {value!r}"
         time.sleep(INTERVAL)
+
+
+async def wait_for(probe: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T:
+    """As `wait_until`, for what happens in the same event loop."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = probe()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}; last: {value!r}"
+        await asyncio.sleep(INTERVAL)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coder_enterprise import __version__
-from coder_enterprise.cli import operator, server
+from coder_enterprise.cli import license, operator, server, wsproxy  # noqa: A004
 
 app = typer.Typer(
     name="coder-enterprise",
@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 app.command("operator")(operator.run)
 app.command("server")(server.run)
+app.add_typer(license.app, name="license")
+app.command("wsproxy")(wsproxy.run)
 
 
 def _version(wanted: bool) -> None:

@@ -35,6 +35,34 @@ def run(
             "provider.",
         ),
     ] = "documented",
+    api_rate_limit: Annotated[
+        int,
+        typer.Option(
+            envvar="CODER_API_RATE_LIMIT",
+            help="Requests a minute that one address may send to one path; below 1 there is no limit.",
+        ),
+    ] = 512,
+    quiet_hours_default_schedule: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_QUIET_HOURS_DEFAULT_SCHEDULE",
+            help="When quiet hours start for users who set nothing: 'CRON_TZ=Europe/Berlin 30 2 * * *'. "
+            "Default: midnight in UTC.",
+        ),
+    ] = "",
+    allow_custom_quiet_hours: Annotated[
+        bool, typer.Option(envvar="CODER_ALLOW_CUSTOM_QUIET_HOURS", help="Let users set their own.")
+    ] = True,
+    proxy_health_interval: Annotated[
+        str,
+        typer.Option(envvar="CODER_PROXY_HEALTH_INTERVAL", help="How often workspace proxies are asked how they are."),
+    ] = "60s",
+    derp_server_relay_url: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_DERP_SERVER_RELAY_URL", help="Where the other replicas of the server reach this one."
+        ),
+    ] = "",
     bootstrap_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -42,6 +70,21 @@ def run(
             help="File with a session token for that owner: 10 letters or digits, a hyphen, 22 letters or digits.",
         ),
     ] = None,
+    license_keys_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CODER_LICENSE_KEYS_FILE",
+            help="JSON file of the public keys that licences may be signed with; `license keygen` writes it. Without "
+            "it no licence is accepted, and licensed features are off.",
+        ),
+    ] = None,
+    support_links: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_SUPPORT_LINKS",
+            help="JSON list of objects with name, target and icon. Default: Coder's own links.",
+        ),
+    ] = "",
 ) -> None:
     """Run the API server.
 
@@ -70,7 +113,10 @@ def run(
             SettingsError,
             parse_access_url,
             parse_address,
+            parse_interval,
             parse_profile,
+            parse_support_links,
+            parse_url,
         )
         from coder_enterprise.server.storage.database import StorageError
     except ImportError as error:
@@ -92,8 +138,15 @@ def run(
             pg_connection_url=_pg_connection_url(context),
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
+            license_keys_file=license_keys_file,
+            support_links=parse_support_links(support_links),
             profile=parse_profile(wire_profile),
             scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", "").strip(),
+            rate_limit=api_rate_limit,
+            quiet_hours_default_schedule=quiet_hours_default_schedule,
+            allow_custom_quiet_hours=allow_custom_quiet_hours,
+            proxy_health_interval=parse_interval("CODER_PROXY_HEALTH_INTERVAL", proxy_health_interval),
+            relay_url=parse_url("CODER_DERP_SERVER_RELAY_URL", derp_server_relay_url),
         )
         uvloop.run(serve(settings))
     except (SettingsError, StorageError, RequestError) as error:

@@ -18,6 +18,8 @@ from coder_enterprise.client.coder import CoderClient
 T = TypeVar("T")
 
 DEFAULT_ORGANIZATION: Final = "default"
+UNKNOWN_FOR: Final = 5.0
+"""Seconds for which a name that no organization has is not asked for again, whoever waits for it."""
 
 
 def now() -> float:
@@ -141,9 +143,13 @@ class Directory:
         self.users: Snapshot[UserIndex] = Snapshot(self._load_users)
         self._groups: dict[str, Snapshot[GroupIndex]] = {}
         self._organizations: dict[str, Snapshot[records.Organization]] = {}
+        self._unknown: dict[str, tuple[errors.APIError, float]] = {}
 
     async def organization(self, reference: str) -> records.Organization:
         """By name, id or `default`. Raises `errors.NotFound` when there is none."""
+        error, until = self._unknown.get(reference, (None, float("-inf")))
+        if error is not None and now() < until:
+            raise error.with_traceback(None)
         snapshot = self._organizations.get(reference)
         if snapshot is None:
             snapshot = Snapshot(lambda: self._load_organization(reference))
@@ -170,6 +176,7 @@ class Directory:
         """Read everything anew when it is next asked for."""
         self.users.expire()
         self._organizations.clear()
+        self._unknown.clear()
         for snapshot in self._groups.values():
             snapshot.expire()
 
@@ -182,10 +189,11 @@ class Directory:
     async def _load_organization(self, reference: str) -> records.Organization:
         try:
             return await self._client.organizations.get(reference)
-        except (errors.NotFound, errors.BadRequest):
+        except (errors.NotFound, errors.BadRequest) as error:
             # Below Coder 2.9 only ids are understood: look the name up among the user's own.
             found = _find(await self._client.organizations.mine(), reference)
             if found is None:
+                self._unknown[reference] = (error, now() + UNKNOWN_FOR)
                 raise
             return found
 

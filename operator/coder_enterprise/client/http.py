@@ -183,6 +183,11 @@ class Transport:
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unreachable(error) from None
+        except RuntimeError as error:
+            # aiohttp's word for a session that was closed: the token or the address was replaced meanwhile.
+            if not self._http.closed:
+                raise
+            raise errors.Unreachable(f"the connection to {self.settings.url} was replaced") from error
 
     def _unreachable(self, error: Exception) -> errors.CoderError:
         tls = _tls_error(error)

@@ -8,8 +8,8 @@ last can still clean up.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
 
 from typing_extensions import override
 
@@ -26,20 +26,54 @@ from coder_enterprise.kinds.resource import Key
 USERS_MAX_AGE: Final = 5.0
 """Seconds: a list of users must be this young to prove that somebody does not exist."""
 
+PATIENCE: Final = 5.0
+"""Seconds that a request waits for the end of a pause; for a longer one it fails, so that no worker is held up."""
+MAX_COOL_DOWN: Final = 60.0
+CIRCUIT_MEMORY: Final = 120.0
+"""Seconds after which a circuit that opens again counts as a new outage."""
+MAX_PAUSE: Final = 300.0
+"""Seconds: a longer Retry-After is not believed."""
+
 _CREDENTIALS_LOST: Final = frozenset({Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_MISSING})
+
+
+class Gate(Protocol):
+    """Between a deployment and the objects that refer to it; the engine's."""
+
+    def open(self, deployment: Key, *, changed: bool) -> None:
+        """The deployment can be used: let its objects pass, and with `changed` reconcile all of them."""
+
+    def close(self, deployment: Key, *, tell: bool) -> None:
+        """It cannot: let its objects wait, and with `tell` have those say so that are not settled."""
+
+    def broken(self, deployment: Key) -> None:
+        """Its circuit breaker opened: let its objects wait, and ask it."""
+
+    def paused(self, deployment: Key, seconds: float) -> None:
+        """It asked for a pause: let its objects wait for that long."""
 
 
 class Hooks(CallHooks):
     """Around each request: the fence, the rate limit, the circuit breaker and the metrics."""
 
-    def __init__(self, fence: Callable[[], None], bucket: TokenBucket, opened: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fence: Callable[[], None],
+        bucket: TokenBucket,
+        opened: Callable[[], None],
+        paused: Callable[[float], None],
+    ) -> None:
         self.breaker = CircuitBreaker()
         self._fence = fence
         self._bucket = bucket
         self._opened = opened
+        self._paused = paused
 
     @override
     async def before(self, call: Call) -> None:
+        left = self._bucket.pause_left
+        if left > PATIENCE:
+            raise errors.TooManyRequests(429, "it asked for a pause, which is not over", left)
         await self._bucket.acquire()
         if call.writes:
             self._fence()
@@ -48,14 +82,18 @@ class Hooks(CallHooks):
     async def after(self, call: Call, error: errors.CoderError | None) -> None:
         metrics.external_request(call.operation, error)
         if isinstance(error, errors.TooManyRequests):
-            self._bucket.pause(error.retry_after)
+            self._pause(min(error.retry_after, MAX_PAUSE))
         elif isinstance(error, errors.OUTAGE):
-            if isinstance(error, errors.Unauthorized):
-                self.breaker.trip()
-            if self.breaker.failed() or isinstance(error, errors.Unauthorized):
+            refused = isinstance(error, errors.Unauthorized)
+            if self.breaker.trip() if refused else self.breaker.failed():
                 self._opened()
         else:
             self.breaker.succeeded()
+
+    def _pause(self, seconds: float) -> None:
+        self._bucket.pause(seconds)
+        if seconds > PATIENCE:
+            self._paused(seconds)
 
 
 class Connection:
@@ -68,6 +106,12 @@ class Connection:
         """What the last reconcile of the deployment found; None before the first."""
         self.probed_at = float("-inf")
         self.resync_at = float("-inf")
+        self.generation = 0
+        """Of the CoderDeployment's spec that `probe` speaks of."""
+        self.retry_delay = 0.0
+        """Seconds between the last two probes in a row that failed; 0 when none did."""
+        self._broke_at = float("-inf")
+        self._cool_down = 0.0
         self.deleted = False
         self._rate: float | None = None
         self._client: CoderClient | None = None
@@ -89,6 +133,11 @@ class Connection:
         )
 
     @property
+    def lost_credentials(self) -> bool:
+        """Its Secret is gone; those that worked last serve deletions."""
+        return self.probe is not None and self.probe.reason in _CREDENTIALS_LOST
+
+    @property
     def client(self) -> CoderClient | None:
         return self._client
 
@@ -104,16 +153,17 @@ class Connection:
         return self.probe.message
 
     async def open(
-        self,
-        settings: ConnectionSettings,
-        rate: float | None,
-        fence: Callable[[], None],
-        opened: Callable[[], None],
+        self, settings: ConnectionSettings, rate: float | None, fence: Callable[[], None], gate: Gate
     ) -> bool:
         """Connect with `settings`, unless it is connected so already; True when it is new."""
         if self._client is not None and settings == self.settings and rate == self._rate:
             return False
-        hooks = Hooks(fence, TokenBucket(rate), opened)
+        hooks = Hooks(
+            fence,
+            TokenBucket(rate),
+            opened=lambda: self._opened(hooks, gate),
+            paused=lambda seconds: gate.paused(self.key, seconds),
+        )
         client = CoderClient(settings, hooks)
         await self.close()
         self.settings, self._rate = settings, rate
@@ -131,15 +181,27 @@ class Connection:
 
     def context_for_deletion(self) -> Context | None:
         """Also with the credentials that worked last, when the Secret or the CoderDeployment went first."""
-        lost = self.deleted or (self.probe is not None and self.probe.reason in _CREDENTIALS_LOST)
-        return self._context() if self.usable or lost else None
+        return self._context() if self.usable or self.deleted or self.lost_credentials else None
 
-    def judge(self, probe: Probe) -> None:
-        """Take over what a reconcile of the deployment found."""
-        self.probe = probe
+    def judge(self, probe: Probe, generation: int) -> None:
+        """Take over what a reconcile of the deployment found, with its spec of that generation."""
+        self.probe, self.generation = probe, generation
         self.probed_at = _now()
         if probe.usable and self._hooks:
-            self._hooks.breaker.succeeded()
+            self._hooks.breaker.reset()
+
+    def cool_down(self) -> float:
+        """Seconds until a deployment whose circuit opened is asked: 0 the first time, then ever more, as long as it
+        answers when asked, and breaks again as soon as its objects may pass."""
+        again = _now() - self._broke_at < CIRCUIT_MEMORY
+        self._cool_down = min(MAX_COOL_DOWN, max(1.0, self._cool_down * 2)) if again else 0.0
+        self._broke_at = _now()
+        return self._cool_down
+
+    def _opened(self, hooks: Hooks, gate: Gate) -> None:
+        """Requests of a client that has been replaced say nothing, and what is known to be out is being asked."""
+        if hooks is self._hooks and self.probe is not None and self.probe.usable:
+            gate.broken(self.key)
 
     def _context(self) -> Context | None:
         if self._client is None or self._directory is None:
@@ -152,6 +214,9 @@ class Connections:
 
     def __init__(self) -> None:
         self._connections: dict[Key, Connection] = {}
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(tuple(self._connections.values()))
 
     def get(self, key: Key) -> Connection | None:
         return self._connections.get(key)
@@ -168,6 +233,12 @@ class Connections:
         if connection is not None:
             connection.deleted = True
             connection.probe = None
+
+    async def forget(self, key: Key) -> None:
+        """Nobody needs it any more, not even for a deletion."""
+        connection = self._connections.pop(key, None)
+        if connection is not None:
+            await connection.close()
 
     async def close(self) -> None:
         for connection in self._connections.values():

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from http import HTTPStatus
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from coder_enterprise.client.errors import OperatorError
-from coder_enterprise.controller.connections import Connection, Connections
+from coder_enterprise.controller.connections import Connection, Connections, Gate
 from coder_enterprise.controller.events import Recorder
-from coder_enterprise.controller.kubernetes import KubernetesClient
+from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
 from coder_enterprise.controller.result import Again, Result, failed, invalid_spec
 from coder_enterprise.controller.status import Outcome, Progress, compose
 from coder_enterprise.controller.store import Store
@@ -31,20 +32,9 @@ RETRY_MAX: Final = 15.0
 PROBE_MAX_AGE: Final = 15.0
 """Seconds for which a good answer serves when only the counts of objects have changed."""
 
-_NEEDS_A_PERSON: Final = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.TLS_FAILED, Reason.NOT_FOUND})
-
-
-class Gate(Protocol):
-    """Between a deployment and the objects that refer to it; the manager's."""
-
-    def open(self, deployment: Key) -> None:
-        """The deployment can be used: reconcile all its objects."""
-
-    def close(self, deployment: Key, *, tell: bool) -> None:
-        """It cannot: let its objects wait, and with `tell` have those say so that are not settled."""
-
-    def broken(self, deployment: Key) -> None:
-        """Its circuit breaker opened: let its objects wait, and ask it at once."""
+_NEEDS_A_PERSON: Final = frozenset(
+    {Reason.INVALID_SPEC, Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.TLS_FAILED, Reason.NOT_FOUND}
+)
 
 
 class DeploymentReconciler:
@@ -67,54 +57,77 @@ class DeploymentReconciler:
         self._recorder = recorder
         self._fence = fence
         self._gate = gate
-        self._retry: dict[Key, float] = {}
 
     async def reconcile(self, resource: Resource, *, ask: bool) -> Result:
         """One visit; without `ask` a recent good answer serves. Raises only `KubernetesError`, `LeadershipLost` and
-        bugs."""
-        if resource.deleting:
-            return Result()
+        bugs. One that is being deleted, but kept by a finalizer of others, still serves its objects."""
+        connection = self._connections.ensure(resource.key)
         try:
             spec = self._kind.spec_model.model_validate(resource.spec)
         except ValidationError as error:
-            await self._finish(resource, failed(invalid_spec(error)))
-            return Result()
+            return await self._close(resource, connection, failed(invalid_spec(error)))
         if spec.suspend:
-            return await self._suspend(resource)
-        connection = self._connections.ensure(resource.key)
-        if not ask and self._is_recent(connection) and connection.probe:
+            return await self._close(resource, connection, _SUSPENDED)
+        if not ask and self._is_recent(connection, resource) and connection.probe:
             await self._finish(resource, _outcome(connection.probe, self._counts(resource.key)))
-            return self._next(resource.key, connection)
-        known, was_usable = connection.probe, connection.usable
-        probe = await self._probe(resource, spec, connection)
-        connection.judge(probe)
+            return self._next(connection)
+        renewed, probe = await self._probe(resource, spec, connection)
+        # Only now: the circuit may have opened while we asked.
+        known, was_usable, was_lost = connection.probe, connection.usable, connection.lost_credentials
+        changed = renewed or not was_usable or connection.generation != resource.generation
+        connection.judge(probe, resource.generation)
         if connection.usable:
-            changed = not was_usable or known is None or known.features != probe.features
-            self._resync(resource.key, connection, spec, changed=changed)
+            changed = changed or known is None or known.features != probe.features
+            self._open(connection, spec, changed=changed)
         else:
-            self._gate.close(resource.key, tell=known is None)
+            # Without credentials, those that worked last may still delete.
+            self._gate.close(resource.key, tell=known is None or connection.lost_credentials is not was_lost)
         await self._finish(resource, _outcome(probe, self._counts(resource.key)))
-        return self._next(resource.key, connection)
+        return self._next(connection)
 
-    def _is_recent(self, connection: Connection) -> bool:
+    async def _close(self, resource: Resource, connection: Connection, outcome: Outcome) -> Result:
+        """It is not even asked."""
+        known = connection.probe
+        connection.judge(
+            Probe(
+                usable=False,
+                reason=outcome.reason,
+                message=outcome.message,
+                conditions=(),
+                fields={},
+                features=None,
+            ),
+            resource.generation,
+        )
+        self._gate.close(resource.key, tell=known is None)
+        await self._finish(resource, outcome)
+        return Result()
+
+    def _is_recent(self, connection: Connection, resource: Resource) -> bool:
         now = asyncio.get_running_loop().time()
-        return connection.usable and now < min(connection.probed_at + PROBE_MAX_AGE, connection.resync_at)
+        return (
+            connection.usable
+            and connection.generation == resource.generation
+            and now < min(connection.probed_at + PROBE_MAX_AGE, connection.resync_at)
+        )
 
-    async def _probe(self, resource: Resource, spec: Any, connection: Connection) -> Probe:
+    async def _probe(self, resource: Resource, spec: Any, connection: Connection) -> tuple[bool, Probe]:
+        """Whether it is a new connection, and what the server says."""
+        renewed = False
         try:
             settings = self._kind.settings(spec, await self._secrets(resource, spec))
-            await connection.open(settings, self._kind.rate(spec), self._fence, lambda: self._gate.broken(resource.key))
+            renewed = await connection.open(settings, self._kind.rate(spec), self._fence, self._gate)
+            if connection.client is None or connection.directory is None:
+                raise AssertionError("an opened connection has a client")
+            return renewed, await self._kind.probe(connection.client, connection.directory)
         except OperatorError as error:
-            return self._kind.unusable(error)
-        if connection.client is None or connection.directory is None:
-            raise AssertionError("an opened connection has a client")
-        return await self._kind.probe(connection.client, connection.directory)
+            return renewed, self._kind.unusable(error)
 
     async def _secrets(self, resource: Resource, spec: Any) -> dict[SecretKeyRef, str]:
         namespace = resource.key.namespace
         values: dict[SecretKeyRef, str] = {}
         for ref in self._kind.secrets(spec):
-            secret = await self._client.secret(namespace, ref.name)
+            secret = await self._read(namespace, ref.name)
             if secret is None:
                 raise stalled(Reason.SECRET_NOT_FOUND, f"there is no Secret {namespace}/{ref.name}; create it")
             if not secret.get(ref.key, "").strip():
@@ -125,7 +138,18 @@ class DeploymentReconciler:
             values[ref] = secret[ref.key]
         return values
 
-    def _resync(self, key: Key, connection: Connection, spec: Any, *, changed: bool) -> None:
+    async def _read(self, namespace: str, name: str) -> dict[str, str] | None:
+        try:
+            return await self._client.secret(namespace, name)
+        except KubernetesError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            raise stalled(
+                Reason.FORBIDDEN,
+                f"the operator may not read Secret {namespace}/{name}; allow its service account to get it",
+            ) from None
+
+    def _open(self, connection: Connection, spec: Any, *, changed: bool) -> None:
         """Open the gate, and have all objects compared anew when it is time, or when something has changed."""
         now = asyncio.get_running_loop().time()
         interval = max(MIN_RESYNC, self._kind.resync(spec))
@@ -134,30 +158,11 @@ class DeploymentReconciler:
         if due and connection.directory is not None:
             connection.directory.expire()
             connection.resync_at = now + interval * random.uniform(0.95, 1.0)  # noqa: S311
-            changed = True
-        if changed:
-            self._gate.open(key)
+        self._gate.open(connection.key, changed=changed or due)
 
     def _counts(self, key: Key) -> dict[str, int]:
         objects = [self._store.get(item) for item in self._store.find(("deployment", key))]
         return {"total": len(objects), "ready": sum(1 for item in objects if item is not None and item.ready)}
-
-    async def _suspend(self, resource: Resource) -> Result:
-        connection = self._connections.ensure(resource.key)
-        connection.judge(
-            Probe(
-                usable=False,
-                reason=Reason.SUSPENDED,
-                message="spec.suspend is true",
-                conditions=(),
-                fields={},
-                features=None,
-            )
-        )
-        self._gate.close(resource.key, tell=False)
-        outcome = Outcome("Unknown", Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)
-        await self._finish(resource, outcome)
-        return Result()
 
     async def _finish(self, resource: Resource, outcome: Outcome) -> None:
         was = resource.condition("Ready")
@@ -166,14 +171,16 @@ class DeploymentReconciler:
             say = self._recorder.normal if outcome.ready == "True" else self._recorder.warning
             say(resource, outcome.reason, "Reconcile", outcome.message)
 
-    def _next(self, key: Key, connection: Connection) -> Result:
+    def _next(self, connection: Connection) -> Result:
         if connection.usable:
-            self._retry.pop(key, None)
+            connection.retry_delay = 0.0
             now = asyncio.get_running_loop().time()
             return Result(Again.AFTER, max(MIN_RESYNC / 2, connection.resync_at - now))
-        delay = min(RETRY_MAX, self._retry.get(key, RETRY_MIN / 2) * 2)
-        self._retry[key] = delay
-        return Result(Again.AFTER, delay * random.uniform(0.8, 1.0), "transient")  # noqa: S311
+        connection.retry_delay = min(RETRY_MAX, max(RETRY_MIN, connection.retry_delay * 2))
+        return Result(Again.AFTER, connection.retry_delay * random.uniform(0.8, 1.0), "transient")  # noqa: S311
+
+
+_SUSPENDED: Final = Outcome("Unknown", Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)
 
 
 def _outcome(probe: Probe, counts: dict[str, int]) -> Outcome:

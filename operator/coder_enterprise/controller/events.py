@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.controller.kubernetes import EVENTS, KubernetesClient, KubernetesError
+from coder_enterprise.controller.kubernetes import EVENTS, Gone, KubernetesClient, KubernetesError
 from coder_enterprise.kinds.resource import GROUP, VERSION, Resource
 
 REPORTER: Final = f"{GROUP}/operator"
@@ -64,9 +64,7 @@ class Recorder:
         series = (resource.uid, reason, note)
         first_at, name, count = self._series.get(series, (float("-inf"), "", 0))
         try:
-            if name and now - first_at < SERIES_WINDOW:
-                patch = {"series": {"count": count + 1, "lastObservedTime": _timestamp()}}
-                await self._client.patch(EVENTS, namespace, name, patch)
+            if now - first_at < SERIES_WINDOW and await self._count(namespace, name, count + 1):
                 self._remember(series, (first_at, name, count + 1))
                 return
             body = self._event(resource, type_, reason, action, note)
@@ -74,6 +72,15 @@ class Recorder:
             self._remember(series, (now, created["metadata"]["name"], 1))
         except KubernetesError as error:
             log.info("event not posted", object=str(resource.key), reason=reason, error=str(error))
+
+    async def _count(self, namespace: str, name: str, count: int) -> bool:
+        """Into the series of an event; False when that is gone."""
+        patch = {"series": {"count": count, "lastObservedTime": _timestamp()}}
+        try:
+            await self._client.patch(EVENTS, namespace, name, patch)
+        except Gone:
+            return False
+        return True
 
     def _remember(self, series: tuple[str, str, str], seen: tuple[float, str, int]) -> None:
         self._series[series] = seen

@@ -169,8 +169,7 @@ class KubernetesClient:
         while True:
             status, text, retry_after = await self._exchange(method, path, query, body, headers)
             if status < 300:
-                answer: dict[str, Any] = json.loads(text)
-                return answer
+                return _parsed(text)
             if retry_after is None:
                 raise _error(status, text)
             await asyncio.sleep(retry_after)
@@ -194,12 +193,22 @@ class KubernetesClient:
             answer = await self._api.call_api(
                 method, request[1], header_params=request[2], body=body, _request_timeout=TIMEOUT
             )
-            text = (await answer.read()).decode()  # type: ignore[no-untyped-call]
+            text = (await answer.read()).decode(errors="replace")  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             cause = str(error) or type(error).__name__
             raise KubernetesError(0, "Unreachable", f"the Kubernetes API does not answer: {cause}") from None
         wait = answer.headers.get("Retry-After", "") if answer.status in {429, 503} else ""
         return answer.status, text, min(float(wait), MAX_RETRY_AFTER) if wait.isdigit() else None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise KubernetesError(0, "UnexpectedAnswer", "the Kubernetes API answered something else than an object")
+    return answer
 
 
 def _decode(value: str) -> str:

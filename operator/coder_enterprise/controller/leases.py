@@ -78,11 +78,12 @@ class Elector:
             await asyncio.sleep(self._times.retry_period * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def hold(self) -> None:
-        """Renew until cancelled. Raises `LeadershipLost`."""
+        """Renew until cancelled. Raises `LeadershipLost`, at the latest when the last renewal is too old."""
         while True:
             await asyncio.sleep(self._times.retry_period)
-            await self._try()
-            if self.holder and self.holder != self._identity:
+            self.check()  # after a long sleep of the whole machine, what is free now was another's meanwhile
+            await self._try(self._renewed_at + self._times.renew_deadline)
+            if self.holder != self._identity:
                 self._renewed_at = float("-inf")
             self.check()
 
@@ -92,18 +93,23 @@ class Elector:
             return
         self._renewed_at = float("-inf")
         try:
-            lease = await self._client.get(LEASES, self._namespace, self._name)
-            if lease["spec"].get("holderIdentity") == self._identity:
-                lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _timestamp()}
-                await self._client.replace(LEASES, self._namespace, lease)
-        except KubernetesError as error:
-            log.warning("lease not released", error=str(error))
+            async with asyncio.timeout(self._times.renew_deadline / 2):
+                await self._give_up()
+        except (KubernetesError, TimeoutError) as error:
+            log.warning("lease not released", error=str(error) or "timeout")
 
-    async def _try(self) -> bool:
-        """One attempt to take or renew; True when it succeeded."""
+    async def _give_up(self) -> None:
+        lease = await self._client.get(LEASES, self._namespace, self._name)
+        spec = lease.get("spec") or {}
+        if spec.get("holderIdentity") == self._identity:
+            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _timestamp()}
+            await self._client.replace(LEASES, self._namespace, {**lease, "spec": {**spec, **released}})
+
+    async def _try(self, deadline: float = float("inf")) -> bool:
+        """One attempt to take or renew, until `deadline` (loop time) at most; True when it succeeded."""
         started = _now()
         try:
-            async with asyncio.timeout(self._times.renew_deadline / 2):
+            async with asyncio.timeout_at(min(deadline, started + self._times.renew_deadline / 2)):
                 await self._take()
         except (KubernetesError, TimeoutError) as error:
             if not isinstance(error, Conflicted):

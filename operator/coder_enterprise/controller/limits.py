@@ -11,22 +11,24 @@ from collections.abc import Hashable
 from typing import Final
 
 BASE_DELAY: Final = 0.5
-MAX_DELAY: Final = 300.0
+MAX_DELAY: Final = 60.0
+MAX_SLOW_DELAY: Final = 300.0
+"""For what a person must repair."""
 
 
 class Backoff:
-    """Exponential delays with full jitter, for each key on its own."""
+    """Exponential delays with jitter, for each key on its own."""
 
-    def __init__(self, base: float = BASE_DELAY, cap: float = MAX_DELAY) -> None:
+    def __init__(self, base: float = BASE_DELAY) -> None:
         self._base = base
-        self._cap = cap
         self._attempts: dict[Hashable, int] = {}
 
-    def next(self, key: Hashable) -> float:
-        """The delay before the next attempt: at least half of the exponential step, so never at once."""
+    def next(self, key: Hashable, cap: float) -> float:
+        """The delay before the next attempt: at least half of the exponential step, so never at once, and at most
+        `cap` seconds."""
         attempts = self._attempts.get(key, 0)
         self._attempts[key] = attempts + 1
-        step = min(self._cap, self._base * 2.0 ** min(attempts, 32))
+        step = min(cap, self._base * 2.0 ** min(attempts, 32))
         return random.uniform(step / 2, step)  # noqa: S311
 
     def reset(self, key: Hashable) -> None:
@@ -41,6 +43,12 @@ class TokenBucket:
         self._tokens = rate or 0.0
         self._filled_at = float("-inf")
         self._paused_until = float("-inf")
+        self._turn = asyncio.Lock()
+
+    @property
+    def pause_left(self) -> float:
+        """Seconds until requests may be sent again; 0 when they may now."""
+        return max(0.0, self._paused_until - _now())
 
     def pause(self, seconds: float) -> None:
         """No request for that long: the server said Retry-After."""
@@ -48,8 +56,12 @@ class TokenBucket:
 
     async def acquire(self) -> None:
         """Wait until a request may be sent. Requests are sent in the order in which they asked."""
-        while (pause := self._paused_until - _now()) > 0:
-            await asyncio.sleep(pause)
+        async with self._turn:
+            await self._take()
+            while (pause := self.pause_left) > 0:  # also one that began while we waited for our turn
+                await asyncio.sleep(pause)
+
+    async def _take(self) -> None:
         if self._rate is None:
             return
         now = _now()
@@ -61,7 +73,8 @@ class TokenBucket:
 
 
 class CircuitBreaker:
-    """Open after `threshold` failures in a row; a success closes it."""
+    """Open after `threshold` failures in a row. Only `reset` closes it: an answer to a request that was sent before
+    it opened proves nothing."""
 
     def __init__(self, threshold: int = 3) -> None:
         self._threshold = threshold
@@ -76,11 +89,20 @@ class CircuitBreaker:
         self._failures += 1
         return self._failures == self._threshold
 
-    def succeeded(self) -> None:
-        self._failures = 0
-
-    def trip(self) -> None:
+    def trip(self) -> bool:
+        """Open at once; True when it was closed."""
+        was_open = self.open
         self._failures = max(self._failures, self._threshold)
+        return not was_open
+
+    def succeeded(self) -> None:
+        """Failures are counted anew, while it is closed."""
+        if not self.open:
+            self._failures = 0
+
+    def reset(self) -> None:
+        """Close it: the deployment was asked, and answers."""
+        self._failures = 0
 
 
 def _now() -> float:

@@ -8,6 +8,7 @@ or a proxy is, only the kind knows.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,13 +16,14 @@ from typing import Any, Final
 import structlog
 from pydantic import ValidationError
 
-from coder_enterprise.client import errors
 from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.events import Recorder
+from coder_enterprise.controller.kubernetes import KubernetesError
+from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.result import Again, Result, failed, invalid_spec, result_of
-from coder_enterprise.controller.status import Outcome, Progress, compose
+from coder_enterprise.controller.status import Outcome, Progress, acknowledged, compose
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds import durations
@@ -31,6 +33,7 @@ from coder_enterprise.kinds.base import (
     ConnectionKind,
     Context,
     DomainCondition,
+    KindError,
     ManagedKind,
     Observation,
     stalled,
@@ -89,7 +92,7 @@ class ManagedReconciler:
         self._orphaned_at: dict[str, float] = {}
 
     async def reconcile(self, resource: Resource) -> Result:
-        """One visit. Raises only `KubernetesError`, `LeadershipLost` and bugs."""
+        """One visit. Raises only `KubernetesError` and `LeadershipLost`."""
         try:
             if resource.deleting:
                 return await self._delete(resource)
@@ -97,10 +100,14 @@ class ManagedReconciler:
         except Parked:
             return Result(label="waiting")
         except OperatorError as error:
-            current = self._store.get(resource.key)
-            if current is not None and current.uid == resource.uid:
-                await self._say(current, error)
+            await self._say(resource, error)
             return result_of(error)
+        except (KubernetesError, LeadershipLost):
+            raise
+        except Exception:
+            log.exception("a fault of the operator", object=str(resource.key))
+            await self._say(resource, OperatorError("a fault of the operator itself; its log has the details"))
+            return Result(Again.BACKOFF, label="fault")
 
     # Declared objects
 
@@ -164,11 +171,11 @@ class ManagedReconciler:
         if self._is_ours(work, resource, observed):
             return
         name = work.kind.external_name(resource, work.spec)
-        holder = self._holder(resource, observed)
-        if holder is not None:
+        holders = self._holders(resource, observed.external_id)
+        if holders:
             raise stalled(
                 Reason.CONFLICT,
-                f"{name} ({observed.external_id}) belongs to {holder} already; remove one of the two",
+                f"{name} ({observed.external_id}) belongs to {holders[0].key} already; remove one of the two",
             )
         policy = work.spec.adoption_policy
         if policy is AdoptionPolicy.ADOPT or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes):
@@ -188,28 +195,22 @@ class ManagedReconciler:
             changes,
         )
 
-    def _holder(self, resource: Resource, observed: Observation) -> Key | None:
-        for key in self._store.find(("id", resource.key.kind, observed.external_id)):
-            if key != resource.key:
-                return key
-        return None
-
     async def _refuse_rivals(self, work: _Work, resource: Resource) -> None:
         """Two objects, one thing in Coder: who recorded it, else the oldest, wins."""
         if work.spec.management_policy is ManagementPolicy.OBSERVE:
             return
-        term = ("name", resource.key.kind, work.kind.external_name(resource, work.spec))
-        mine = _precedence(resource)
+        name = work.kind.external_name(resource, work.spec)
+        mine = _precedence(resource, name)
         identity = ""
-        for key in self._store.find(term):
+        for key in self._store.find(("name", resource.key.kind, name)):
             other = self._store.get(key)
-            if other is None or key == resource.key or _precedence(other) > mine:
+            if other is None or key == resource.key or _precedence(other, name) > mine:
                 continue
             identity = identity or await work.kind.identity(work.context, resource, work.spec)
             if await self._claims(work, other, identity):
                 raise stalled(
                     Reason.CONFLICT,
-                    f"{key.kind} {key.namespace}/{key.name} claims the same thing in Coder and is older; "
+                    f"{key.kind} {key.namespace}/{key.name} claims the same thing in Coder and was first; "
                     "remove one of the two",
                 )
 
@@ -295,15 +296,16 @@ class ManagedReconciler:
         context = self._context_for_deletion(resource)
         if context is None:
             return await self._await_deployment(resource)
+        self._orphaned_at.pop(resource.uid, None)
         kind = self._kinds[resource.key.kind]
-        target = await self._find_unrecorded(kind, context, resource)
-        if target.external_id is None or self._shared(target):
-            return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
         try:
+            target = await self._find_unrecorded(kind, context, resource)
+            if target.external_id is None or self._shared(target):
+                return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
             await kind.delete(context, target)
-        except errors.CoderError as error:
-            raise _deletion_waits(resource, error.message) from None
-        return await self._release(resource, "Deleted", f"{target.external_id} is deleted from Coder")
+        except OperatorError as error:
+            raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
+        return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
 
     def _reason_to_let_go(self, resource: Resource) -> str:
         """Why Coder is not touched; "" when it must be."""
@@ -334,21 +336,23 @@ class ManagedReconciler:
         key = self._raw_deployment_key(resource)
         connection = self._connections.get(key)
         if self._store.get(key) is not None:
+            self._orphaned_at.pop(resource.uid, None)
             if connection is None or connection.probing:
                 raise Parked
             raise _deletion_waits(
-                resource, f"CoderDeployment {key.namespace}/{key.name} cannot be used: {connection.why_not}"
+                resource,
+                f"CoderDeployment {key.namespace}/{key.name} cannot be used: {connection.why_not}",
+                Meaning.WAITING,
             )
         now = asyncio.get_running_loop().time()
-        since = self._orphaned_at.setdefault(resource.uid, now)
-        if now - since < ORPHAN_GRACE:
-            return Result(Again.AFTER, ORPHAN_GRACE - (now - since), "waiting")
-        del self._orphaned_at[resource.uid]
-        left = resource.external_id or resource.annotations.get(CLAIM, "")
+        left = self._orphaned_at.setdefault(resource.uid, now) + ORPHAN_GRACE - now
+        if left > 0:
+            return Result(Again.AFTER, left, "waiting")
+        stays = resource.external_id or resource.annotations.get(CLAIM, "")
         return await self._release(
             resource,
             "Orphaned",
-            f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; {left} stays in Coder",
+            f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; {stays} stays in Coder",
         )
 
     async def _find_unrecorded(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> Resource:
@@ -358,21 +362,43 @@ class ManagedReconciler:
         spec = self._parse(kind, resource)
         if resource.annotations.get(CLAIM) != _claim(resource, kind, spec):
             return resource
-        observed = await kind.observe(context, resource, spec, fresh=True)
+        try:
+            observed = await kind.observe(context, resource, spec, fresh=True)
+        except KindError as error:
+            if error.meaning is not Meaning.WAITING:
+                raise
+            return resource  # what it was to be made in is gone
         if observed.external_id is None:
             return resource
         return await self._writer.status(resource, {**resource.status, "id": observed.external_id})
 
     def _shared(self, resource: Resource) -> bool:
-        """Another object has recorded the same thing: it is that object's now."""
-        holders = self._store.find(("id", resource.key.kind, resource.external_id))
-        return any(key != resource.key for key in holders)
+        """Another object has recorded the same thing, and stays or lets it stay: it is that object's now."""
+        holders = self._holders(resource, resource.external_id)
+        return any(not holder.deleting or self._reason_to_let_go(holder) for holder in holders)
+
+    def _holders(self, resource: Resource, external_id: str | None) -> list[Resource]:
+        """Other objects that have recorded this id of the same server."""
+        found = (self._store.get(key) for key in self._store.find(("id", resource.key.kind, external_id)))
+        return [
+            other
+            for other in found
+            if other is not None and other.key != resource.key and self._on_one_server(resource, other)
+        ]
+
+    def _on_one_server(self, resource: Resource, other: Resource) -> bool:
+        """Whether both refer to the same Coder; unless the opposite is known, they do."""
+        keys = (self._raw_deployment_key(resource), self._raw_deployment_key(other))
+        connections = [self._connections.get(key) for key in keys]
+        urls = {item.settings.url for item in connections if item is not None and item.settings is not None}
+        return keys[0] == keys[1] or len(urls) < 2
 
     async def _release(self, resource: Resource, event: str, note: str) -> Result:
         say = self._recorder.warning if event == "Orphaned" or FORCE_DETACH in resource.annotations else None
+        await self._writer.release(resource)
+        self._orphaned_at.pop(resource.uid, None)
         (say or self._recorder.normal)(resource, event, "Delete", note)
         log.info("released", object=str(resource.key), why=note)
-        await self._writer.release(resource)
         return Result()
 
     # Saying it
@@ -390,8 +416,12 @@ class ManagedReconciler:
         elif outcome.progress is not Progress.WORKING:
             self._recorder.warning(before, outcome.reason, "Reconcile", outcome.message)
 
-    async def _say(self, resource: Resource, error: OperatorError) -> None:
+    async def _say(self, visited: Resource, error: OperatorError) -> None:
         """An object at rest keeps what it says while its deployment is out: that is said once, there."""
+        current = self._store.get(visited.key)
+        if current is None or current.uid != visited.uid:
+            return
+        resource = current.as_read(visited)
         outage = error.meaning is Meaning.TRANSIENT or (
             error.reason == Reason.WAITING_FOR_DEPLOYMENT
             and self._store.get(self._raw_deployment_key(resource)) is not None
@@ -413,21 +443,24 @@ class ManagedReconciler:
         delays = [PENDING_RETRY] if pending else []
         if spec.resync_interval:
             delays.append(durations.seconds(spec.resync_interval))
-        return Result(Again.AFTER, min(delays)) if delays else Result()
+        # Objects that were made together are not asked for together.
+        return Result(Again.AFTER, min(delays) * random.uniform(0.9, 1.0)) if delays else Result()  # noqa: S311
 
 
 def _claim(resource: Resource, kind: ManagedKind[Any, Any], spec: ManagedSpec) -> str:
     return f"{resource.uid}/{kind.external_name(resource, spec)}"
 
 
-def _precedence(resource: Resource) -> tuple[bool, tuple[str, str]]:
-    return (resource.external_id is None, resource.age)
+def _precedence(resource: Resource, name: str) -> tuple[bool, bool, tuple[str, str]]:
+    """Sorts first who has claimed that very name before, then who has an id, then the oldest."""
+    claimed = resource.annotations.get(CLAIM) == f"{resource.uid}/{name}"
+    return (not claimed, resource.external_id is None, resource.age)
 
 
 def _requested(resource: Resource) -> bool:
     """A person asked for a reconcile, and has not been answered."""
-    requested = resource.annotations.get(RECONCILE_REQUESTED_AT)
-    return bool(requested) and requested != resource.status.get("lastHandledReconcileAt")
+    requested = resource.annotations.get(RECONCILE_REQUESTED_AT, "")
+    return bool(requested) and acknowledged(requested) != resource.status.get("lastHandledReconcileAt")
 
 
 def _must_read(work: _Work, resource: Resource) -> bool:
@@ -491,9 +524,11 @@ def _reported(work: _Work, resource: Resource, observed: Observation, changes: S
     )
 
 
-def _deletion_waits(resource: Resource, cause: str) -> OperatorError:
-    return waiting(
+def _deletion_waits(resource: Resource, cause: str, meaning: Meaning) -> OperatorError:
+    """Waiting for the deployment, whose gate wakes it, or transient, when Coder refused."""
+    return KindError(
         Reason.DELETING,
         f"{resource.external_id or 'it'} cannot be deleted from Coder yet: {cause}; to let go without deleting it, "
         f'annotate the object with {FORCE_DETACH}: "true"',
+        meaning=meaning,
     )

@@ -26,7 +26,7 @@ drift_found = Counter(
     "drift_found", "Differences that appeared behind the operator's back.", ("kind",), namespace=NAMESPACE
 )
 queue_depth = Gauge("queue_depth", "Keys that are ready or in work.", namespace=NAMESPACE)
-circuit_open = Gauge("circuits_open", "Deployments that are not usable now.", namespace=NAMESPACE)
+circuits_open = Gauge("circuits_open", "Deployments that are not usable now.", namespace=NAMESPACE)
 leader = Gauge("leader", "1 while this process leads.", namespace=NAMESPACE)
 
 

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from coder_enterprise.kinds.resource import Key
 
-IN_FLIGHT: Final = 32
+IN_FLIGHT: Final = 64
 IN_FLIGHT_PER_LANE: Final = 16
 
 
@@ -40,6 +40,11 @@ class _Lane:
     heap: list[tuple[Priority, int, Key]] = field(default_factory=list)
     running: int = 0
     held: bool = False
+    pause: asyncio.TimerHandle | None = None
+
+    @property
+    def needed(self) -> bool:
+        return bool(self.heap or self.running or self.held or self.pause)
 
 
 class Queue:
@@ -54,7 +59,7 @@ class Queue:
         self._ready: dict[Key, Priority] = {}
         self._delayed: dict[Key, float] = {}
         self._timers: list[tuple[float, int, Key, Hashable, Priority]] = []
-        self._running: dict[Key, _Lane] = {}
+        self._running: dict[Key, tuple[_Lane, float]] = {}
         self._again: dict[Key, tuple[Hashable, Priority]] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
@@ -68,6 +73,16 @@ class Queue:
     @property
     def delayed(self) -> int:
         return len(self._delayed)
+
+    @property
+    def lanes(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def longest_running(self) -> float:
+        """For how many seconds the key has been worked on that has been so the longest; 0 when none is."""
+        now = asyncio.get_running_loop().time()
+        return max((now - since for _, since in self._running.values()), default=0.0)
 
     def add(self, key: Key, lane: Hashable, priority: Priority, delay: float = 0.0) -> None:
         """Ask for `key` to be worked on, after `delay` seconds. The earliest and most urgent request counts."""
@@ -89,7 +104,7 @@ class Queue:
 
     def done(self, key: Key) -> None:
         """`key` is not being worked on any more."""
-        lane = self._running.pop(key)
+        lane, _ = self._running.pop(key)
         lane.running -= 1
         again = self._again.pop(key, None)
         if again:
@@ -114,6 +129,20 @@ class Queue:
 
     def release(self, lane: Hashable) -> None:
         self._lane(lane).held = False
+        self._wake()
+
+    def pause(self, lane: Hashable, seconds: float) -> None:
+        """Hold a lane for that long; `release` does not end it."""
+        paused = self._lane(lane)
+        until = asyncio.get_running_loop().time() + seconds
+        if paused.pause is not None:
+            if paused.pause.when() >= until:
+                return
+            paused.pause.cancel()
+        paused.pause = asyncio.get_running_loop().call_at(until, self._resume, paused)
+
+    def _resume(self, lane: _Lane) -> None:
+        lane.pause = None
         self._wake()
 
     def _lane(self, name: Hashable) -> _Lane:
@@ -164,9 +193,12 @@ class Queue:
         if len(self._running) >= self._limit:
             return None
         for _ in range(len(self._turns)):
-            lane = self._turns[0]
-            self._turns.rotate(-1)
+            lane = self._turns.popleft()
             item = self._take_from(lane)
+            if lane.needed:
+                self._turns.append(lane)
+            else:
+                del self._lanes[lane.name]
             if item:
                 return item
         return None
@@ -177,12 +209,12 @@ class Queue:
             if self._ready.get(key) != priority:
                 heapq.heappop(lane.heap)  # a more urgent request, or `forget`, has overtaken this entry
                 continue
-            if lane.held and priority > Priority.DELETION:
+            if (lane.held or lane.pause) and priority > Priority.DELETION:
                 return None
             heapq.heappop(lane.heap)
             del self._ready[key]
             lane.running += 1
-            self._running[key] = lane
+            self._running[key] = (lane, asyncio.get_running_loop().time())
             self._idle.clear()
             return Item(key, priority)
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -21,7 +22,9 @@ class Again(StrEnum):
 
     NEVER = "never"
     BACKOFF = "backoff"
-    """After an error: exponentially later."""
+    """After an error: exponentially later, up to a minute."""
+    SLOWLY = "slowly"
+    """After an error that a person must repair: exponentially later, up to five minutes."""
     AFTER = "after"
     """After `Result.delay` seconds."""
 
@@ -31,7 +34,7 @@ class Result:
     again: Again = Again.NEVER
     delay: float = 0.0
     label: str = "done"
-    """For metrics: done, waiting, transient, stalled."""
+    """For metrics: done, waiting, transient, stalled, fault."""
 
 
 def invalid_spec(error: ValidationError) -> KindError:
@@ -57,8 +60,13 @@ def failed(error: OperatorError) -> Outcome:
     )
 
 
+_ANNOUNCED: Final = frozenset({Reason.WAITING_FOR_DEPLOYMENT, Reason.NOT_ENTITLED, Reason.DELETING})
+"""What the gate of the deployment tells all its objects: to look for it as well would only cost."""
+
+
 def result_of(error: OperatorError) -> Result:
     """When to try again after `error`."""
-    if error.meaning is Meaning.WAITING:
-        return Result(Again.BACKOFF, label="waiting")
-    return Result(Again.BACKOFF, label=error.meaning.lower())
+    if error.meaning is Meaning.WAITING and error.reason in _ANNOUNCED:
+        return Result(Again.NEVER, label="waiting")
+    again = Again.SLOWLY if error.meaning is Meaning.STALLED else Again.BACKOFF
+    return Result(again, label=error.meaning.lower())

@@ -55,11 +55,16 @@ def compose(resource: Resource, outcome: Outcome) -> dict[str, Any]:
     status["conditions"] = _conditions(resource, outcome)
     requested = resource.annotations.get(RECONCILE_REQUESTED_AT)
     if requested:
-        status["lastHandledReconcileAt"] = requested[:256]
+        status["lastHandledReconcileAt"] = acknowledged(requested)
     status.pop("pendingChanges", None)
     if outcome.pending:
         status["pendingChanges"] = bounded([change.pending() for change in outcome.pending])
     return status
+
+
+def acknowledged(requested: str) -> str:
+    """How status repeats the annotation reconcile-requested-at; the CRD bounds it."""
+    return requested[:256]
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The operator's memory of the cluster: the newest known version of each object, and who refers to what.
 
 Filled by the watch and by answers to our own writes, read by everything else. It decides which of two versions
-is newer; it does not decide what a change means.
+is newer, and tells of each change once, whichever of the two brought it; it does not decide what a change means.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ from coder_enterprise.kinds.resource import Key, Resource
 TOMBSTONES: Final = 4096
 
 
+OnChange = Callable[[Resource | None, Resource | None], None]
+"""Called with the version before (None: new) and after (None: gone)."""
+
+
 class Store:
     """Objects by key, and by whatever `index` says of them."""
 
-    def __init__(self, index: Callable[[Resource], Iterable[Hashable]]) -> None:
+    def __init__(self, index: Callable[[Resource], Iterable[Hashable]], on_change: OnChange) -> None:
         self._index = index
+        self._on_change = on_change
         self._objects: dict[Key, Resource] = {}
         self._terms: dict[Key, tuple[Hashable, ...]] = {}
         self._members: dict[Hashable, set[Key]] = {}
@@ -40,16 +45,18 @@ class Store:
         An answer to our own write may arrive after the event that the object is gone, so versions of
         a deleted object are ignored, and an object on its way out without finalizers counts as gone.
         """
-        if resource.uid in self._gone:
-            return False
         known = self._objects.get(resource.key)
-        if known and known.uid == resource.uid and not _is_newer(resource, known):
+        if resource.uid in self._gone or (known and not _is_newer(resource, known)):
             return False
+        if known and known.uid != resource.uid:
+            self.remove(known.key, known.uid)  # its deletion was not seen
+            known = None
         if resource.deleting and not resource.finalizers:
             self.remove(resource.key, resource.uid)
             return True
         self._objects[resource.key] = resource
         self._reindex(resource.key, tuple(self._index(resource)))
+        self._on_change(known, resource)
         return True
 
     def remove(self, key: Key, uid: str) -> Resource | None:
@@ -62,6 +69,7 @@ class Store:
             return None
         del self._objects[key]
         self._reindex(key, ())
+        self._on_change(known, None)
         return known
 
     def find(self, term: Hashable) -> tuple[Key, ...]:
@@ -81,5 +89,5 @@ class Store:
 
 
 def _is_newer(candidate: Resource, known: Resource) -> bool:
-    """Resource versions of one object compare as numbers."""
+    """Resource versions of one collection compare as numbers."""
     return int(candidate.resource_version) > int(known.resource_version)

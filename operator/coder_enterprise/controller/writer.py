@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import Gone, KubernetesClient, custom
+from coder_enterprise.controller.kubernetes import Conflicted, Gone, KubernetesClient, custom
 from coder_enterprise.controller.status import difference
 from coder_enterprise.controller.store import Store
 from coder_enterprise.kinds.resource import CLAIM, FINALIZER, Resource
@@ -28,11 +28,15 @@ class Writer:
         self._fence = fence
 
     async def status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
-        """Make status equal to `status`; without a difference nothing is sent."""
+        """Make status equal to `status`; without a difference nothing is sent.
+
+        The answer may show an edit that was made meanwhile: the store learns of it, but the reconcile goes on with
+        the spec that it has read.
+        """
         patch = difference(resource.status, status)
         if not patch:
             return resource
-        return await self._patch("status", resource, {"status": patch}, "status")
+        return (await self._patch("status", resource, {"status": patch}, "status")).as_read(resource)
 
     async def claim(self, resource: Resource, claim: str) -> Resource:
         """Before the first create: our finalizer, and the name that is about to be created.
@@ -45,11 +49,14 @@ class Writer:
         return await self._patch("finalizer", resource, _metadata(resource, finalizers, claim))
 
     async def release(self, resource: Resource) -> Resource:
-        """Take our finalizer and claim away, so that the object may go."""
-        if FINALIZER not in resource.finalizers:
-            return resource
-        finalizers = [name for name in resource.finalizers if name != FINALIZER]
-        return await self._patch("finalizer", resource, _metadata(resource, finalizers, None))
+        """Take our finalizer and claim away, so that the object may go, whatever else changes at the same time."""
+        while FINALIZER in resource.finalizers:
+            finalizers = [name for name in resource.finalizers if name != FINALIZER]
+            try:
+                return await self._patch("finalizer", resource, _metadata(resource, finalizers, None))
+            except Conflicted:
+                resource = await self._read(resource)
+        return resource
 
     async def _patch(self, what: str, resource: Resource, body: Mapping[str, Any], subresource: str = "") -> Resource:
         self._fence()
@@ -62,7 +69,23 @@ class Writer:
             self._store.remove(key, resource.uid)
             raise
         metrics.kubernetes_writes.labels(what).inc()
-        updated = Resource.from_body(key.kind, answer)
+        return self._learn(resource, answer)
+
+    async def _read(self, resource: Resource) -> Resource:
+        key = resource.key
+        try:
+            answer = await self._client.get(custom(self._plurals[key.kind]), key.namespace, key.name)
+        except Gone:
+            self._store.remove(key, resource.uid)
+            raise
+        return self._learn(resource, answer)
+
+    def _learn(self, resource: Resource, answer: Mapping[str, Any]) -> Resource:
+        updated = Resource.from_body(resource.key.kind, answer)
+        if updated.uid != resource.uid:
+            # It was deleted and made anew: the new one is another object, which the watch will bring.
+            self._store.remove(resource.key, resource.uid)
+            raise Gone(404, "NotFound", f"{resource.key} was replaced by another object of the same name")
         self._store.put(updated)
         return updated
 

@@ -18,7 +18,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.client.http import ConnectionSettings
-from coder_enterprise.kinds.common import MAX_PENDING_TEXT, BaseSpec, ManagedSpec, PendingChange
+from coder_enterprise.kinds.common import MAX_TEXT, BaseSpec, ManagedSpec, PendingChange
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Resource
 
@@ -82,8 +82,10 @@ class Change:
 
 
 def _text(value: str | int | None) -> str | None:
-    """As much as status may hold."""
-    return None if value is None else str(value)[:MAX_PENDING_TEXT]
+    if value is None:
+        return None
+    text = str(value)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListMap
 
 MAX_PENDING_CHANGES: Final = 100
-MAX_PENDING_TEXT: Final = 1024
+MAX_TEXT: Final = 1024
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Namespace = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
@@ -98,9 +98,9 @@ class Condition(KindModel):
 class PendingChange(KindModel):
     path: Annotated[str, Field(max_length=512)]
     """The field of spec that differs."""
-    from_: Annotated[Annotated[str, Field(max_length=MAX_PENDING_TEXT)] | None, Field(alias="from")] = None
+    from_: Annotated[Annotated[str, Field(max_length=MAX_TEXT)] | None, Field(alias="from")] = None
     """What Coder has."""
-    to: Annotated[str, Field(max_length=MAX_PENDING_TEXT)] | None = None
+    to: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
     """What spec declares."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from typing_extensions import override
@@ -77,6 +77,10 @@ class Resource:
     def age(self) -> tuple[str, str]:
         """Sorts the oldest first; the uid decides within one second."""
         return (self.created, self.uid)
+
+    def as_read(self, earlier: Resource) -> Resource:
+        """This version, with what users declare as it was in `earlier`: what is said of it then is true of that."""
+        return replace(self, generation=earlier.generation, spec=earlier.spec, annotations=earlier.annotations)
 
     def condition(self, type_: str) -> Mapping[str, Any] | None:
         """The condition of that type, or None."""

@@ -29,6 +29,14 @@ class BadRequest(RequestError):
     status = 400
 
 
+class TooSoon(BadRequest):
+    """Asked again too soon; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, f"Try again in {retry_after} seconds.")
+        self.headers = {"Retry-After": str(retry_after)}
+
+
 class Unauthorized(RequestError):
     status = 401
     headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="coder"'}

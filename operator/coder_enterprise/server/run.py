@@ -5,29 +5,48 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Protocol
 
+import structlog
 import uvicorn
 from typing_extensions import override
 
+from coder_enterprise.server.probes import Probes
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.appearance import Appearance
+from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
-from coder_enterprise.server.services.entitlements import Entitlements
+from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.licenses import Licenses
+from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.proxies import Proxies
+from coder_enterprise.server.services.proxy_health import ProxyHealth
+from coder_enterprise.server.services.quiet_hours import QuietHours, default_schedule
+from coder_enterprise.server.services.registrations import Registrations
+from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
+from coder_enterprise.server.services.template_acls import TemplateACLs
+from coder_enterprise.server.services.templates import Templates
+from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users, bootstrap
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
+from coder_enterprise.server.workers.entitlements import EntitlementsWorker
+from coder_enterprise.server.workers.proxies import ProxyHealthLoop
+from coder_enterprise.server.workers.replicas import ReplicaSync
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
 BACKLOG: Final = 2048
+
+log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings) -> None:
@@ -39,7 +58,9 @@ async def serve(settings: Settings) -> None:
         with _listen(settings) as listener:
             url = _url(settings, listener)
             deployment = Deployment(settings.access_url or url, deployment_id)
-            app = create_app(create_services(settings, database, deployment))
+            services = create_services(settings, database, deployment)
+            await services.entitlements.refresh()
+            app = create_app(services, settings.rate_limit)
             config = uvicorn.Config(
                 app,
                 http="httptools",
@@ -51,14 +72,19 @@ async def serve(settings: Settings) -> None:
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=DRAIN_TIMEOUT,
             )
-            await _Server(config, url).serve(sockets=[listener])
+            async with Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
+                await _Server(config, url).serve(sockets=[listener])
     finally:
         await database.close()
 
 
 def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
+    """Raises `SettingsError`. Every feature is off until `entitlements` are refreshed."""
+    configured = frozenset({Feature.SCIM} if settings.scim_auth_header else ())
+    entitlements = Entitlements(database, settings.license_keys(), deployment.id, configured)
     sessions = Sessions(database)
-    entitlements = Entitlements()
+    schedule = default_schedule(settings.quiet_hours_default_schedule)
+    proxy_health = ProxyHealth(database.notifications)
     return Services(
         profile=settings.profile,
         deployment=deployment,
@@ -67,7 +93,43 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         organizations=Organizations(database),
         groups=Groups(database, entitlements),
         scim=Scim(database, sessions, entitlements, deployment.access_url, settings.scim_auth_header),
+        entitlements=entitlements,
+        licenses=Licenses(database, entitlements),
+        appearance=Appearance(database, entitlements, settings.support_links),
+        members=Members(database),
+        templates=Templates(database),
+        template_acls=TemplateACLs(database, entitlements),
+        quiet_hours=QuietHours(database, entitlements, schedule, custom=settings.allow_custom_quiet_hours),
+        tokens=Tokens(database, sessions),
+        audit=Audit(database),
+        proxies=Proxies(database, entitlements, deployment, proxy_health),
+        registrations=Registrations(database, entitlements, proxy_health),
+        replicas=Replicas(database, settings.relay_url),
     )
+
+
+class _Worker(Protocol):
+    async def run(self) -> None:
+        """Until it is cancelled."""
+
+
+def _workers(settings: Settings, database: Database, services: Services, probes: Probes) -> Iterator[_Worker]:
+    yield EntitlementsWorker(services.entitlements)
+    yield ProxyHealthLoop(database, services.proxies.health, probes, settings.proxy_health_interval)
+    yield ReplicaSync(services.replicas, probes, services.entitlements.count_replicas)
+
+
+@asynccontextmanager
+async def _in_background(*workers: _Worker) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(worker.run(), name=type(worker).__name__) for worker in workers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            if isinstance(outcome, Exception):
+                log.error("a worker did not end in good order", worker=task.get_name(), exc_info=outcome)
 
 
 def _listen(settings: Settings) -> socket.socket:

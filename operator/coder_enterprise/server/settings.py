@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
+
+from coder_enterprise.wire.appearance import SupportLink
 from coder_enterprise.wire.profiles import Profile
 
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
@@ -40,9 +47,21 @@ class Settings:
     """PostgreSQL, with a password; "" is SQLite."""
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
+    license_keys_file: Path | None = None
+    support_links: tuple[SupportLink, ...] = ()
+    """Without any, Coder's own are shown."""
     profile: Profile = Profile.DOCUMENTED
     scim_auth_header: str = field(default="", repr=False)
     """What an identity provider sends as Authorization; "" is no SCIM at the server's root."""
+    rate_limit: int = 512
+    """Requests a minute from one address to one path; none below 1."""
+    quiet_hours_default_schedule: str = ""
+    """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
+    allow_custom_quiet_hours: bool = True
+    proxy_health_interval: float = 60.0
+    """Seconds between two looks at each workspace proxy."""
+    relay_url: str = ""
+    """Where the other replicas of the server reach this one; "" is nowhere."""
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
@@ -61,6 +80,10 @@ class Settings:
                 "10 letters or digits, a hyphen, and 22 letters or digits"
             )
         return token
+
+    def license_keys(self) -> dict[str, bytes]:
+        """Raw Ed25519 public keys by name; none without that file. Raises `SettingsError`."""
+        return read_license_keys("CODER_LICENSE_KEYS_FILE", self.license_keys_file) if self.license_keys_file else {}
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -90,3 +113,68 @@ def parse_profile(text: str) -> Profile:
         return Profile(text)
     except ValueError:
         raise SettingsError(f"CODER_WIRE_PROFILE: {text!r} is not one of {', '.join(Profile)}") from None
+
+
+def read_license_keys(setting: str, path: Path) -> dict[str, bytes]:
+    """The JSON file that `setting` names: key id to the base64 of a raw Ed25519 public key. Raises `SettingsError`."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        cause = getattr(error, "strerror", None) or "it is not JSON"
+        raise SettingsError(f"{setting}: {path} cannot be read: {cause}") from None
+    if not isinstance(content, Mapping):
+        raise SettingsError(f"{setting}: {path} must hold one JSON object: key id to public key")
+    keys = {key_id: _public_key(value) for key_id, value in content.items()}
+    wrong = sorted(key_id for key_id, key in keys.items() if key is None)
+    if wrong:
+        raise SettingsError(
+            f"{setting}: {path}: {', '.join(wrong)}: must be the base64 of the 32 bytes of an Ed25519 public key; "
+            "`coder-enterprise license keygen` writes such a file"
+        )
+    return {key_id: key for key_id, key in keys.items() if key is not None}
+
+
+def _public_key(value: Any) -> bytes | None:
+    try:
+        key = base64.b64decode(value, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        return None
+    return key if len(key) == 32 else None
+
+
+_SUPPORT_LINKS: Final = TypeAdapter(tuple[SupportLink, ...])
+
+
+def parse_support_links(text: str) -> tuple[SupportLink, ...]:
+    """A JSON list of objects with name, target and icon, as Coder reads it; "" is none. Raises `SettingsError`."""
+    if not text.strip():
+        return ()
+    try:
+        return _SUPPORT_LINKS.validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise SettingsError(
+            f"CODER_SUPPORT_LINKS: {where}{': ' if where else ''}{problem['msg']}; write a JSON list such as "
+            """[{"name": "Help desk", "target": "https://help.example.com", "icon": "chat"}]"""
+        ) from None
+
+
+_DURATION: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+")
+_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_interval(variable: str, text: str) -> float:
+    """Seconds of a duration as Go writes it, such as 1m30s; more than none. Raises `SettingsError`."""
+    parts = re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", text) if _DURATION.fullmatch(text) else []
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < seconds < float("inf"):
+        raise SettingsError(f"{variable}: {text!r} is not a duration above zero, such as 60s or 1m30s")
+    return seconds
+
+
+def parse_url(variable: str, text: str) -> str:
+    """An http(s) URL without query, or "". Raises `SettingsError`."""
+    if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise SettingsError(f"{variable}: {text!r} is not a URL such as http://10.0.0.5:3000")
+    return text

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from coder_enterprise import __version__
 from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Shape, View
+
+VERSION: Final = f"v2.4.0+coder-enterprise-{__version__}"
+"""The version of Coder whose API is served, and our own as build metadata."""
 
 
 class BuildInfo(WireModel):
@@ -25,3 +29,10 @@ class SDKBuildInfo(BuildInfo):
 
 
 BUILD_INFO: Final[Shape[SDKBuildInfo]] = Shape(View(BuildInfo), View(SDKBuildInfo))
+
+
+def same_release(one: str, other: str) -> bool:
+    """Whether major and minor version are the same. A development build goes with all."""
+    if any(version.startswith("v0.0.0-devel") for version in (one, other)):
+        return True
+    return one.split(".")[:2] == other.split(".")[:2]

@@ -7,7 +7,7 @@ in each profile. Nothing else in the server asks which profile it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -32,6 +32,8 @@ class View(Generic[T]):
     type: Any
     status: int = 200
     convert: Callable[[T], Any] | None = None
+    headers: Callable[[T], Mapping[str, str]] | None = None
+    """What travels beside the body."""
 
 
 class Shape(Generic[T]):
@@ -49,3 +51,7 @@ class Shape(Generic[T]):
         if adapter is None:
             adapter = self._adapters[profile] = TypeAdapter(view.type)
         return view.status, adapter.dump_json(view.convert(value) if view.convert else value)
+
+    def headers(self, profile: Profile, value: T) -> Mapping[str, str]:
+        view = self._views[profile]
+        return view.headers(value) if view.headers else {}

@@ -61,6 +61,7 @@ class CreateUserRequest(WireModel):
     name: str = ""
     password: str = Field(default="", repr=False)
     login_type: str = ""
+    user_status: str = ""
     organization_id: str = ""
     organization_ids: list[str] = Field(default_factory=list)
 
@@ -80,7 +81,25 @@ class UpdateRolesRequest(WireModel):
     roles: list[str]
 
 
+class UserRoles(WireModel):
+    roles: list[str]
+    organization_roles: dict[UUID, list[str]]
+    """By organization."""
+
+
+class UpdateProfileRequest(WireModel):
+    username: str
+    name: str = ""
+
+
+class UpdatePasswordRequest(WireModel):
+    old_password: str = Field(default="", repr=False)
+    """Needed for one's own."""
+    password: str = Field(repr=False)
+
+
 USER: Final[Shape[SDKUser]] = Shape(View(User), View(SDKUser))
 USER_CREATED: Final[Shape[SDKUser]] = Shape(View(User, 201), View(SDKUser, 201))
+USER_ROLES: Final[Shape[UserRoles]] = Shape(View(UserRoles))
 USERS: Final[Shape[SDKUsersResponse]] = Shape(View(UsersResponse), View(SDKUsersResponse))
 FIRST_USER_CREATED: Final[Shape[CreateFirstUserResponse]] = Shape(View(CreateFirstUserResponse, 201))

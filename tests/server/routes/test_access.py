@@ -5,30 +5,52 @@ A new route fails here until it says who may not call it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
-from tests.support.api import SITE, Body, Client, create_group, create_user, refused
+from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.settings import Settings
+from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
+from tests.support.licenses import signed
+from tests.support.proxies import create_proxy
+from tests.support.templates import create_private_template
 
 Route = tuple[str, str]
 
 PUBLIC: Final[set[Route]] = {
     ("GET", "/healthz"),
+    ("GET", "/metrics"),
     ("GET", "/api/v2/"),
     ("GET", "/api/v2/buildinfo"),
+    ("GET", "/api/v2/entitlements"),
     ("GET", "/api/v2/users/first"),
     ("POST", "/api/v2/users/first"),
     ("POST", "/api/v2/users/login"),
+    ("GET", "/latency-check"),
+    ("GET", "/derp/latency-check"),
 }
+FOR_PROXIES: Final[set[Route]] = {
+    ("POST", "/api/v2/workspaceproxies/me/register"),
+    ("POST", "/api/v2/workspaceproxies/me/deregister"),
+}
+"""With the token of a workspace proxy in place of a session."""
 EVERYBODY: Final[set[Route]] = {
     ("POST", "/api/v2/users/logout"),
     ("GET", "/api/v2/users"),  # a member sees one
     ("GET", "/api/v2/organizations"),
     ("GET", "/api/v2/organizations/{organization}"),
     ("GET", "/api/v2/organizations/{organization}/groups"),  # a member sees their own
+    ("GET", "/api/v2/licenses"),  # a member sees none
+    ("GET", "/api/v2/appearance"),
+    ("GET", "/api/v2/organizations/{organization}/members"),  # a member sees one
+    ("GET", "/api/v2/organizations/{organization}/templates"),  # a member sees those they may use
+    ("GET", "/api/v2/regions"),
+    ("GET", "/api/v2/workspaceproxies"),  # a member sees the primary
 }
 """With any session, whatever the roles."""
 REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
@@ -48,6 +70,39 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("POST", "/api/v2/scim/v2/Users"): 403,
     ("GET", "/api/v2/scim/v2/Users/{id}"): 403,
     ("PATCH", "/api/v2/scim/v2/Users/{id}"): 403,
+    ("POST", "/api/v2/licenses"): 403,
+    ("DELETE", "/api/v2/licenses/{id}"): 403,
+    ("POST", "/api/v2/licenses/refresh-entitlements"): 403,
+    ("PUT", "/api/v2/appearance"): 403,
+    ("POST", "/api/v2/organizations/{organization}/members/{user}"): 403,
+    ("DELETE", "/api/v2/organizations/{organization}/members/{user}"): 403,
+    ("POST", "/api/v2/organizations/{organization}/templates"): 403,
+    ("GET", "/api/v2/organizations/{organization}/templates/{name}"): 404,
+    ("GET", "/api/v2/templates/{template}"): 404,
+    ("PATCH", "/api/v2/templates/{template}"): 404,
+    ("DELETE", "/api/v2/templates/{template}"): 404,
+    ("GET", "/api/v2/templates/{template}/acl"): 404,
+    ("PATCH", "/api/v2/templates/{template}/acl"): 404,
+    ("GET", "/api/v2/templates/{template}/acl/available"): 404,
+    ("PUT", "/api/v2/users/{user}/profile"): 400,
+    ("PUT", "/api/v2/users/{user}/password"): 400,
+    ("GET", "/api/v2/users/{user}/roles"): 400,
+    ("GET", "/api/v2/users/{user}/quiet-hours"): 400,
+    ("PUT", "/api/v2/users/{user}/quiet-hours"): 400,
+    ("POST", "/api/v2/users/{user}/keys"): 400,
+    ("GET", "/api/v2/users/{user}/keys/{key}"): 400,
+    ("DELETE", "/api/v2/users/{user}/keys/{key}"): 400,
+    ("POST", "/api/v2/users/{user}/keys/tokens"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens/tokenconfig"): 400,
+    ("GET", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
+    ("DELETE", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
+    ("GET", "/api/v2/audit"): 403,
+    ("POST", "/api/v2/workspaceproxies"): 403,
+    ("GET", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
+    ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
+    ("DELETE", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
+    ("GET", "/api/v2/replicas"): 404,
 }
 """With the status that a member without roles gets for somebody else's resource."""
 BODIES: Final[dict[Route, Body]] = {
@@ -57,6 +112,17 @@ BODIES: Final[dict[Route, Body]] = {
     ("POST", "/api/v2/organizations/{organization}/groups"): {"name": "mine"},
     ("POST", "/api/v2/scim/v2/Users"): {"userName": "bob@example.com"},
     ("PATCH", "/api/v2/scim/v2/Users/{id}"): {"active": False},
+    ("POST", "/api/v2/licenses"): {"license": signed(trial=True)},
+    ("PUT", "/api/v2/appearance"): {},
+    ("POST", "/api/v2/organizations/{organization}/templates"): {"name": "mine"},
+    ("PATCH", "/api/v2/templates/{template}"): {"name": "mine"},
+    ("PATCH", "/api/v2/templates/{template}/acl"): {},
+    ("PUT", "/api/v2/users/{user}/profile"): {"username": "mine"},
+    ("PUT", "/api/v2/users/{user}/password"): {"password": "another-Horse-8-battery"},
+    ("PUT", "/api/v2/users/{user}/quiet-hours"): {"schedule": "30 2 * * *"},
+    ("POST", "/api/v2/users/{user}/keys/tokens"): {"token_name": "mine"},
+    ("POST", "/api/v2/workspaceproxies"): {"name": "mine"},
+    ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): {"name": "mine"},
 }
 """Good ones: what is refused is refused for who sends it."""
 NEVER_FOUND: Final[Route] = ("GET", "/api/v2/scim/v2/Users/{id}")
@@ -64,18 +130,38 @@ NEVER_FOUND: Final[Route] = ("GET", "/api/v2/scim/v2/Users/{id}")
 
 
 @pytest.fixture
-async def values(owner: Client) -> dict[str, str]:
+def settings(settings: Settings) -> Settings:
+    """With what makes a route be there."""
+    return replace(settings, scim_auth_header="a-key")
+
+
+@pytest.fixture
+async def values(owner: Client, services: Services) -> dict[str, str]:
     """What the parameters of paths stand for: things that exist, and are not the member's."""
     group = await create_group(owner, "platform")
-    user = await create_user(owner, "ann")
-    return {"organization": "default", "group": group["id"], "name": "platform", "user": user["id"], "id": user["id"]}
+    user = await create_user(owner, "ann", login_type="password", password=PASSWORD)
+    template = await create_private_template(owner, "platform")
+    token = {"token_name": "theirs"}
+    checked(await owner.post(f"/users/{user['id']}/keys/tokens", json=token))
+    services.entitlements.current.refreshed_at -= timedelta(hours=1)  # they may be refreshed again
+    proxy, _ = await create_proxy(owner, "eu")
+    return {
+        "organization": "default",
+        "group": group["id"],
+        "name": "platform",
+        "user": user["id"],
+        "template": template["id"],
+        "key": "theirs",
+        "id": "1",
+        "workspaceproxy": proxy["id"],
+    }
 
 
 def test_every_route_says_who_may_not_call_it(app: FastAPI) -> None:
     documented = {
         (method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations
     }
-    assert documented == PUBLIC | EVERYBODY | set(REFUSED_TO_MEMBERS)
+    assert documented == PUBLIC | FOR_PROXIES | EVERYBODY | set(REFUSED_TO_MEMBERS)
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC), ids=" ".join)
@@ -84,16 +170,16 @@ async def test_a_public_route_needs_no_session(nobody: Client, route: Route) -> 
     assert (await nobody.request(method, SITE + path)).status_code != 401
 
 
-@pytest.mark.parametrize("route", sorted({*EVERYBODY, *REFUSED_TO_MEMBERS}), ids=" ".join)
+@pytest.mark.parametrize("route", sorted({*FOR_PROXIES, *EVERYBODY, *REFUSED_TO_MEMBERS}), ids=" ".join)
 async def test_any_other_route_needs_a_session(nobody: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    _refused(await nobody.request(method, SITE + path.format(**values), json=BODIES.get(route)), 401)
+    _refused(await nobody.request(method, SITE + _path(path, values), json=BODIES.get(route)), 401)
 
 
 @pytest.mark.parametrize("route", sorted(EVERYBODY), ids=" ".join)
 async def test_some_routes_are_everybodys(member: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    assert (await member.request(method, SITE + path.format(**values))).status_code == 200
+    assert (await member.request(method, SITE + _path(path, values))).status_code == 200
 
 
 @pytest.mark.parametrize(("route", "status"), sorted(REFUSED_TO_MEMBERS.items()), ids=str)
@@ -101,14 +187,21 @@ async def test_a_member_is_refused_what_is_not_theirs(
     member: Client, values: dict[str, str], route: Route, status: int
 ) -> None:
     method, path = route
-    _refused(await member.request(method, SITE + path.format(**values), json=BODIES.get(route)), status)
+    _refused(await member.request(method, SITE + _path(path, values), json=BODIES.get(route)), status)
 
 
 @pytest.mark.parametrize("route", sorted(REFUSED_TO_MEMBERS), ids=" ".join)
 async def test_an_owner_is_refused_none_of_it(owner: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    answer = await owner.request(method, SITE + path.format(**values), json=BODIES.get(route))
-    assert answer.status_code in ({404} if route == NEVER_FOUND else {200, 201})
+    answer = await owner.request(method, SITE + _path(path, values), json=BODIES.get(route))
+    # The user is a member already.
+    expected = {409} if route == ("POST", "/api/v2/organizations/{organization}/members/{user}") else {200, 201, 204}
+    assert answer.status_code in ({404} if route == NEVER_FOUND else expected)
+
+
+def _path(path: str, values: dict[str, str]) -> str:
+    """The page calls the users of SCIM, and licences, `id`."""
+    return path.format(**values | {"id": values["user"]} if "/scim/" in path else values)
 
 
 def _refused(answer: httpx2.Response, status: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services.deployment import VERSION
+from coder_enterprise.wire.buildinfo import VERSION
 from tests.support.api import SITE, Body, Client, checked, create_group, refused
 
 

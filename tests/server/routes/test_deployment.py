@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coder_enterprise.server.services.deployment import VERSION
+from coder_enterprise.wire.buildinfo import VERSION
 from tests.support.api import SITE, Client, checked
 
 

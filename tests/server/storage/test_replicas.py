@@ -75,6 +75,17 @@ async def test_members_that_are_added_at_the_same_time_are_all_there(clients: li
     assert {member["id"] for member in found["members"]} == set(ids)
 
 
+async def test_a_licence_that_one_server_removes_enables_nothing_in_the_other(
+    clients: list[httpx2.AsyncClient],
+) -> None:
+    [licence] = (await clients[0].get("/licenses")).json()
+    assert (await clients[1].get(GROUPS)).status_code == 200
+    assert (await clients[0].delete(f"/licenses/{licence['id']}")).status_code == 200
+    async with asyncio.timeout(10):
+        while (await clients[1].get(GROUPS)).status_code != 403:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_user_that_one_server_suspends_is_refused_by_the_other(
     clients: list[httpx2.AsyncClient],
 ) -> None:

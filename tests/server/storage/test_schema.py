@@ -75,7 +75,7 @@ async def test_names_are_sorted_by_code_point_whatever_the_locale_of_postgresql(
     name = database_url.rpartition("/")[2].partition("?")[0]
     query = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE collation_name = 'C'"
     columns = {row[0] for row in postgresql.execute(f"{query} AND table_schema = 'public'", name)}
-    assert columns == {"users.username_key", "users.email_key", "organizations.name"}
+    assert columns == {"users.username_key", "users.email_key", "organizations.name", "proxies.name_key"}
 
 
 async def test_servers_that_start_at_once_migrate_one_after_the_other(empty_url: str) -> None:

@@ -23,7 +23,7 @@ class JSONBytes(HTTPResponse):
 def answer(profile: Profile, shape: Shape[T], value: T) -> JSONBytes:
     """`value` as `shape` shows it in `profile`."""
     status, content = shape.render(profile, value)
-    return JSONBytes(_finished(content), status)
+    return JSONBytes(_finished(content), status, dict(shape.headers(profile, value)))
 
 
 def documented(shape: Shape[Any], **more: Any) -> dict[str, Any]:

@@ -14,26 +14,59 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_enterprise.server.errors import RequestError
-from coder_enterprise.server.routes import authentication, deployment, groups, organizations, scim, users
+from coder_enterprise.server.routes import (
+    appearance,
+    audit,
+    authentication,
+    deployment,
+    groups,
+    licenses,
+    members,
+    metrics,
+    organizations,
+    proxies,
+    quiet_hours,
+    replicas,
+    scim,
+    template_acls,
+    templates,
+    tokens,
+    users,
+)
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
-from coder_enterprise.server.services.deployment import VERSION
+from coder_enterprise.server.routes.limits import RateLimit
+from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
+from coder_enterprise.wire.buildinfo import VERSION
 
 # Literal paths such as /users/login come before /users/{user}.
 ROUTERS: Final = (
     deployment.health,
+    metrics.router,
     deployment.router,
     authentication.router,
     users.router,
     organizations.router,
     groups.router,
     scim.router,
+    licenses.router,
+    appearance.router,
+    members.router,
+    templates.router,
+    template_acls.router,
+    quiet_hours.router,
+    tokens.router,
+    audit.router,
+    proxies.router,
+    replicas.router,
+    replicas.peers,
 )
 
 log = structlog.get_logger(__name__)
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
+    """`rate_limit` is in requests a minute from one address to one path; none below 1."""
     routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
     # One flat list: FastAPI matches the routes of an included router twice.
     app = FastAPI(
@@ -50,7 +83,11 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(SCIMException, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)
+    # The last one added is the first one asked.
+    app.state.metrics = RequestMetrics()
+    app.add_middleware(RateLimit, limit=rate_limit)
     app.add_middleware(CommonHeaders)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
 
 

@@ -1,7 +1,8 @@
 """Reads request bodies as Coder does.
 
-The Content-Type does not matter, keys match in any case, unknown ones are ignored, null is a field's default, and
-what follows the first JSON value is ignored. Text that no database can keep is refused: NUL, and half a surrogate pair.
+The Content-Type does not matter, keys match in any case, unknown ones are ignored, null is a field's default, also
+in objects within, and what follows the first JSON value is ignored. Text that no database can keep is refused: NUL,
+and half a surrogate pair.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from coder_enterprise.server.errors import BadRequest, TooLarge, invalid
@@ -39,12 +42,24 @@ def body(model: type[ModelT]) -> Any:
 def expects(model: type[BaseModel]) -> dict[str, Any]:
     """What OpenAPI says of a body that `body` reads."""
     schema = model.model_json_schema()
+    schema = _inlined(schema, schema.pop("$defs", {}))
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The request's body for those who read it themselves. Raises `BadRequest`."""
     return _object(await _read(request))
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """With the models within in their places: they cannot be referred to from inside an OpenAPI document."""
+    if isinstance(schema, list):
+        return [_inlined(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(part, definitions) for key, part in schema.items()}
 
 
 def parse(raw: bytes, model: type[ModelT]) -> ModelT:
@@ -73,7 +88,25 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 def _fields(value: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """The fields of `model`, whatever the case of their keys; the last one counts."""
-    return {key.lower(): item for key, item in value.items() if item is not None and key.lower() in model.model_fields}
+    fields = model.model_fields
+    return {
+        name: _nested(item, fields[name].annotation)
+        for key, item in value.items()
+        if item is not None and (name := key.lower()) in fields
+    }
+
+
+def _nested(item: Any, annotation: Any) -> Any:
+    """The same in a model, and in a list of models, within."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _fields(item or {}, annotation) if item is None or isinstance(item, dict) else item
+    inner = get_args(annotation)
+    if isinstance(item, list) and get_origin(annotation) is list:
+        return [_nested(part, inner[0]) for part in item]
+    if get_origin(annotation) in (Union, UnionType):
+        for choice in inner:
+            item = _nested(item, choice)
+    return item
 
 
 def _is_unstorable(item: Any) -> bool:
@@ -86,12 +119,16 @@ def _is_unstorable(item: Any) -> bool:
 
 def _refused(error: ValidationError) -> BadRequest:
     problems = error.errors(include_url=False, include_input=False)
-    missing = {str(item["loc"][0]): "is required" for item in problems if item["type"] == "missing"}
+    missing = {_where(item): "is required" for item in problems if item["type"] == "missing"}
     if missing:
         return invalid(**missing)
     first = problems[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = _where(first)
     return BadRequest(_NOT_JSON, f"{where}: {first['msg']}", {where: first["msg"]})
+
+
+def _where(problem: ErrorDetails) -> str:
+    return ".".join(str(part) for part in problem["loc"])
 
 
 async def _read(request: Request) -> bytes:

@@ -8,12 +8,24 @@ from typing import Annotated, Final, TypeVar
 from fastapi import Depends, Request, Response
 
 from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.services.appearance import Appearance
+from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
+from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.licenses import Licenses
+from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.permissions import Actor
+from coder_enterprise.server.services.proxies import Proxies
+from coder_enterprise.server.services.quiet_hours import QuietHours
+from coder_enterprise.server.services.registrations import Registrations
+from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
+from coder_enterprise.server.services.template_acls import TemplateACLs
+from coder_enterprise.server.services.templates import Templates
+from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users
 from coder_enterprise.wire.profiles import Profile, Shape
 
@@ -33,6 +45,18 @@ class Services:
     organizations: Organizations
     groups: Groups
     scim: Scim
+    entitlements: Entitlements
+    licenses: Licenses
+    appearance: Appearance
+    members: Members
+    templates: Templates
+    template_acls: TemplateACLs
+    quiet_hours: QuietHours
+    tokens: Tokens
+    audit: Audit
+    proxies: Proxies
+    registrations: Registrations
+    replicas: Replicas
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from coder_enterprise.server.errors import NotFound
 from coder_enterprise.server.routes.answers import documented, envelope
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
+from coder_enterprise.server.routes.pages import Search, page
 from coder_enterprise.server.services.users import Page
 from coder_enterprise.wire import common
 from coder_enterprise.wire.users import (
     FIRST_USER_CREATED,
     USER,
     USER_CREATED,
+    USER_ROLES,
     USERS,
     CreateFirstUserRequest,
     CreateUserRequest,
+    UpdatePasswordRequest,
+    UpdateProfileRequest,
     UpdateRolesRequest,
 )
 
 router = APIRouter(prefix=API, tags=["Users"])
-
-MAX_INT: Final = 2**31 - 1
-MAX_QUERY: Final = 1000
-"""Characters."""
 
 
 @router.get("/users/first", response_model=common.Response)
@@ -48,13 +48,8 @@ async def create_first_user(
 
 
 @router.get("/users", **documented(USERS))
-async def list_users(
-    caller: Authenticated,
-    q: Annotated[str, Query(max_length=MAX_QUERY)] = "",
-    limit: Annotated[int, Query(ge=0, le=MAX_INT, description="0 is all")] = 0,
-    offset: Annotated[int, Query(ge=0, le=MAX_INT)] = 0,
-) -> Response:
-    return caller.answer(USERS, await caller.services.users.list(caller.actor, q, Page(limit or None, offset)))
+async def list_users(caller: Authenticated, which: Annotated[Page, Depends(page)], q: Search = "") -> Response:
+    return caller.answer(USERS, await caller.services.users.list(caller.actor, q, which))
 
 
 @router.post("/users", **documented(USER_CREATED), openapi_extra=expects(CreateUserRequest))
@@ -83,6 +78,26 @@ async def suspend_user(user: str, caller: Authenticated) -> Response:
 @router.put("/users/{user}/status/activate", **documented(USER))
 async def activate_user(user: str, caller: Authenticated) -> Response:
     return caller.answer(USER, await caller.services.users.activate(caller.actor, user))
+
+
+@router.put("/users/{user}/profile", **documented(USER), openapi_extra=expects(UpdateProfileRequest))
+async def set_profile(
+    user: str, caller: Authenticated, request: Annotated[UpdateProfileRequest, body(UpdateProfileRequest)]
+) -> Response:
+    return caller.answer(USER, await caller.services.users.set_profile(caller.actor, user, request))
+
+
+@router.put("/users/{user}/password", status_code=204, openapi_extra=expects(UpdatePasswordRequest))
+async def set_password(
+    user: str, caller: Authenticated, request: Annotated[UpdatePasswordRequest, body(UpdatePasswordRequest)]
+) -> Response:
+    await caller.services.users.set_password(caller.actor, user, request)
+    return Response(status_code=204)
+
+
+@router.get("/users/{user}/roles", **documented(USER_ROLES))
+async def get_roles(user: str, caller: Authenticated) -> Response:
+    return caller.answer(USER_ROLES, await caller.services.users.roles(caller.actor, user))
 
 
 @router.put("/users/{user}/roles", **documented(USER), openapi_extra=expects(UpdateRolesRequest))

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID, uuid4
 
-from coder_enterprise import __version__
 from coder_enterprise.server.storage import site_settings
 from coder_enterprise.server.storage.database import Connection
-from coder_enterprise.wire.buildinfo import SDKBuildInfo
+from coder_enterprise.wire.buildinfo import VERSION, SDKBuildInfo
 
-VERSION: Final = f"v2.4.0+coder-enterprise-{__version__}"
-"""The version of Coder whose API is served, and our own as build metadata."""
 DEPLOYMENT_ID: Final = "deployment_id"
 
 

@@ -64,7 +64,7 @@ class Groups:
             if not actor.can(Power.READ_GROUPS):
                 own = groups.group_ids_of(connection, actor.id)
                 rows = [row for row in rows if row.id in own]
-            return _all_to_wire(connection, home.id, rows)
+            return all_to_wire(connection, home.id, rows)
 
         return await self._database.read(work)
 
@@ -261,8 +261,8 @@ def _to_wire(connection: Connection, row: GroupRow) -> SDKGroup:
     return _group(row, [to_wire(user, home) for user in groups.members(connection, row)])
 
 
-def _all_to_wire(connection: Connection, organization_id: UUID, rows: Sequence[GroupRow]) -> list[SDKGroup]:
-    """With three queries, however many groups there are."""
+def all_to_wire(connection: Connection, organization_id: UUID, rows: Sequence[GroupRow]) -> list[SDKGroup]:
+    """Groups of that organization: with two queries, however many they are."""
     people = {
         user_id: to_wire(user, [organization_id])
         for user_id, user in groups.organization_users(connection, organization_id).items()

@@ -18,13 +18,23 @@ class Power(StrEnum):
     ASSIGN_ROLES = "assign roles"
     READ_GROUPS = "read groups"
     WRITE_GROUPS = "create, change and delete groups"
+    READ_LICENSES = "read licences"
+    WRITE_LICENSES = "add and remove licences"
+    WRITE_APPEARANCE = "change the appearance"
+    READ_TEMPLATES = "see all templates"
+    WRITE_TEMPLATES = "create, change and delete templates"
+    MANAGE_KEYS = "see, create and delete the keys of others"
+    READ_AUDIT = "read the audit log"
+    READ_PROXIES = "read workspace proxies"
+    WRITE_PROXIES = "create, change and delete workspace proxies"
+    READ_REPLICAS = "read replicas"
 
 
 _POWERS: Final[Mapping[str, frozenset[Power]]] = {
     "owner": frozenset(Power),
     "user-admin": frozenset({Power.READ_USERS, Power.WRITE_USERS, Power.READ_GROUPS, Power.WRITE_GROUPS}),
-    "template-admin": frozenset({Power.READ_USERS, Power.READ_GROUPS}),
-    "auditor": frozenset({Power.READ_USERS, Power.READ_GROUPS}),
+    "template-admin": frozenset({Power.READ_USERS, Power.READ_GROUPS, Power.READ_TEMPLATES, Power.WRITE_TEMPLATES}),
+    "auditor": frozenset({Power.READ_USERS, Power.READ_GROUPS, Power.READ_TEMPLATES, Power.READ_AUDIT}),
 }
 ROLE_NAMES: Final[Mapping[str, str]] = {
     "owner": "Owner",
@@ -34,6 +44,7 @@ ROLE_NAMES: Final[Mapping[str, str]] = {
 }
 """The site roles that can be assigned, with what people see. Everybody is a member, which is never listed."""
 OWNER: Final = "owner"
+MEMBER: Final = "member"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import string
 import time
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from coder_enterprise.server.errors import Unauthorized
 from coder_enterprise.server.services import audit, passwords
@@ -36,8 +37,12 @@ TOUCH_AFTER: Final = timedelta(hours=1)
 SIGNED_OUT: Final = "You are signed out or your session has expired. Please sign in again to continue."
 CHANGES: Final = "sessions"
 """The channel on which replicas tell each other that a user or a token has changed."""
+ACTIVATIONS: Final = "activations"
+"""The channel on which replicas tell each other that a dormant user has come back."""
 BOOTSTRAP: Final = "bootstrap"
 LOGIN: Final = "login"
+TOKEN: Final = "token"  # noqa: S105 - what the key is for
+"""Made for a program; it lives as long as was asked for, however often it is used."""
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -105,7 +110,10 @@ class Sessions:
             raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
         usable(user)
         if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
+            was = user.status
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
+            if user.status != was:
+                await self._database.notifications.publish(ACTIVATIONS)
         return Actor(user, key.id)
 
 
@@ -117,6 +125,21 @@ def new_token() -> str:
 def hash_secret(secret: str) -> bytes:
     """A random secret of 22 characters needs no slow hash."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def session_key(token: str, user_id: UUID, lifetime: timedelta, moment: datetime) -> APIKey:
+    """Of a login at `moment`; each use extends it."""
+    key_id, _, secret = token.partition("-")
+    return APIKey(
+        id=key_id,
+        secret_hash=hash_secret(secret),
+        user_id=user_id,
+        purpose=LOGIN,
+        created_at=moment,
+        last_used_at=moment,
+        expires_at=moment + lifetime,
+        lifetime_seconds=int(lifetime.total_seconds()),
+    )
 
 
 def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
@@ -149,9 +172,9 @@ def _is_bootstrap_of(key: APIKey, owner: User, secret: str) -> bool:
 
 
 def _log_in(connection: Connection, user: User, token: str) -> None:
-    key_id, _, secret = token.partition("-")
+    key_id, _, _ = token.partition("-")
     moment = now()
-    key = APIKey(key_id, hash_secret(secret), user.id, LOGIN, moment, moment, moment + LIFETIME)
+    key = session_key(token, user.id, LIFETIME, moment)
     api_keys.create(connection, key)
     audit.record(connection, user.id, "login", ("api_key", key_id, user.username))
     _touch(connection, key, moment)
@@ -165,7 +188,8 @@ def _log_out(connection: Connection, actor: Actor) -> None:
 def _touch(connection: Connection, key: APIKey, moment: datetime) -> User:
     """Note the use; a dormant user is active again. Raises `Unauthorized`: the user may have changed since."""
     user = usable(users.get(connection, key.user_id))
-    api_keys.touch(connection, key.id, moment, moment + LIFETIME if key.expires_at else None)
+    extended = moment + timedelta(seconds=key.lifetime_seconds)
+    api_keys.touch(connection, key.id, moment, extended if key.purpose == LOGIN else key.expires_at)
     status = "active" if user.status == "dormant" else user.status
     users.update_fields(connection, user.id, {"last_seen_at": moment, "status": status})
     return user._replace(last_seen_at=moment, status=status)

@@ -10,10 +10,10 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid
-from coder_enterprise.server.services import audit, deployment, passwords, references, sessions
+from coder_enterprise.server.services import audit, deployment, passwords, references, search, sessions
 from coder_enterprise.server.services import organizations as default_organization
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import OWNER, ROLE_NAMES, Actor, Power
+from coder_enterprise.server.services.permissions import MEMBER, OWNER, ROLE_NAMES, Actor, Power
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.settings import FirstUser, SettingsError
 from coder_enterprise.server.storage import api_keys, organizations, users
@@ -28,6 +28,9 @@ from coder_enterprise.wire.users import (
     Role,
     SDKUser,
     SDKUsersResponse,
+    UpdatePasswordRequest,
+    UpdateProfileRequest,
+    UserRoles,
 )
 
 STATUSES: Final = ("active", "dormant", "suspended")
@@ -48,6 +51,8 @@ class Page:
 
     limit: int | None = None
     offset: int = 0
+    after_id: UUID | None = None
+    """Only what comes after this user."""
 
 
 class Users:
@@ -62,8 +67,8 @@ class Users:
             which = which._replace(only=actor.id)
 
         def work(connection: Connection) -> SDKUsersResponse:
-            rows = users.page(connection, which, page.limit, page.offset)
-            return SDKUsersResponse(users=_to_wire(connection, rows), count=users.count(connection, which))
+            rows = users.page(connection, which, page.limit, page.offset, page.after_id)
+            return SDKUsersResponse(users=all_to_wire(connection, rows), count=users.count(connection, which))
 
         return await self._database.read(work)
 
@@ -80,6 +85,7 @@ class Users:
         check(request, login_type)
         password_hash = await _hash(request.password)
         row = new_user(request.username, request.email, request.name, password_hash, login_type, [])
+        row = row._replace(status=request.user_status or row.status)
         wanted = [*request.organization_ids, *([request.organization_id] if request.organization_id else [])]
         return await self._database.write(
             lambda connection: _one(connection, add(connection, actor, row, wanted or [references.DEFAULT]))
@@ -132,25 +138,88 @@ class Users:
 
         return await self._database.write(work)
 
-    async def _change(
-        self, sender: Actor, reference: str, change: _Change, power: Power = Power.WRITE_USERS
-    ) -> SDKUser:
-        sender.require(power)
+    async def roles(self, actor: Actor, reference: str) -> UserRoles:
+        """Raises `BadRequest` when there is no such user."""
+
+        def work(connection: Connection) -> UserRoles:
+            row = references.user(connection, actor, reference)
+            joined = users.organizations_of(connection, [row.id])[row.id]
+            return UserRoles(roles=row.roles, organization_roles={home: [] for home in joined})
+
+        return await self._database.read(work)
+
+    async def set_profile(self, actor: Actor, reference: str, request: UpdateProfileRequest) -> SDKUser:
+        """One's own, too. Raises `Forbidden`, `BadRequest`, and `Conflict` for a username that is taken."""
+        problems = _name_problems(request.username, request.name)
+        if problems:
+            raise invalid(**problems)
 
         def work(connection: Connection) -> SDKUser:
-            # Another request may have taken the sender's roles since: two owners must not be able to end each other.
-            actor = Actor(sessions.usable(users.get(connection, sender.id)), sender.key_id)
-            actor.require(power)
-            row = references.user(connection, actor, reference)
-            if row.deleted:
-                raise NotFound
-            if OWNER in row.roles and OWNER not in actor.user.roles:
-                raise Forbidden("You are not allowed to do this.", "Only an owner may change an owner.")
+            row = _changeable(connection, actor, reference)
+            try:
+                return _one(connection, update(connection, actor, row, request.model_dump()))
+            except Duplicate:
+                raise Conflict(
+                    f"A user named {request.username!r} exists already.",
+                    validations={"username": "This value is already in use and must be unique."},
+                ) from None
+
+        user = await self._database.write(work)
+        await self._sessions.forget()
+        return user
+
+    async def set_password(self, actor: Actor, reference: str, request: UpdatePasswordRequest) -> None:
+        """Ends all of the user's sessions. Who changes their own must know the old one.
+
+        Raises `Forbidden`, and `BadRequest` for an unknown user or for what is wrong with either password.
+        """
+        row = await self._database.read(lambda connection: _changeable(connection, actor, reference))
+        await _check_new_password(row, request, is_own=row.id == actor.id)
+        password_hash = await _hash(request.password)
+
+        def work(connection: Connection) -> None:
+            # Hashing takes long: who was allowed before it may not be any more.
+            current = _changeable(connection, actor, reference)
+            if current.password_hash != row.password_hash:
+                raise Conflict("The password was changed by somebody else at the same time.")
+            _set_password(connection, actor, current, password_hash)
+
+        await self._database.write(work)
+        await self._sessions.forget()
+
+    async def _change(self, actor: Actor, reference: str, change: _Change, power: Power = Power.WRITE_USERS) -> SDKUser:
+        actor.require(power)
+
+        def work(connection: Connection) -> SDKUser:
+            row = _changeable(connection, actor, reference, power)
             return _one(connection, change(connection, actor, row))
 
         user: SDKUser = await self._database.write(work)
         await self._sessions.forget()
         return user
+
+
+def require_change(actor: Actor, row: UserRow) -> None:
+    """Oneself, or a user below one's own rank. Raises `Forbidden`."""
+    if row.id == actor.id:
+        return
+    actor.require(Power.WRITE_USERS)
+    if OWNER in row.roles and OWNER not in actor.user.roles:
+        raise Forbidden("You are not allowed to do this.", "Only an owner may change an owner.")
+
+
+def _changeable(connection: Connection, sender: Actor, reference: str, power: Power | None = None) -> UserRow:
+    """Raises `BadRequest` for an unknown user, `NotFound` for a deleted one, and `Forbidden`; `power` is needed even
+    for oneself."""
+    # Another request may have taken the sender's roles since: two owners must not be able to end each other.
+    actor = Actor(sessions.usable(users.get(connection, sender.id)), sender.key_id)
+    if power is not None:
+        actor.require(power)
+    row = references.user(connection, actor, reference)
+    if row.deleted:
+        raise NotFound
+    require_change(actor, row)
+    return row
 
 
 async def bootstrap(database: Database, first_user: FirstUser | None, token: str | None) -> UUID:
@@ -290,12 +359,9 @@ def check(request: CreateUserRequest, login_type: str) -> None:
     problems: dict[str, str] = {}
     if not EMAIL_FORM.fullmatch(request.email) or len(request.email.lower()) > MAX_EMAIL:
         problems["email"] = "is required and must be an e-mail address"
-    if not NAME_FORM.fullmatch(request.username) or len(request.username) > MAX_USERNAME:
-        problems["username"] = (
-            f"is required: letters and digits, joined by single hyphens, at most {MAX_USERNAME} characters"
-        )
-    if len(request.name) > MAX_NAME or request.name != request.name.strip():
-        problems["name"] = f"must have at most {MAX_NAME} characters and no space at its ends"
+    problems |= _name_problems(request.username, request.name)
+    if request.user_status not in ("", *STATUSES):
+        problems["user_status"] = f"must be one of {', '.join(STATUSES)}"
     if login_type not in LOGIN_TYPES:
         problems["login_type"] = f"must be one of {', '.join(LOGIN_TYPES)}"
     elif login_type == "password":
@@ -307,23 +373,51 @@ def check(request: CreateUserRequest, login_type: str) -> None:
         raise invalid(**problems)
 
 
+def _name_problems(username: str, name: str) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    if not NAME_FORM.fullmatch(username) or len(username) > MAX_USERNAME:
+        problems["username"] = (
+            f"is required: letters and digits, joined by single hyphens, at most {MAX_USERNAME} characters"
+        )
+    if len(name) > MAX_NAME or name != name.strip():
+        problems["name"] = f"must have at most {MAX_NAME} characters and no space at its ends"
+    return problems
+
+
+async def _check_new_password(row: UserRow, request: UpdatePasswordRequest, *, is_own: bool) -> None:
+    """Raises `BadRequest`."""
+    if row.login_type != "password":
+        raise BadRequest("Users without password login type cannot change their password.")
+    weakness = passwords.weakness(request.password) if request.password else "is required"
+    if weakness:
+        raise invalid(password=weakness)
+    if is_own and not await asyncio.to_thread(passwords.verify, request.old_password, row.password_hash):
+        raise BadRequest("Old password is incorrect.", validations={"old_password": "is incorrect"})
+    if await asyncio.to_thread(passwords.verify, request.password, row.password_hash):
+        raise BadRequest("New password cannot match old password.")
+
+
+def _set_password(connection: Connection, actor: Actor, row: UserRow, password_hash: str) -> None:
+    """The token that the settings bring was not made with the password, and stays."""
+    users.update_fields(connection, row.id, {"password_hash": password_hash, "updated_at": now()})
+    api_keys.remove_of_user(connection, row.id, keep=sessions.BOOTSTRAP)
+    resource = ("user", row.id, row.username)
+    audit.record(connection, actor.id, "write", resource, before={"password": "old"}, after={"password": "new"})
+
+
 def parse_query(query: str) -> Filter:
-    """`status:active,dormant ann`: one free term, and keys with lists. Raises `BadRequest`."""
-    which = Filter()
-    for part in query.lower().split():
-        key, colon, value = part.partition(":")
-        if not colon:
-            if which.term:
-                raise invalid(q="only one free term is understood; write key:value for the others")
-            which = which._replace(term=part)
-        elif key == "status":
-            statuses = tuple(value.split(","))
-            if not set(statuses) <= set(STATUSES):
-                raise invalid(q=f"status must be among {', '.join(STATUSES)}")
-            which = which._replace(statuses=statuses)
-        else:
-            raise invalid(q=f"{key!r} is not a key that can be searched; there is status")
-    return which
+    """`status:active,dormant role:owner ann`: one free term, and keys. Raises `BadRequest`."""
+    values = search.parse(query, ("status", "role", "last_seen_before", "last_seen_after"))
+    which = Filter(term=values.get(search.FREE, ""))
+    if "status" in values:
+        which = which._replace(statuses=search.one_of("status", values["status"], STATUSES))
+    if "role" in values:
+        roles = search.one_of("role", values["role"], (*ROLE_NAMES, MEMBER))
+        which = which._replace(roles=() if MEMBER in roles else roles)
+    before, after = (
+        search.moment(key, values[key]) if key in values else None for key in ("last_seen_before", "last_seen_after")
+    )
+    return which._replace(last_seen_before=before, last_seen_after=after)
 
 
 def role(name: str) -> Role:
@@ -348,10 +442,10 @@ def to_wire(row: UserRow, organization_ids: Sequence[UUID]) -> SDKUser:
     )
 
 
-def _to_wire(connection: Connection, rows: Sequence[UserRow]) -> list[SDKUser]:
+def all_to_wire(connection: Connection, rows: Sequence[UserRow]) -> list[SDKUser]:
     joined = users.organizations_of(connection, [row.id for row in rows])
     return [to_wire(row, joined[row.id]) for row in rows]
 
 
 def _one(connection: Connection, row: UserRow) -> SDKUser:
-    return _to_wire(connection, [row])[0]
+    return all_to_wire(connection, [row])[0]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import Select, func, insert, select
 
 from coder_enterprise.server.storage.database import Connection
-from coder_enterprise.server.storage.schema import audit_log
+from coder_enterprise.server.storage.schema import audit_log, users
+from coder_enterprise.server.storage.users import COLUMNS, User
 
 _INSERT = insert(audit_log)
 
@@ -41,3 +42,49 @@ def record(
             "after": after,
         },
     )
+
+
+class Entry(NamedTuple):
+    id: int
+    time: datetime
+    user_id: UUID | None
+    action: str
+    resource_type: str
+    resource_id: str
+    resource_name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class Filter(NamedTuple):
+    """Which entries a list holds, in lower case; empty means all."""
+
+    resource_type: str = ""
+    action: str = ""
+    username: str = ""
+
+
+_JOINED = audit_log.outerjoin(users, users.c.id == audit_log.c.user_id)
+_PAGE = select(audit_log, *COLUMNS).select_from(_JOINED).order_by(audit_log.c.id.desc())
+_COUNT = select(func.count()).select_from(_JOINED)
+
+
+def page(connection: Connection, which: Filter, limit: int, offset: int) -> list[tuple[Entry, User | None]]:
+    """Newest first, with who did it: None is the server itself."""
+    width = len(Entry._fields)
+    rows = connection.execute(_filtered(_PAGE, which).limit(limit).offset(offset))
+    return [(Entry(*row[:width]), User(*row[width:]) if row[width] else None) for row in rows]
+
+
+def count(connection: Connection, which: Filter) -> int:
+    return int(connection.execute(_filtered(_COUNT, which)).scalar_one())
+
+
+def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
+    if which.resource_type:
+        query = query.where(audit_log.c.resource_type == which.resource_type)
+    if which.action:
+        query = query.where(audit_log.c.action == which.action)
+    if which.username:
+        query = query.where(func.lower(users.c.username) == which.username)
+    return query

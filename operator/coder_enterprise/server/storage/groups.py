@@ -43,6 +43,7 @@ _BY_NAME = _ALL.where(
     groups.c.organization_id == bindparam("organization_id"), groups.c.name == bindparam("group_name")
 )
 _OF_ORGANIZATION = _ALL.where(groups.c.organization_id == bindparam("organization_id"))
+_EXISTING = select(groups.c.id).where(groups.c.id.in_(bindparam("group_ids", expanding=True)))
 _DELETE = delete(groups).where(groups.c.id == bindparam("group_id"))
 _MEMBERS = (
     select(*COLUMNS).join(group_members).where(~users.c.deleted, group_members.c.group_id == bindparam("group_id"))
@@ -87,6 +88,11 @@ def by_name(connection: Connection, organization_id: UUID, name: str) -> Group |
 def of_organization(connection: Connection, organization_id: UUID) -> list[Group]:
     rows = connection.execute(_OF_ORGANIZATION, {"organization_id": organization_id})
     return [Group(*row) for row in rows]
+
+
+def existing(connection: Connection, group_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of `group_ids` that there are."""
+    return set(connection.execute(_EXISTING, {"group_ids": list(group_ids)}).scalars())
 
 
 def update_fields(connection: Connection, group_id: UUID, values: Mapping[str, Any]) -> None:

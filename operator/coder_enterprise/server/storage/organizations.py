@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
-from coder_enterprise.server.storage.database import Connection
-from coder_enterprise.server.storage.schema import organization_members, organizations
+from coder_enterprise.server.storage.database import Connection, unique
+from coder_enterprise.server.storage.schema import group_members, groups, organization_members, organizations, users
+from coder_enterprise.server.storage.users import COLUMNS, User
 
 
 class Organization(NamedTuple):
@@ -28,6 +29,12 @@ _BY_NAME = select(organizations).where(func.lower(organizations.c.name) == bindp
 _DEFAULT = select(organizations).where(organizations.c.is_default)
 _ALL = select(organizations).order_by(organizations.c.name)
 _OF_USER = _ALL.join(organization_members).where(organization_members.c.user_id == bindparam("user_id"))
+_MEMBERS = (
+    select(*COLUMNS, organization_members.c.created_at)
+    .join(organization_members)
+    .where(~users.c.deleted, organization_members.c.organization_id == bindparam("organization_id"))
+    .order_by(users.c.username_key)
+)
 _MEMBERS_AMONG = select(organization_members.c.user_id).where(
     organization_members.c.organization_id == bindparam("organization_id"),
     organization_members.c.user_id.in_(bindparam("user_ids", expanding=True)),
@@ -63,8 +70,30 @@ def of_user(connection: Connection, user_id: UUID) -> list[Organization]:
 
 
 def add_member(connection: Connection, organization_id: UUID, user_id: UUID, moment: datetime) -> None:
+    """Raises `Duplicate` for one who is a member."""
     values = {"organization_id": organization_id, "user_id": user_id, "created_at": moment}
-    connection.execute(insert(organization_members), values)
+    with unique(connection):
+        connection.execute(insert(organization_members), values)
+
+
+def members(connection: Connection, organization_id: UUID) -> list[tuple[User, datetime]]:
+    """By username, with the moment since which each belongs to it; without those who are deleted."""
+    rows = connection.execute(_MEMBERS, {"organization_id": organization_id})
+    return [(User(*row[:-1]), row[-1]) for row in rows]
+
+
+def remove_member(connection: Connection, organization_id: UUID, user_id: UUID) -> bool:
+    """Also from the organization's groups; whether the user was a member."""
+    of_organization = select(groups.c.id).where(groups.c.organization_id == organization_id)
+    connection.execute(
+        delete(group_members).where(group_members.c.user_id == user_id, group_members.c.group_id.in_(of_organization))
+    )
+    found = connection.execute(
+        delete(organization_members).where(
+            organization_members.c.organization_id == organization_id, organization_members.c.user_id == user_id
+        )
+    )
+    return found.rowcount > 0
 
 
 def members_among(connection: Connection, organization_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:

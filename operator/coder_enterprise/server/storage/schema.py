@@ -12,11 +12,13 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     Uuid,
 )
@@ -137,6 +139,9 @@ api_keys: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("last_used_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=True),
+    Column("name", String(64), nullable=True),
+    Column("lifetime_seconds", BigInteger, nullable=False, server_default="0"),
+    Index(None, "user_id", "name", unique=True),
 )
 
 audit_log: Final = Table(
@@ -163,4 +168,96 @@ scim_users: Final = Table(
     Column("external_id", String(254), nullable=True, index=True),
     Column("removed", Boolean, nullable=False),
     Column("details", DOCUMENT, nullable=False),
+)
+
+# The digest makes a licence unique: PostgreSQL indexes no text as long as one.
+licenses: Final = Table(
+    "licenses",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("uuid", Uuid, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("token_digest", LargeBinary(32), nullable=False, unique=True),
+    Column("uploaded_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# The key is the name in lower case; a deleted template has none, so that the name is free again.
+templates: Final = Table(
+    "templates",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("name_key", String(32), nullable=True),
+    Column("display_name", String(64), nullable=False),
+    Column("description", String(128), nullable=False),
+    Column("icon", String(256), nullable=False),
+    Column("active_version_id", Uuid, nullable=False),
+    Column("settings", DOCUMENT, nullable=False),
+    Column("created_by_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("organization_id", "name_key"),
+)
+
+template_users: Final = Table(
+    "template_users",
+    metadata,
+    Column("template_id", Uuid, ForeignKey("templates.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("role", String(16), nullable=False),
+)
+
+template_groups: Final = Table(
+    "template_groups",
+    metadata,
+    Column("template_id", Uuid, ForeignKey("templates.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", Uuid, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("role", String(16), nullable=False),
+)
+
+quiet_hours: Final = Table(
+    "quiet_hours",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("schedule", String(128), nullable=False),
+)
+
+# A deleted proxy has no key of its name, so that the name is free again.
+proxies: Final = Table(
+    "proxies",
+    metadata,
+    Column("serial", Integer, primary_key=True, autoincrement=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("name", String(64), nullable=False),
+    Column("name_key", by_code_point(64), nullable=True, unique=True),
+    Column("display_name", String(64), nullable=False),
+    Column("icon", String(2048), nullable=False),
+    Column("token_hash", LargeBinary(32), nullable=False),
+    Column("url", String(2048), nullable=False),
+    Column("wildcard_hostname", String(253), nullable=False),
+    Column("derp_enabled", Boolean, nullable=False),
+    Column("derp_only", Boolean, nullable=False),
+    Column("version", String(128), nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+# Processes: of this server, and of workspace proxies. One that is stopped stays for a while, so that it cannot return.
+replicas: Final = Table(
+    "replicas",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("is_primary", Boolean, nullable=False),
+    Column("region_id", Integer, nullable=False),
+    Column("hostname", String(255), nullable=False),
+    Column("relay_address", String(2048), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("database_latency", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("stopped_at", Moment, nullable=True),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, String, bindparam, cast, func, insert, or_, select, update
 
 from coder_enterprise.server.storage.database import Connection, unique
 from coder_enterprise.server.storage.schema import organization_members, users
@@ -34,6 +34,7 @@ COLUMNS = tuple(users.c[name] for name in User._fields)
 _LIVING = select(*COLUMNS).where(~users.c.deleted)
 # Statements are built once: building one costs more than running it.
 _GET = select(*COLUMNS).where(users.c.id == bindparam("user_id"))
+_AMONG_LIVING = select(users.c.id).where(~users.c.deleted, users.c.id.in_(bindparam("user_ids", expanding=True)))
 _BY_USERNAME = select(*COLUMNS).where(users.c.username_key == bindparam("key"))
 _BY_EMAIL = select(*COLUMNS).where(users.c.email_key == bindparam("key"))
 
@@ -45,6 +46,10 @@ class Filter(NamedTuple):
     """Part of the username or of the e-mail, in lower case."""
     statuses: tuple[str, ...] = ()
     only: UUID | None = None
+    roles: tuple[str, ...] = ()
+    """With any of them."""
+    last_seen_before: datetime | None = None
+    last_seen_after: datetime | None = None
 
 
 def create(connection: Connection, user: User) -> None:
@@ -70,9 +75,19 @@ def by_email(connection: Connection, email: str) -> User | None:
     return User(*row) if row else None
 
 
-def page(connection: Connection, which: Filter, limit: int | None, offset: int) -> list[User]:
-    """By username; `limit` None is all."""
+def living(connection: Connection, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of `user_ids` that there are, and that are not deleted."""
+    return set(connection.execute(_AMONG_LIVING, {"user_ids": list(user_ids)}).scalars())
+
+
+def page(
+    connection: Connection, which: Filter, limit: int | None, offset: int, after_id: UUID | None = None
+) -> list[User]:
+    """By username; `limit` None is all, and nothing comes after a user whom nobody knows."""
     query = _filtered(_LIVING, which).order_by(users.c.username_key).offset(offset).limit(limit)
+    if after_id is not None:
+        last = select(func.lower(users.c.username)).where(users.c.id == after_id).scalar_subquery()
+        query = query.where(users.c.username_key > last)
     return [User(*row) for row in connection.execute(query)]
 
 
@@ -113,6 +128,13 @@ def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
         query = query.where(users.c.id == which.only)
     if which.statuses:
         query = query.where(users.c.status.in_(which.statuses))
+    if which.roles:
+        stored = cast(users.c.roles, String)
+        query = query.where(or_(*(stored.contains(f'"{role}"', autoescape=True) for role in which.roles)))
+    if which.last_seen_before is not None:
+        query = query.where(users.c.last_seen_at <= which.last_seen_before)
+    if which.last_seen_after is not None:
+        query = query.where(users.c.last_seen_at >= which.last_seen_after)
     if which.term:
         matches = [users.c[name].contains(which.term, autoescape=True) for name in ("username_key", "email_key")]
         query = query.where(matches[0] | matches[1])

@@ -10,10 +10,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services.entitlements import Entitlements
-from coder_enterprise.server.services.scim import Scim
-from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.settings import Settings
 from tests.support.api import SITE, Body
 
 KEY: Final = "a-key-of-the-identity-provider"
@@ -22,9 +19,8 @@ ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
 @pytest.fixture
-def services(services: Services, database: Database) -> Services:
-    scim = Scim(database, services.sessions, Entitlements(), services.deployment.access_url, KEY)
-    return replace(services, scim=scim)
+def settings(settings: Settings) -> Settings:
+    return replace(settings, scim_auth_header=KEY)
 
 
 @pytest.fixture

@@ -11,23 +11,14 @@ import pytest
 import uvicorn
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import CheckResult, Status, check_server
-from typing_extensions import override
 
-from coder_enterprise.server.errors import Forbidden
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from tests.server.routes.scim.conftest import KEY, person, scim_refused
 from tests.support.api import SITE, Client, refused
-
-
-class Unlicensed(Entitlements):
-    @override
-    def require(self, feature: Feature) -> None:
-        raise Forbidden(f"{feature} is not licensed")
 
 
 @pytest.mark.parametrize("value", [KEY, f"Bearer {KEY}", f"bearer {KEY}", f"BEARER  {KEY}"])
@@ -63,7 +54,7 @@ async def test_a_session_token_does_not_open_it(owner: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/scim/v2", "/scim/v2/Users", "/scim/v2/ServiceProviderConfig"])
 async def test_without_a_key_there_is_nothing(services: Services, database: Database, path: str) -> None:
-    scim = Scim(database, services.sessions, Entitlements(), SITE, "")
+    scim = Scim(database, services.sessions, services.entitlements, SITE, "")
     app = create_app(replace(services, scim=scim))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=SITE) as client:
         for method in ("GET", "POST", "DELETE"):
@@ -71,14 +62,10 @@ async def test_without_a_key_there_is_nothing(services: Services, database: Data
             assert body["message"] == "Route not found."
 
 
-async def test_without_a_licence_it_is_refused_by_the_name_of_the_feature(
-    services: Services, database: Database
-) -> None:
-    app = create_app(replace(services, scim=Scim(database, services.sessions, Unlicensed(), SITE, KEY)))
-    headers = {"Authorization": KEY}
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=SITE, headers=headers) as client:
-        for path in ("/scim/v2/Users", "/scim/v2/ServiceProviderConfig", "/api/v2/scim/v2/Users"):
-            assert "scim" in scim_refused(await client.get(path), 403)
+@pytest.mark.parametrize("license_claims", [None, {"all_features": False, "features": {"template_rbac": 1}}])
+@pytest.mark.parametrize("path", ["/scim/v2/Users", "/scim/v2/ServiceProviderConfig", "/api/v2/scim/v2/Users"])
+async def test_without_a_licence_it_is_refused_by_the_name_of_the_feature(scim: httpx2.AsyncClient, path: str) -> None:
+    assert "scim" in scim_refused(await scim.get(SITE + path), 403)
 
 
 async def test_how_to_authenticate_is_told_to_everybody(nobody: Client) -> None:

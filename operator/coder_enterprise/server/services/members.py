@@ -1,0 +1,93 @@
+"""Who belongs to an organization. Who may not read users sees nobody there but themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from coder_enterprise.server.errors import BadRequest, Conflict, NotFound
+from coder_enterprise.server.services import audit, references
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.services.users import require_change, role
+from coder_enterprise.server.storage import organizations
+from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.users import User
+from coder_enterprise.wire.members import Member, MemberWithUser
+
+
+class Members:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, actor: Actor, organization: str) -> list[MemberWithUser]:
+        """By username. Raises `NotFound` for the organization."""
+
+        def work(connection: Connection) -> list[MemberWithUser]:
+            home = references.organization(connection, organization)
+            return [
+                _to_wire(home.id, user, since)
+                for user, since in organizations.members(connection, home.id)
+                if user.id == actor.id or actor.can(Power.READ_USERS)
+            ]
+
+        return await self._database.read(work)
+
+    async def add(self, actor: Actor, organization: str, reference: str) -> Member:
+        """Raises `NotFound` for the organization, `BadRequest` for the user, `Forbidden`, `Conflict` for a member."""
+
+        def work(connection: Connection) -> Member:
+            home = references.organization(connection, organization)
+            actor.require(Power.WRITE_USERS)
+            user = references.user(connection, actor, reference)
+            if user.deleted:
+                raise NotFound
+            require_change(actor, user)
+            moment = now()
+            try:
+                organizations.add_member(connection, home.id, user.id, moment)
+            except Duplicate:
+                raise Conflict(f"User {user.username!r} is a member of organization {home.name!r} already.") from None
+            _audit(connection, actor, "create", home.name, user)
+            return Member(user_id=user.id, organization_id=home.id, created_at=moment, updated_at=moment, roles=[])
+
+        return await self._database.write(work)
+
+    async def remove(self, actor: Actor, organization: str, reference: str) -> None:
+        """Also from its groups. Raises like `add`, and `NotFound` for one who is no member."""
+
+        def work(connection: Connection) -> None:
+            home = references.organization(connection, organization)
+            actor.require(Power.WRITE_USERS)
+            user = references.user(connection, actor, reference)
+            require_change(actor, user)
+            if user.id == actor.id:
+                raise BadRequest("You cannot remove yourself from an organization.")
+            if not organizations.remove_member(connection, home.id, user.id):
+                raise NotFound
+            _audit(connection, actor, "delete", home.name, user)
+
+        await self._database.write(work)
+
+
+def _audit(connection: Connection, actor: Actor, action: str, organization: str, user: User) -> None:
+    shown = {"organization": organization, "username": user.username}
+    before, after = (None, shown) if action == "create" else (shown, None)
+    resource = ("organization_member", user.id, user.username)
+    audit.record(connection, actor.id, action, resource, before=before, after=after)
+
+
+def _to_wire(organization_id: UUID, user: User, since: datetime) -> MemberWithUser:
+    """The row comes from the database, so it is not validated again."""
+    return MemberWithUser.model_construct(
+        user_id=user.id,
+        organization_id=organization_id,
+        created_at=since,
+        updated_at=since,
+        roles=[],
+        username=user.username,
+        name=user.name,
+        avatar_url=user.avatar_url,
+        email=user.email,
+        global_roles=[role(name) for name in user.roles],
+    )

@@ -1,0 +1,329 @@
+"""Templates: their names, their settings, and who sees them.
+
+An owner, a template-admin and an auditor see all; everybody else sees what the ACL grants. What is not visible does
+not exist to the caller. Versions and workspaces are not kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from coder_enterprise.server.errors import Conflict, Forbidden, NotFound, RequestError, invalid
+from coder_enterprise.server.services import audit, references
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.groups import MAX_DISPLAY_NAME, NAME_FORM, RESERVED
+from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.storage import template_acls, templates
+from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.templates import Access
+from coder_enterprise.server.storage.templates import Template as TemplateRow
+from coder_enterprise.wire.templates import (
+    WEEKDAYS,
+    CreateTemplateRequest,
+    PatchTemplateRequest,
+    Template,
+    TemplateSettings,
+)
+
+MAX_NAME: Final = 32
+MAX_DESCRIPTION: Final = 127
+MAX_ICON: Final = 256
+MAX_DEPRECATION_MESSAGE: Final = 1024
+MAX_MS: Final = 2**63 // 1_000_000
+"""Coder counts in nanoseconds, in 64 bits."""
+MINUTE_MS: Final = 60_000
+MAX_WEEKS: Final = 16
+PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
+CORS_BEHAVIORS: Final = ("simple", "passthru")
+
+_TEXTS: Final = ("name", "display_name", "description", "icon")
+_ALIASES: Final = {
+    "dormant_ttl_ms": "time_til_dormant_ms",
+    "delete_ttl_ms": "time_til_dormant_autodelete_ms",
+    "template_use_classic_parameter_flow": "use_classic_parameter_flow",
+}
+_NO_VERSION: Final = UUID(int=0)
+
+
+class Templates:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, actor: Actor, organization: str) -> list[Template]:
+        """All that the actor may see, by name. Raises `NotFound` for the organization."""
+
+        def work(connection: Connection) -> list[Template]:
+            home = references.organization(connection, organization)
+            return [_to_wire(row) for row in templates.of_organization(connection, home.id, access_of(actor))]
+
+        return await self._database.read(work)
+
+    async def by_name(self, actor: Actor, organization: str, name: str) -> Template:
+        """Raises `NotFound`."""
+
+        def work(connection: Connection) -> Template:
+            home = references.organization(connection, organization)
+            row = templates.by_name(connection, home.id, name, access_of(actor))
+            if row is None:
+                raise NotFound
+            return _to_wire(row)
+
+        return await self._database.read(work)
+
+    async def get(self, actor: Actor, reference: str) -> Template:
+        """Raises `BadRequest` for what is no id, and `NotFound`."""
+        template_id = references.uuid_parameter("template", reference)
+        return await self._database.read(lambda connection: _to_wire(visible(connection, actor, template_id)))
+
+    async def create(self, actor: Actor, organization: str, request: CreateTemplateRequest) -> Template:
+        """Raises `NotFound` for the organization, `Forbidden`, `BadRequest`, `Conflict` for a name that is taken."""
+        return await self._database.write(lambda connection: _create(connection, actor, organization, request))
+
+    async def patch(self, actor: Actor, reference: str, request: PatchTemplateRequest) -> Template:
+        """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
+        template_id = references.uuid_parameter("template", reference)
+        return await self._database.write(lambda connection: _patch(connection, actor, template_id, request))
+
+    async def delete(self, actor: Actor, reference: str) -> None:
+        """Raises `NotFound` and `Forbidden`."""
+        template_id = references.uuid_parameter("template", reference)
+        await self._database.write(lambda connection: _delete(connection, actor, template_id))
+
+
+def access_of(actor: Actor) -> Access:
+    return Access(actor.id, actor.can(Power.READ_TEMPLATES))
+
+
+def visible(connection: Connection, actor: Actor, template_id: UUID) -> TemplateRow:
+    """Raises `NotFound`."""
+    row = templates.get(connection, template_id, access_of(actor))
+    if row is None:
+        raise NotFound
+    return row
+
+
+def may_change(actor: Actor, row: TemplateRow) -> bool:
+    """By role, or because the template's ACL makes the actor its admin."""
+    return row.administered or actor.can(Power.WRITE_TEMPLATES)
+
+
+def changeable(connection: Connection, actor: Actor, template_id: UUID) -> TemplateRow:
+    """Raises `NotFound`, and `Forbidden` for one who may only read."""
+    row = visible(connection, actor, template_id)
+    if not may_change(actor, row):
+        raise Forbidden(
+            "You are not allowed to do this.",
+            f"Neither your roles nor the permissions of template {row.name!r} let you change it.",
+        )
+    return row
+
+
+def _create(connection: Connection, actor: Actor, reference: str, request: CreateTemplateRequest) -> Template:
+    organization = references.organization(connection, reference)
+    actor.require(Power.WRITE_TEMPLATES)
+    version = references.as_uuid(request.template_version_id) if request.template_version_id else _NO_VERSION
+    sent = _sent(request.model_dump(exclude_none=True))
+    problems = _problems(sent)
+    if version is None:
+        problems["template_version_id"] = "must be a UUID"
+    if problems or version is None:
+        raise invalid(**problems)
+    moment = now()
+    row = TemplateRow(
+        id=uuid4(),
+        organization_id=organization.id,
+        name=request.name,
+        display_name=request.display_name or "",
+        description=request.description or "",
+        icon=request.icon or "",
+        active_version_id=version,
+        settings=_settings({}, sent),
+        created_by_id=actor.id,
+        created_at=moment,
+        updated_at=moment,
+        organization_name=organization.name,
+        organization_display_name=organization.display_name,
+        created_by_name=actor.user.username,
+        administered=False,
+    )
+    try:
+        templates.create(connection, row)
+    except Duplicate:
+        raise _taken(request.name) from None
+    if not request.disable_everyone_group_access:
+        template_acls.put_groups(connection, row.id, {row.organization_id: "use"})
+    _audit(connection, actor, "create", after=row)
+    return _to_wire(row)
+
+
+def _patch(connection: Connection, actor: Actor, template_id: UUID, request: PatchTemplateRequest) -> Template:
+    row = changeable(connection, actor, template_id)
+    sent = _sent(request.model_dump(exclude_none=True))
+    if not sent["name"]:
+        del sent["name"]
+    problems = _problems(sent)
+    if problems:
+        raise invalid(**problems)
+    texts = {name: sent[name] for name in _TEXTS if name in sent}
+    changed = row._replace(**texts, settings=_settings(row.settings, sent))
+    if changed != row:
+        changed = changed._replace(updated_at=now())
+        try:
+            fields = (*_TEXTS, "settings", "updated_at")
+            templates.update_fields(connection, row.id, {name: getattr(changed, name) for name in fields})
+        except Duplicate:
+            raise _taken(changed.name) from None
+        _audit(connection, actor, "write", before=row, after=changed)
+    if request.disable_everyone_group_access:
+        _disable_everyone(connection, actor, row)
+    return _to_wire(changed)
+
+
+def _disable_everyone(connection: Connection, actor: Actor, row: TemplateRow) -> None:
+    everyone = row.organization_id
+    role = template_acls.group_roles(connection, row.id, [everyone]).get(everyone)
+    if role is None:
+        return
+    template_acls.put_groups(connection, row.id, {everyone: ""})
+    resource = ("template", row.id, row.name)
+    before = {"group_acl": {str(everyone): role}}
+    audit.record(connection, actor.id, "write", resource, before=before, after={"group_acl": {}})
+
+
+def _delete(connection: Connection, actor: Actor, template_id: UUID) -> None:
+    row = changeable(connection, actor, template_id)
+    templates.delete(connection, row.id, now())
+    _audit(connection, actor, "delete", before=row)
+
+
+def _sent(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the request sets, by the names of `Template`; days in the order of the week, and no weeks are one week."""
+    sent = {_ALIASES.get(name, name): value for name, value in body.items()}
+    for name in ("autostop_requirement", "autostart_requirement"):
+        if name in sent:
+            days = sent[name]["days_of_week"]
+            sent[name] = {**sent[name], "days_of_week": sorted(days, key=_position)}
+    if "autostop_requirement" in sent:
+        sent["autostop_requirement"]["weeks"] = sent["autostop_requirement"]["weeks"] or 1
+    return sent
+
+
+def _position(day: str) -> int:
+    return WEEKDAYS.index(day) if day in WEEKDAYS else len(WEEKDAYS)
+
+
+def _settings(known: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = {name: sent[name] for name in TemplateSettings.model_fields if name in sent}
+    return TemplateSettings.model_validate({**known, **wanted}).model_dump()
+
+
+def _at_most(length: int) -> Callable[[str], str]:
+    return lambda text: "" if len(text) <= length else f"must have at most {length} characters"
+
+
+def _among(values: tuple[str, ...]) -> Callable[[str], str]:
+    return lambda text: "" if text in values else f"must be one of {', '.join(values)}"
+
+
+def _name(text: str) -> str:
+    if text.lower() in RESERVED:
+        return f"{text} is a reserved name"
+    if NAME_FORM.fullmatch(text) and len(text) <= MAX_NAME:
+        return ""
+    return f"is required: letters and digits, joined by single hyphens, at most {MAX_NAME} characters"
+
+
+def _display_name(text: str) -> str:
+    if len(text) <= MAX_DISPLAY_NAME and text == text.strip():
+        return ""
+    return f"must have at most {MAX_DISPLAY_NAME} characters and no space at its ends"
+
+
+def _duration(milliseconds: int) -> str:
+    return "" if 0 <= milliseconds <= MAX_MS else f"must be milliseconds, from 0 to {MAX_MS}"
+
+
+def _off_or_a_minute(milliseconds: int) -> str:
+    return _duration(milliseconds) or ("must be 0, or at least one minute" if 0 < milliseconds < MINUTE_MS else "")
+
+
+def _days(requirement: Mapping[str, Any]) -> str:
+    days = requirement["days_of_week"]
+    if not set(days) <= set(WEEKDAYS) or len(set(days)) != len(days):
+        return f"days_of_week must be different ones of {', '.join(WEEKDAYS)}"
+    if not 1 <= requirement.get("weeks", 1) <= MAX_WEEKS:
+        return f"weeks must be from 0 to {MAX_WEEKS}"
+    return ""
+
+
+_RULES: Final[Mapping[str, Callable[[Any], str]]] = {
+    "name": _name,
+    "display_name": _display_name,
+    "description": _at_most(MAX_DESCRIPTION),
+    "icon": _at_most(MAX_ICON),
+    "default_ttl_ms": _duration,
+    "activity_bump_ms": _duration,
+    "failure_ttl_ms": _off_or_a_minute,
+    "time_til_dormant_ms": _off_or_a_minute,
+    "time_til_dormant_autodelete_ms": _off_or_a_minute,
+    "autostop_requirement": _days,
+    "autostart_requirement": _days,
+    "deprecation_message": _at_most(MAX_DEPRECATION_MESSAGE),
+    "max_port_share_level": _among(PORT_SHARE_LEVELS),
+    "cors_behavior": _among(CORS_BEHAVIORS),
+}
+
+
+def _problems(sent: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with which field."""
+    found = {name: rule(sent[name]) for name, rule in _RULES.items() if name in sent}
+    return {name: problem for name, problem in found.items() if problem}
+
+
+def _taken(name: str) -> RequestError:
+    return Conflict(
+        f"A template named {name!r} already exists.",
+        validations={"name": "This value is already in use and must be unique."},
+    )
+
+
+def _audit(
+    connection: Connection,
+    actor: Actor,
+    action: str,
+    *,
+    before: TemplateRow | None = None,
+    after: TemplateRow | None = None,
+) -> None:
+    subject = after or before
+    if subject is None:
+        raise AssertionError("an audited change has a subject")
+    resource = ("template", subject.id, subject.name)
+    audit.record(connection, actor.id, action, resource, before=_shown(before), after=_shown(after))
+
+
+def _shown(row: TemplateRow | None) -> dict[str, Any] | None:
+    return {name: getattr(row, name) for name in _TEXTS} | row.settings if row else None
+
+
+def _to_wire(row: TemplateRow) -> Template:
+    settings = TemplateSettings.model_validate(row.settings)
+    return Template.model_construct(
+        **settings.__dict__,
+        id=row.id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        organization_id=row.organization_id,
+        organization_name=row.organization_name,
+        organization_display_name=row.organization_display_name,
+        name=row.name,
+        display_name=row.display_name,
+        active_version_id=row.active_version_id,
+        description=row.description,
+        deprecated=bool(settings.deprecation_message),
+        icon=row.icon,
+        created_by_id=row.created_by_id,
+        created_by_name=row.created_by_name,
+    )

@@ -1,0 +1,64 @@
+"""What a deployment is licensed for, and the features that can be licensed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Literal
+
+from pydantic import Field
+
+from coder_enterprise.wire.common import WireModel
+from coder_enterprise.wire.profiles import Shape, View
+
+Entitlement = Literal["entitled", "grace_period", "not_entitled"]
+
+
+class Feature(StrEnum):
+    """The licensed features of Coder 2.4: named here, and nowhere else."""
+
+    USER_LIMIT = "user_limit"
+    AUDIT_LOG = "audit_log"
+    BROWSER_ONLY = "browser_only"
+    SCIM = "scim"
+    TEMPLATE_RBAC = "template_rbac"
+    USER_ROLE_MANAGEMENT = "user_role_management"
+    HIGH_AVAILABILITY = "high_availability"
+    MULTIPLE_EXTERNAL_AUTH = "multiple_external_auth"
+    EXTERNAL_PROVISIONER_DAEMONS = "external_provisioner_daemons"
+    APPEARANCE = "appearance"
+    ADVANCED_TEMPLATE_SCHEDULING = "advanced_template_scheduling"
+    TEMPLATE_AUTOSTOP_REQUIREMENT = "template_autostop_requirement"
+    WORKSPACE_PROXY = "workspace_proxy"
+    EXTERNAL_TOKEN_ENCRYPTION = "external_token_encryption"  # noqa: S105
+    WORKSPACE_BATCH_ACTIONS = "workspace_batch_actions"
+    ACCESS_CONTROL = "access_control"
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return _TITLES.get(self) or " ".join(word.capitalize() for word in self.value.split("_"))
+
+
+_TITLES: Final = {Feature.SCIM: "SCIM", Feature.TEMPLATE_RBAC: "Template RBAC"}
+
+
+class FeatureState(WireModel):
+    entitlement: Entitlement
+    enabled: bool
+    limit: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    actual: int | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class Entitlements(WireModel):
+    features: dict[Feature, FeatureState]
+    """Every feature, always."""
+    warnings: list[str]
+    errors: list[str]
+    has_license: bool
+    trial: bool
+    require_telemetry: bool
+    refreshed_at: datetime
+
+
+ENTITLEMENTS: Final[Shape[Entitlements]] = Shape(View(Entitlements))

@@ -1,0 +1,165 @@
+"""The workspace proxy as a process: listens, registers every 30 seconds, and deregisters when it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from coder_enterprise.wire.buildinfo import VERSION, BuildInfo, same_release
+from coder_enterprise.wire.proxies import (
+    DeregisterWorkspaceProxyRequest,
+    ProxyHealthReport,
+    RegisterWorkspaceProxyRequest,
+)
+from coder_enterprise.wsproxy.primary import Primary, PrimaryError, PrimaryUnreachable
+from coder_enterprise.wsproxy.settings import Settings, SettingsError
+
+INTERVAL: Final = 30.0
+"""Seconds."""
+SHUTDOWN_TIMEOUT: Final = 5.0
+"""Seconds that answers have to be finished."""
+MAX_FAILURES: Final = 10
+"""Registrations that may fail in a row: five minutes."""
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises `SettingsError`, and `PrimaryError` when it cannot be, or stay, registered."""
+    stop = _stop_signal()
+    async with Primary(settings.primary_access_url, settings.token) as primary, _listening(settings, primary) as url:
+        registration = Registration(primary, settings, url)
+        await registration.renew()
+        log.info("registered", primary=primary.url, access_url=url)
+        renewing = asyncio.create_task(registration.keep())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((renewing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if renewing.done():
+                renewing.result()
+        finally:
+            renewing.cancel()
+            stopping.cancel()
+            await registration.end()
+
+
+class Registration:
+    """One process of the proxy at its server."""
+
+    def __init__(self, primary: Primary, settings: Settings, url: str) -> None:
+        self._primary = primary
+        self._replica_id = str(uuid4())
+        self._request = RegisterWorkspaceProxyRequest(
+            access_url=url,
+            wildcard_hostname=settings.wildcard_hostname,
+            replica_id=self._replica_id,
+            hostname=socket.gethostname(),
+            version=VERSION,
+        )
+
+    async def renew(self) -> None:
+        """Raises `PrimaryError`."""
+        await self._primary.register(self._request)
+
+    async def keep(self) -> None:
+        """For ever. Raises `PrimaryError` when the server refuses, or cannot be reached again and again."""
+        failures = 0
+        while True:
+            await asyncio.sleep(INTERVAL)
+            try:
+                await self.renew()
+                failures = 0
+            except PrimaryUnreachable as error:
+                failures += 1
+                log.warning("could not register", cause=str(error), failures=failures)
+                if failures > MAX_FAILURES:
+                    raise
+
+    async def end(self) -> None:
+        """What fails here does not matter: the server notices by itself."""
+        try:
+            await self._primary.deregister(DeregisterWorkspaceProxyRequest(replica_id=self._replica_id))
+        except PrimaryError as error:
+            log.warning("could not deregister", cause=str(error))
+
+
+@asynccontextmanager
+async def _listening(settings: Settings, primary: Primary) -> AsyncIterator[str]:
+    """The access URL of what answers there. Raises `SettingsError`."""
+    runner = web.AppRunner(create_app(primary), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    await runner.setup()
+    try:
+        await _listen(runner, settings)
+        port = runner.addresses[0][1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        print(f"listening on http://{host}:{port}", flush=True)
+        yield settings.access_url or f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        raise SettingsError(
+            f"CODER_HTTP_ADDRESS: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
+        ) from None
+
+
+def create_app(primary: Primary) -> web.Application:
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="OK")
+
+    async def healthz_report(_: web.Request) -> web.Response:
+        return _json((await report(primary)).model_dump_json())
+
+    async def build_info(_: web.Request) -> web.Response:
+        info = BuildInfo(external_url=primary.url, version=VERSION, dashboard_url=primary.url, workspace_proxy=True)
+        return _json(info.model_dump_json())
+
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/healthz", healthz),
+            web.get("/latency-check", healthz),
+            web.get("/healthz-report", healthz_report),
+            web.get("/api/v2/buildinfo", build_info),
+        ]
+    )
+    return app
+
+
+async def report(primary: Primary) -> ProxyHealthReport:
+    """How the proxy is, by what it sees of its server."""
+    try:
+        info = await primary.build_info()
+    except PrimaryError as error:
+        return ProxyHealthReport(errors=[str(error)], warnings=[])
+    if info.workspace_proxy:
+        cause = f"{primary.url} is a workspace proxy itself; set CODER_PRIMARY_ACCESS_URL to the server's access URL"
+        return ProxyHealthReport(errors=[cause], warnings=[])
+    if not same_release(info.version, VERSION):
+        warning = f"the server has version {info.version} and this proxy {VERSION}; run the same release"
+        return ProxyHealthReport(errors=[], warnings=[warning])
+    return ProxyHealthReport(errors=[], warnings=[])
+
+
+def _json(text: str) -> web.Response:
+    return web.Response(text=text, content_type="application/json")
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

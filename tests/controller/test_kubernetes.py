@@ -1,0 +1,107 @@
+"""The Kubernetes client against a small HTTP server of the test: answers that are not what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from kubernetes.aio.client import Configuration
+
+from coder_enterprise.controller.kubernetes import Conflicted, Gone, KubernetesClient, KubernetesError, custom
+
+THINGS = custom("things")
+ONE = {"metadata": {"name": "one"}}
+
+
+class Answers:
+    """What the server says next; the last one for ever. Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.queue: list[Callable[[], web.Response]] = []
+        self.asked: list[str] = []
+
+    def say(self, status: int = 200, body: object = None, text: str = "", **headers: str) -> None:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        if text:
+            self.queue.append(lambda: web.Response(status=status, text=text, headers=names))
+        else:
+            self.queue.append(
+                lambda: web.json_response(body if body is not None else ONE, status=status, headers=names)
+            )
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.asked.append(f"{request.method} {request.path_qs}")
+        return (self.queue.pop(0) if len(self.queue) > 1 else self.queue[0])()
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest_asyncio.fixture
+async def client(answers: Answers) -> AsyncIterator[KubernetesClient]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answers.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    settings = Configuration()
+    settings.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    settings.retries = None
+    async with KubernetesClient(settings) as kubernetes:
+        yield kubernetes
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("text", ["<html>Please log in</html>", '{"half": ', "[1, 2]"])
+async def test_an_answer_that_is_no_object_is_an_error_of_kubernetes(
+    client: KubernetesClient, answers: Answers, text: str
+) -> None:
+    answers.say(text=text)
+    with pytest.raises(KubernetesError, match="something else than an object"):
+        await client.get(THINGS, "team", "one")
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, Gone), (409, Conflicted), (500, KubernetesError)])
+async def test_a_refusal_is_told_by_its_status_and_its_own_words(
+    client: KubernetesClient, answers: Answers, status: int, error: type[KubernetesError]
+) -> None:
+    answers.say(status, {"reason": "Because", "message": "it is so"})
+    with pytest.raises(error, match="it is so") as caught:
+        await client.get(THINGS, "team", "one")
+    assert (caught.value.status, caught.value.reason) == (status, "Because")
+
+
+async def test_a_busy_server_is_asked_again_after_the_time_it_names(client: KubernetesClient, answers: Answers) -> None:
+    answers.say(429, Retry_After="0")
+    answers.say(503, Retry_After="0")
+    answers.say()
+    assert await client.get(THINGS, "team", "one") == ONE
+    assert len(answers.asked) == 3
+
+
+async def test_all_pages_are_read(client: KubernetesClient, answers: Answers) -> None:
+    answers.say(body={"items": [ONE], "metadata": {"continue": "next"}})
+    answers.say(body={"items": [ONE], "metadata": {}})
+    assert [page async for page in client.pages(THINGS, "team")] == [[ONE], [ONE]]
+    assert [asked.partition("?")[2] for asked in answers.asked] == ["limit=500", "limit=500&continue=next"]
+
+
+async def test_a_secret_is_decoded_and_a_missing_one_is_none(client: KubernetesClient, answers: Answers) -> None:
+    answers.say(body={"data": {"token": "Z29vZA==", "broken": "%%%"}})
+    answers.say(404, {})
+    assert await client.secret("team", "token") == {"token": "good", "broken": ""}
+    assert await client.secret("team", "token") is None
+
+
+async def test_nobody_listening_is_an_error_that_says_so() -> None:
+    settings = Configuration()
+    settings.host = "http://127.0.0.1:1"
+    settings.retries = None
+    async with KubernetesClient(settings) as kubernetes:
+        with pytest.raises(KubernetesError, match="does not answer") as caught:
+            await kubernetes.get(THINGS, "team", "one")
+    assert caught.value.status == 0

@@ -1,0 +1,461 @@
+"""Managed objects from spec to Coder: writes, ownership, policies, and what they wait for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from coder_enterprise.client import errors
+from coder_enterprise.controller import metrics
+from coder_enterprise.controller.kubernetes import KubernetesError
+from tests.support.engine import Body, Cluster
+from tests.support.things import FEATURE, World
+
+pytestmark = pytest.mark.looptime
+
+
+async def applied(cluster: Cluster, name: str = "one", /, **spec: str) -> str:
+    """The id of a thing that is applied."""
+    cluster.thing(name, **spec)
+    await cluster.until(lambda: cluster.is_applied(name))
+    return str(cluster.status("things", name)["id"])
+
+
+def reconciles(result: str) -> float:
+    """How many reconciles of things have ended so, in this process."""
+    return float(metrics.reconciles.labels("Thing", result)._value.get())
+
+
+# Writes
+
+
+async def test_creating_costs_two_writes_updating_and_deleting_one(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, color="red")
+    assert cluster.writes() == ["things/one object", "things/one status"]
+    await applied(cluster, color="blue")
+    assert cluster.writes()[2:] == ["things/one status"]
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)
+    assert cluster.writes()[3:] == ["things/one object"]
+    assert cluster.coder.things == {}
+
+
+async def test_at_rest_nothing_is_written_and_each_list_read_once_per_resync(cluster: Cluster) -> None:
+    await cluster.begin()
+    for number in range(20):
+        cluster.thing(f"t{number}")
+    await cluster.until(lambda: all(cluster.is_applied(f"t{number}") for number in range(20)))
+    await asyncio.sleep(10)
+    writes, calls = len(cluster.kubernetes.writes), len(cluster.coder.calls)
+    await asyncio.sleep(3600)
+    assert cluster.kubernetes.writes[writes:] == []
+    later = cluster.coder.calls[calls:]
+    assert set(later) == {"ping", "things.list"}
+    assert later.count("things.list") <= 13
+    assert cluster.events() == [event for event in cluster.events() if event["reason"] == "Connected"]
+
+
+async def test_a_restart_writes_nothing(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, color="red")
+    await asyncio.sleep(10)
+    writes, changes = list(cluster.kubernetes.writes), list(cluster.coder.writes)
+    await cluster.stop()
+    await cluster.start()
+    await asyncio.sleep(30)
+    assert (cluster.kubernetes.writes, cluster.coder.writes) == (writes, changes)
+
+
+# Edits that race with the operator's own writes
+
+
+async def test_an_edit_during_the_status_write_is_reconciled_although_the_watch_is_late(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, color="red")
+
+    def edit(what: str) -> None:
+        if what == "things/one status":
+            cluster.kubernetes.on_write = lambda _: None
+            cluster.thing("one", color="green")
+
+    cluster.kubernetes.watch_lag = 1.0
+    cluster.kubernetes.on_write = edit
+    cluster.thing("one", color="blue")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    assert [thing.color for thing in cluster.coder.things.values()] == ["green"]
+
+
+async def test_a_status_speaks_of_the_spec_that_was_reconciled(cluster: Cluster) -> None:
+    await cluster.begin()
+    seen: list[tuple[int, str]] = []
+
+    def edit(what: str) -> None:
+        body = cluster.body("things", "one")
+        if what == "things/one status" and body is not None:
+            seen.append((body["status"]["observedGeneration"], body["status"].get("color", "")))
+            if len(seen) == 1:
+                cluster.thing("one", color="intended-second")
+
+    cluster.kubernetes.on_write = edit
+    cluster.thing("one", color="intended-first")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    assert (1, "intended-first") in seen, "the first status says generation 1, which it read, not 2"
+    assert cluster.status("things", "one")["color"] == "intended-second"
+
+
+async def test_an_error_is_said_of_the_spec_that_caused_it(cluster: Cluster) -> None:
+    await cluster.begin()
+    said: list[int] = []
+    refusals = iter([errors.BadRequest(400, "no")])
+    cluster.coder.fault = lambda call: next(refusals, None) if call == "things.create" else None
+
+    def edit(what: str, body: Body) -> None:
+        if what == "things/one object":
+            cluster.thing("one", color="second")  # seen long before Coder answers
+        else:
+            said.append(body["status"]["observedGeneration"])
+
+    cluster.kubernetes.on_stored = edit
+    cluster.thing("one", color="first")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    assert said == [1, 2]
+
+
+async def test_an_object_that_is_made_anew_during_a_write_is_reconciled_too(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.put("one", "theirs")
+
+    def replace(what: str) -> None:
+        if what == "things/one status":
+            cluster.kubernetes.on_write = lambda _: None
+            cluster.kubernetes.delete("things", "one")
+            cluster.thing("one", adoptionPolicy="Adopt")
+
+    cluster.kubernetes.watch_lag = 0.5
+    cluster.kubernetes.on_write = replace
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"))
+
+
+async def test_a_conflict_with_another_writer_is_tried_again(cluster: Cluster) -> None:
+    await cluster.begin()
+
+    def interfere(what: str) -> None:
+        if what == "things/one object":
+            cluster.kubernetes.on_write = lambda _: None
+            cluster.kubernetes.finalize("things", "one", "others/finalizer")
+
+    cluster.kubernetes.watch_lag = 0.3
+    cluster.kubernetes.on_write = interfere
+    await applied(cluster)
+    body = cluster.body("things", "one")
+    assert body is not None
+    assert body["metadata"]["finalizers"] == ["others/finalizer", "enterprise.coder.com/finalizer"]
+
+
+# Ownership
+
+
+async def test_what_exists_is_refused_with_the_difference(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.put("one", "theirs")
+    cluster.thing("one", color="ours")
+    await cluster.until(lambda: cluster.reason("one") == "AlreadyExists")
+    assert cluster.condition("Stalled", "one")["status"] == "True"
+    assert cluster.status("things", "one")["pendingChanges"] == [{"path": "spec.color", "from": "theirs", "to": "ours"}]
+    body = cluster.body("things", "one")
+    assert body is not None
+    assert "finalizers" not in body["metadata"]
+    assert cluster.coder.writes == []
+
+
+async def test_what_is_identical_is_adopted_if_asked(cluster: Cluster) -> None:
+    await cluster.begin()
+    theirs = cluster.coder.put("one", "red")
+    cluster.thing("one", color="blue", adoptionPolicy="AdoptIfIdentical")
+    await cluster.until(lambda: cluster.reason("one") == "NotIdentical")
+    assert await applied(cluster, color="red", adoptionPolicy="AdoptIfIdentical") == theirs.id
+    assert cluster.coder.writes == []
+
+
+async def test_adopt_makes_it_match(cluster: Cluster) -> None:
+    await cluster.begin()
+    theirs = cluster.coder.put("one", "red")
+    assert await applied(cluster, color="blue", adoptionPolicy="Adopt") == theirs.id
+    assert cluster.coder.things[theirs.id].color == "blue"
+    assert cluster.coder.writes == ["things.update"]
+
+
+async def test_of_two_objects_the_oldest_wins_and_the_other_makes_no_call(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, "first", name="shared", color="red")
+    calls = len(cluster.coder.calls)
+    cluster.thing("second", name="shared", color="blue", adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+    await asyncio.sleep(2)
+    assert [call for call in cluster.coder.calls[calls:] if call != "ping"] == []
+    assert "team/first" in cluster.condition("Ready", "second")["message"]
+    cluster.kubernetes.delete("things", "first")
+    await cluster.until(lambda: cluster.is_applied("second"), within=1)
+
+
+async def test_who_has_recorded_it_goes_before_who_is_older(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("older", name="other")
+    await applied(cluster, "younger", name="shared")
+    cluster.thing("older", name="shared", adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.reason("older") == "Conflict")
+    assert cluster.reason("younger") == "Applied"
+
+
+async def test_a_loser_wins_when_the_winner_takes_another_name(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, "first", name="shared")
+    cluster.thing("second", name="shared")
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+    cluster.thing("first", name="free")
+    await cluster.until(lambda: cluster.is_applied("second") and cluster.is_applied("first"))
+    assert {thing.name for thing in cluster.coder.things.values()} == {"shared", "free"}
+
+
+async def test_one_name_on_two_servers_is_no_conflict(cluster: Cluster) -> None:
+    await cluster.begin()
+    other = World("http://other.test")
+    cluster.connect("other", "team", other)
+    await applied(cluster, "first", name="shared")
+    cluster.thing("second", name="shared", deploymentRef={"name": "other"})
+    await cluster.until(lambda: cluster.is_applied("second"))
+    assert [thing.name for thing in other.things.values()] == ["shared"]
+
+
+async def test_one_id_on_two_servers_is_two_things_and_one_of_them_is_deleted(cluster: Cluster) -> None:
+    await cluster.begin()
+    other = World("http://2nd.coder.test")
+    cluster.connect("other", "team", other)
+    await applied(cluster, "first")
+    cluster.thing("second", deploymentRef={"name": "other"})
+    await cluster.until(lambda: cluster.is_applied("second"))
+    assert cluster.status("things", "first")["id"] == cluster.status("things", "second")["id"]
+    cluster.kubernetes.delete("things", "first")
+    await cluster.until(lambda: not cluster.body("things", "first"))
+    assert (len(cluster.coder.things), len(other.things)) == (0, 1)
+
+
+async def test_two_deployments_of_one_server_are_one_server(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.connect("again", "team", cluster.coder)
+    await applied(cluster, "first", name="shared")
+    cluster.thing("second", name="shared", deploymentRef={"name": "again"}, adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+
+
+async def test_a_name_that_is_taken_between_look_and_create_is_not_ours(cluster: Cluster) -> None:
+    await cluster.begin()
+
+    def steal(what: str) -> None:
+        if what == "things/one object":
+            cluster.kubernetes.on_write = interfere
+            cluster.coder.put("one", "theirs")
+
+    def interfere(_: str) -> None:
+        cluster.kubernetes.on_write = lambda _: None
+        cluster.kubernetes.annotate("things", "one", unrelated="1")
+
+    cluster.kubernetes.watch_lag = 0.3
+    cluster.kubernetes.on_write = steal
+    cluster.thing("one", color="ours")
+    await cluster.until(lambda: cluster.reason("one") == "AlreadyExists")
+    await asyncio.sleep(600)
+    assert [thing.color for thing in cluster.coder.things.values()] == ["theirs"]
+    body = cluster.body("things", "one")
+    assert body is not None
+    assert "enterprise.coder.com/claim" not in body["metadata"]["annotations"]
+
+
+# Policies
+
+
+@pytest.mark.parametrize("policy", ["Plan", "Observe"])
+async def test_plan_and_observe_write_nothing_to_coder(cluster: Cluster, policy: str) -> None:
+    await cluster.begin()
+    cluster.coder.put("one", "theirs")
+    cluster.thing("one", color="ours", managementPolicy=policy)
+    await cluster.until(lambda: cluster.reason("one") == {"Plan": "Planned", "Observe": "Observed"}[policy])
+    assert cluster.condition("Synced", "one")["status"] == "False"
+    assert [item["path"] for item in cluster.status("things", "one")["pendingChanges"]] == ["spec.color"]
+    assert "id" not in cluster.status("things", "one")
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)
+    assert cluster.coder.writes == []
+    assert len(cluster.coder.things) == 1
+
+
+async def test_a_plan_that_is_enforced_is_applied(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one", color="red", managementPolicy="Plan")
+    await cluster.until(lambda: cluster.reason("one") == "Planned")
+    await applied(cluster, color="red")
+    assert "pendingChanges" not in cluster.status("things", "one")
+
+
+async def test_a_suspended_object_is_neither_read_nor_written(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, color="red")
+    thing_id = cluster.status("things", "one")["id"]
+    cluster.thing("one", color="blue", suspend=True)
+    await cluster.until(lambda: cluster.reason("one") == "Suspended")
+    calls = len(cluster.coder.calls)
+    await asyncio.sleep(1000)
+    assert set(cluster.coder.calls[calls:]) == {"ping"}
+    assert cluster.coder.things[thing_id].color == "red"
+    await applied(cluster, color="blue")
+
+
+async def test_drift_is_corrected_at_the_resync_and_said_once(cluster: Cluster) -> None:
+    await cluster.begin()
+    thing_id = await applied(cluster, color="red")
+    cluster.coder.things[thing_id].color = "drifted"
+    writes = cluster.writes()
+    await cluster.until(lambda: cluster.coder.things[thing_id].color == "red", within=301)
+    await asyncio.sleep(1000)
+    assert [event["note"] for event in cluster.events("DriftCorrected")] == [
+        "changed in Coder: spec.color: 'drifted' becomes 'red'"
+    ]
+    assert cluster.writes() == writes
+
+
+async def test_an_object_may_be_compared_more_often_than_its_deployment(cluster: Cluster) -> None:
+    await cluster.begin()
+    thing_id = await applied(cluster, color="red", resyncInterval="10s")
+    cluster.coder.things[thing_id].color = "drifted"
+    await cluster.until(lambda: cluster.coder.things[thing_id].color == "red", within=11)
+
+
+async def test_a_requested_reconcile_reads_anew_and_is_acknowledged_once(cluster: Cluster) -> None:
+    await cluster.begin()
+    thing_id = await applied(cluster, color="red")
+    cluster.coder.things[thing_id].color = "drifted"
+    cluster.kubernetes.annotate("things", "one", reconcile_requested_at="n" * 300)
+    await cluster.until(lambda: cluster.status("things", "one").get("lastHandledReconcileAt") == "n" * 256)
+    assert cluster.coder.things[thing_id].color == "red"
+    gets = cluster.coder.count("things.get")
+    await asyncio.sleep(1000)
+    assert cluster.coder.count("things.get") == gets
+
+
+# What an object waits for
+
+
+async def test_objects_without_their_deployment_cost_one_write_each_and_nothing_after(cluster: Cluster) -> None:
+    await cluster.start()
+    names = [f"t{number}" for number in range(500)]
+    for name in names:
+        cluster.thing(name)
+    await cluster.until(lambda: all(cluster.reason(name) == "WaitingForDeployment" for name in names), within=60)
+    assert len(cluster.writes()) == len(names)
+    assert cluster.engine._queue.delayed == 0
+    visits = reconciles("waiting")
+    await asyncio.sleep(3600)
+    assert reconciles("waiting") == visits
+    cluster.connect()
+    await cluster.until(lambda: all(cluster.is_applied(name) for name in names), within=60)
+    assert len(cluster.coder.things) == len(names)
+
+
+async def test_an_object_wakes_when_its_deployment_arrives(cluster: Cluster) -> None:
+    await cluster.start()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "WaitingForDeployment")
+    assert "CoderDeployment team/coder" in cluster.condition("Ready", "one")["message"]
+    await asyncio.sleep(1000)
+    cluster.connect()
+    await cluster.until(lambda: cluster.is_applied("one"), within=1)
+
+
+async def test_an_object_that_is_not_entitled_makes_no_call_and_wakes_with_the_licence(cluster: Cluster) -> None:
+    cluster.coder.features = {FEATURE: False}
+    await cluster.begin()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "NotEntitled")
+    await asyncio.sleep(1000)
+    assert set(cluster.coder.calls) == {"ping"}
+    cluster.coder.features = {FEATURE: True}
+    cluster.kubernetes.put_secret("token", token="good")
+    await cluster.until(lambda: cluster.is_applied("one"), within=1)
+
+
+async def test_another_namespace_needs_consent_and_wakes_when_it_is_given_and_taken(cluster: Cluster) -> None:
+    await cluster.begin()
+    reference = {"name": "coder", "namespace": "team"}
+    cluster.thing("one", "guests", deploymentRef=reference)
+    await cluster.until(lambda: cluster.reason("one", namespace="guests") == "NotAllowed")
+    assert "spec.allowedNamespaces" in cluster.condition("Ready", "one", namespace="guests")["message"]
+    await asyncio.sleep(2000)
+    cluster.connect(allowedNamespaces=["guests"])
+    await cluster.until(lambda: cluster.is_applied("one", "guests"), within=1)
+    cluster.connect()
+    await cluster.until(lambda: cluster.reason("one", namespace="guests") == "NotAllowed", within=1)
+
+
+async def test_what_a_person_must_repair_is_tried_ever_more_slowly(cluster: Cluster) -> None:
+    await cluster.begin(resyncInterval="10h")
+    cluster.coder.fault = lambda call: errors.BadRequest(400, "no") if call == "things.create" else None
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "Refused")
+    await asyncio.sleep(600)
+    tries = cluster.coder.count("things.create")
+    await asyncio.sleep(3600)
+    assert 10 <= cluster.coder.count("things.create") - tries <= 26
+    cluster.coder.come_back()
+    cluster.thing("one", color="red")
+    await cluster.until(lambda: cluster.is_applied("one"), within=1)
+
+
+async def refused_and_repaired(cluster: Cluster, color: str) -> None:
+    """The first retries come soon; then, minutes later, Coder takes it."""
+    cluster.coder.fault = lambda call: errors.BadRequest(400, "no") if call == "things.update" else None
+    cluster.thing("one", color=color)
+    await cluster.until(lambda: cluster.reason("one") == "Refused")
+    tries = cluster.coder.count("things.update")
+    await cluster.until(lambda: cluster.coder.count("things.update") >= tries + 2, within=2.1)
+    await asyncio.sleep(100)
+    cluster.coder.come_back()
+    await cluster.until(lambda: cluster.is_applied("one"), within=300)
+
+
+async def test_a_success_ends_the_backoff(cluster: Cluster) -> None:
+    await cluster.begin(resyncInterval="10h")
+    await applied(cluster)
+    await refused_and_repaired(cluster, "red")
+    await refused_and_repaired(cluster, "blue")
+
+
+async def test_a_fault_of_the_operator_is_said_and_survived(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.kind.bug = ZeroDivisionError("secret detail")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "InternalError")
+    assert "secret" not in cluster.condition("Ready", "one")["message"]
+    cluster.kind.bug = None
+    await cluster.until(lambda: cluster.is_applied("one"), within=60)
+
+
+async def test_a_spec_that_the_kind_does_not_understand_names_the_field(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one", color=["not", "text"])
+    await cluster.until(lambda: cluster.reason("one") == "InvalidSpec")
+    assert cluster.condition("Ready", "one")["message"].startswith("spec.color: ")
+    assert cluster.condition("Stalled", "one")["status"] == "True"
+
+
+async def test_a_kubernetes_that_refuses_writes_is_tried_again(cluster: Cluster) -> None:
+    await cluster.begin()
+    refused = KubernetesError(500, "InternalError", "etcd is busy")
+    cluster.kubernetes.fault = lambda verb, plural: refused if (verb, plural) == ("patch", "things") else None
+    cluster.thing("one")
+    await asyncio.sleep(100)
+    assert cluster.coder.things == {}, "nothing is made that could not be claimed"
+    cluster.kubernetes.fault = lambda *_: None
+    await cluster.until(lambda: cluster.is_applied("one"), within=61)

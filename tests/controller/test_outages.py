@@ -1,0 +1,213 @@
+"""A deployment that is out, slow or asks for a pause: said once, cheap, and nobody else's business."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from coder_enterprise.client import errors
+from coder_enterprise.controller import metrics
+from coder_enterprise.controller.leases import LeadershipLost
+from tests.support.engine import Cluster
+from tests.support.things import World
+
+pytestmark = pytest.mark.looptime
+
+COUNT = 300
+
+
+def names(prefix: str = "t") -> list[str]:
+    return [f"{prefix}{number}" for number in range(COUNT)]
+
+
+async def apply_all(cluster: Cluster, prefix: str = "t", **spec: object) -> None:
+    for name in names(prefix):
+        cluster.thing(name, **spec)
+    await all_applied(cluster, prefix, within=30)
+
+
+async def all_applied(cluster: Cluster, prefix: str = "t", within: float = 60.0) -> None:
+    await cluster.until(lambda: all(cluster.is_applied(name) for name in names(prefix)), within)
+
+
+async def out(cluster: Cluster, reason: str = "Unreachable") -> None:
+    await cluster.until(lambda: cluster.reason("coder", "coderdeployments") == reason, within=301)
+
+
+def failing(operation: str, error: errors.CoderError) -> Callable[[str], errors.CoderError | None]:
+    return lambda call: error if call == operation else None
+
+
+async def test_ten_minutes_of_outage_are_one_condition_one_event_and_no_write_on_settled_objects(
+    cluster: Cluster,
+) -> None:
+    await cluster.begin(resyncInterval="60s")
+    await apply_all(cluster)
+    await asyncio.sleep(5)
+    before, events = cluster.writes(), len(cluster.events())
+    cluster.coder.go_down()
+    await out(cluster)
+    written, calls = len(cluster.kubernetes.writes), len(cluster.coder.calls)
+    await asyncio.sleep(600)
+    assert cluster.kubernetes.writes[written:] == []
+    assert set(cluster.coder.calls[calls:]) == {"ping"}
+    assert len(cluster.coder.calls) - calls <= 600 / 12 + 5
+    assert [event["reason"] for event in cluster.events()[events:]] == ["Unreachable"]
+    cluster.coder.come_back()
+    await out(cluster, "Connected")
+    await asyncio.sleep(60)
+    assert cluster.writes() == before
+
+
+async def test_after_an_outage_everything_is_reconciled_within_a_minute(cluster: Cluster) -> None:
+    await cluster.begin()
+    await apply_all(cluster, color="red")
+    cluster.coder.go_down()
+    for name in names():
+        cluster.thing(name, color="blue")
+    await asyncio.sleep(600)
+    thing = cluster.condition("Ready", "t0")
+    assert thing["status"] == "False"
+    cluster.coder.come_back()
+    await all_applied(cluster, within=60)
+    assert {thing.color for thing in cluster.coder.things.values()} == {"blue"}
+
+
+async def test_the_outage_of_some_deployments_does_not_delay_anothers_objects(cluster: Cluster) -> None:
+    worlds = {name: World(f"http://{name}.test") for name in ("down1", "down2", "other")}
+    await cluster.begin()
+    for name, world in worlds.items():
+        cluster.connect(name, "team", world)
+    for prefix in ("down1", "down2"):
+        await apply_all(cluster, prefix, deploymentRef={"name": prefix})
+        worlds[prefix].latency = 30.0  # it accepts connections and answers nothing, which is the worst
+        worlds[prefix].go_down()
+    for prefix in ("down1", "down2"):
+        for name in names(prefix):
+            cluster.thing(name, color="blue", deploymentRef={"name": prefix})
+    await asyncio.sleep(1)
+    for name in names("o"):
+        cluster.thing(name, deploymentRef={"name": "other"})
+    await all_applied(cluster, "o", within=10)
+
+
+async def test_a_wrong_token_is_tried_at_a_slow_pace(cluster: Cluster) -> None:
+    cluster.coder.tokens = {"another"}
+    await cluster.start()
+    cluster.connect()
+    await out(cluster, "Unauthorized")
+    calls = len(cluster.coder.calls)
+    await asyncio.sleep(600)
+    assert len(cluster.coder.calls) - calls <= 60
+    assert cluster.condition("Stalled", "coder", "coderdeployments")["status"] == "True"
+
+
+async def test_a_token_that_expires_is_one_event_and_its_successor_is_taken_at_once(cluster: Cluster) -> None:
+    await cluster.begin()
+    await apply_all(cluster)
+    before = cluster.writes()
+    cluster.coder.tokens = {"new"}
+    cluster.thing("t0", color="blue")
+    await out(cluster, "Unauthorized")
+    await asyncio.sleep(600)
+    assert len(cluster.events("Unauthorized")) == 1
+    cluster.kubernetes.put_secret("token", token="new")
+    await cluster.until(lambda: cluster.is_applied("t0"), within=1)
+    assert set(cluster.writes()[len(before) :]) == {"things/t0 status"}
+    assert cluster.clients[0].closed
+
+
+async def test_a_circuit_that_a_late_answer_finds_open_is_closed_by_the_deployment(cluster: Cluster) -> None:
+    await cluster.begin()
+    await apply_all(cluster)
+    answers = iter([*[errors.Unreachable("no")] * 3])
+    cluster.coder.fault = lambda call: next(answers, None) if call == "things.update" else None
+    for name in names():
+        cluster.thing(name, color="blue")
+    await all_applied(cluster, within=30)
+
+
+async def test_a_server_that_answers_its_probe_and_fails_its_objects_is_not_hammered(cluster: Cluster) -> None:
+    await cluster.begin()
+    await apply_all(cluster)
+    cluster.coder.fault = failing("things.update", errors.ServerError(500, "broken table"))
+    for name in names():
+        cluster.thing(name, color="blue")
+    await asyncio.sleep(120)
+    calls = len(cluster.coder.calls)
+    await asyncio.sleep(600)
+    assert len(cluster.coder.calls) - calls < 800, "some per opening of the gate, not one per object"
+    cluster.coder.come_back()
+    await all_applied(cluster, within=90)
+
+
+async def test_retry_after_pauses_that_deployment_only_and_holds_up_no_worker(cluster: Cluster) -> None:
+    others = [World(f"http://other{number}.test") for number in range(3)]
+    await cluster.begin()
+    for number, other in enumerate(others):
+        cluster.connect(f"other{number}", "team", other)
+    await asyncio.sleep(1)
+    paused = [cluster.coder, *others[:2]]
+    for world in paused:
+        world.fault = failing("things.create", errors.TooManyRequests(429, "slow down", 100.0))
+    for name in names():
+        cluster.thing(name)
+    for number in range(3):
+        for name in names(f"o{number}-"):
+            cluster.thing(name, deploymentRef={"name": f"other{number}"})
+    started = asyncio.get_running_loop().time()
+    await all_applied(cluster, "o2-", within=20)
+    tried = [world.count("things.create") for world in paused]
+    for world in paused:
+        world.come_back()
+    await asyncio.sleep(started + 99 - asyncio.get_running_loop().time())
+    assert [world.count("things.create") for world in paused] == tried
+    assert max(tried) <= 16
+    await all_applied(cluster, within=60)
+    await all_applied(cluster, "o0-", within=60)
+
+
+async def test_a_short_pause_is_waited_for(cluster: Cluster) -> None:
+    await cluster.begin()
+    refusals = iter([errors.TooManyRequests(429, "slow down", 2.0)])
+    cluster.coder.fault = lambda call: next(refusals, None) if call == "things.create" else None
+    await apply_all(cluster)
+    assert cluster.reason("coder", "coderdeployments") == "Connected"
+
+
+async def test_requests_keep_to_the_rate_of_their_deployment(cluster: Cluster) -> None:
+    await cluster.begin(maxRequestsPerSecond=10)
+    started = asyncio.get_running_loop().time()
+    await apply_all(cluster)
+    assert asyncio.get_running_loop().time() - started >= (COUNT - 20) / 10
+
+
+async def test_the_metric_counts_the_deployments_that_are_out(cluster: Cluster) -> None:
+    await cluster.begin()
+    assert metrics.circuits_open._value.get() == 0
+    cluster.coder.go_down()
+    cluster.kubernetes.put_secret("token", token="good")
+    await out(cluster)
+    assert metrics.circuits_open._value.get() == 1
+    cluster.kubernetes.delete("coderdeployments", "coder")
+    await asyncio.sleep(1)
+    assert metrics.circuits_open._value.get() == 0
+
+
+async def test_lost_leadership_stops_everything_before_the_next_write(cluster: Cluster) -> None:
+    await cluster.begin()
+    await apply_all(cluster)
+
+    def lost() -> None:
+        raise LeadershipLost("the Lease was not renewed in time")
+
+    cluster.fence = lost
+    writes, changes = len(cluster.kubernetes.writes), len(cluster.coder.writes)
+    for name in names():
+        cluster.thing(name, color="blue")
+    await asyncio.sleep(1)
+    assert cluster.died
+    assert isinstance(await cluster.stop(), LeadershipLost)
+    assert (len(cluster.kubernetes.writes), len(cluster.coder.writes)) == (writes, changes)

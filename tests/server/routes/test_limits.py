@@ -1,0 +1,114 @@
+"""The rate limit: what is counted, what is told, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+from starlette.types import Message, Scope
+
+from coder_enterprise.server.routes.app import create_app
+from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.limits import MAX_KEYS, RateLimit, SlidingWindow
+from tests.support.api import SITE, Client
+
+LIMIT = 3
+
+
+@pytest.fixture
+def app(services: Services) -> FastAPI:
+    return create_app(services, rate_limit=LIMIT)
+
+
+@pytest.fixture
+def caller(nobody: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Early in a minute that does not end."""
+    monkeypatch.setattr("coder_enterprise.server.routes.limits.time.time", lambda: 6_000_001.0)
+    return nobody
+
+
+async def test_each_answer_tells_what_is_left(caller: Client) -> None:
+    answers = [await caller.get("/buildinfo") for _ in range(LIMIT)]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["2", "1", "0"]
+    assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {"3"}
+    assert {answer.headers["X-RateLimit-Reset"] for answer in answers} == {"6000061"}
+
+
+async def test_more_is_refused_with_how_long_to_wait(caller: Client) -> None:
+    for _ in range(LIMIT):
+        await caller.get("/buildinfo")
+    refused = await caller.get("/buildinfo")
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "60"
+    assert "3 requests a minute" in refused.json()["message"]
+    assert "X-Coder-Request-Id" in refused.headers
+
+
+async def test_another_path_has_a_limit_of_its_own(caller: Client) -> None:
+    for _ in range(LIMIT + 1):
+        await caller.get("/buildinfo")
+    assert (await caller.get("/users/first")).status_code == 404
+
+
+async def test_it_comes_before_the_session(caller: Client) -> None:
+    statuses = [(await caller.get("/users")).status_code for _ in range(LIMIT + 1)]
+    assert statuses == [401, 401, 401, 429]
+
+
+async def test_what_is_not_the_api_is_not_limited(caller: Client) -> None:
+    answers = [await caller.get(f"{SITE}/healthz") for _ in range(LIMIT + 1)]
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_below_one_there_is_no_limit(services: Services) -> None:
+    async with Client(create_app(services, rate_limit=-1)) as caller:
+        answers = [await caller.get("/buildinfo") for _ in range(20)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert "X-RateLimit-Limit" not in answers[0].headers
+
+
+async def test_logins_have_a_limit_of_their_own(services: Services) -> None:
+    async with Client(create_app(services, rate_limit=1000)) as caller:
+        answer = await caller.post("/users/login", json={})
+    assert answer.headers["X-RateLimit-Limit"] == "60"
+
+
+def test_the_window_slides() -> None:
+    window = SlidingWindow()
+    for _ in range(10):
+        window.count("key", 30.0)
+    assert window.count("key", 75.0) == pytest.approx(1 + 10 * 0.75)
+    assert window.count("key", 200.0) == 1
+
+
+def test_endless_keys_cost_no_endless_memory() -> None:
+    window = SlidingWindow()
+    for number in range(MAX_KEYS + 10):
+        window.count(str(number), 1.0)
+    assert len(window._current) == MAX_KEYS
+    assert window.count("0", 1.0) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+    ],
+)
+async def test_a_sender_is_an_address_or_a_network_of_ipv6(first: str, second: str, *, together: bool) -> None:
+    statuses: list[int] = []
+
+    async def app(scope: Scope, receive: object, send: object) -> None:
+        statuses.append(200)
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    limited = RateLimit(app, limit=1)
+    for host in (first, second):
+        scope: Scope = {"type": "http", "path": "/api/v2/x", "client": (host, 1), "method": "GET", "headers": []}
+        await limited(scope, None, send)  # type: ignore[arg-type]
+    assert statuses == [200, 429 if together else 200]

@@ -1,0 +1,308 @@
+"""An engine that runs on a fake clock, over a Kubernetes and a Coder that are dictionaries.
+
+The Kubernetes here keeps the rules that the engine relies on: resource versions, generations, the status
+subresource, finalizers, merge patches and a watch that may lag. What the real ones do is tested end to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final, cast
+
+import pytest
+
+from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.http import CallHooks, ConnectionSettings
+from coder_enterprise.controller import connections
+from coder_enterprise.controller.engine import Engine
+from coder_enterprise.controller.kubernetes import Collection, Conflicted, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.kinds.common import STATUS_DEFAULT
+from coder_enterprise.kinds.resource import GROUP
+from tests.support.things import Points, ThingKind, World, WorldClient, WorldDeploymentKind, WorldDirectory
+
+Body = dict[str, Any]
+Address = tuple[str, str, str]
+"""Plural, namespace, name."""
+
+TEAM: Final = "team"
+
+
+class FakeKubernetes:
+    """In place of `KubernetesClient`. `writes` holds what the operator wrote, without its events."""
+
+    def __init__(self, points: Points | None = None) -> None:
+        self.objects: dict[Address, Body] = {}
+        self.secrets: dict[tuple[str, str], dict[str, str]] = {}
+        self.events: list[Body] = []
+        self.writes: list[str] = []
+        self.points = points or Points()
+        self.watch: Callable[[str, str | None, Body], None] | None = None
+        self.watch_lag = 0.0
+        self.latency = 0.001
+        self.fault: Callable[[str, str], KubernetesError | None] = lambda *_: None
+        self.on_write: Callable[[str], None] = lambda _: None
+        """Called just before a write takes effect: what users do at the worst moment."""
+        self.on_stored: Callable[[str, Body], None] = lambda *_: None
+        """Called with what was written, and the object then."""
+        self._versions = itertools.count(100)
+
+    # What users do
+
+    def apply(self, plural: str, name: str, namespace: str = TEAM, /, **spec: Any) -> Body:
+        known = self.objects.get((plural, namespace, name))
+        if known is None:
+            body: Body = {
+                "metadata": {
+                    "namespace": namespace,
+                    "name": name,
+                    "uid": f"uid-{next(self._versions)}",
+                    "generation": 1,
+                    "creationTimestamp": f"2026-01-01T00:00:00.{next(self._versions):06}Z",
+                },
+                "spec": spec,
+                "status": copy.deepcopy(dict(STATUS_DEFAULT)),
+            }
+            return self._store(plural, body, "ADDED")
+        body = copy.deepcopy(known)
+        if body["spec"] != spec:
+            body["spec"] = spec
+            body["metadata"]["generation"] += 1
+        return self._store(plural, body, "MODIFIED")
+
+    def annotate(self, plural: str, name: str, namespace: str = TEAM, /, **annotations: str) -> None:
+        body = copy.deepcopy(self.objects[plural, namespace, name])
+        values = {f"{GROUP}/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        body["metadata"]["annotations"] = {**body["metadata"].get("annotations", {}), **values}
+        self._store(plural, body, "MODIFIED")
+
+    def finalize(self, plural: str, name: str, *finalizers: str) -> None:
+        body = copy.deepcopy(self.objects[plural, TEAM, name])
+        body["metadata"]["finalizers"] = list(finalizers)
+        self._store(plural, body, "MODIFIED")
+
+    def delete(self, plural: str, name: str, namespace: str = TEAM, /, *, unseen: bool = False) -> None:
+        body = copy.deepcopy(self.objects[plural, namespace, name])
+        body["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z"
+        watch = self.watch
+        self.watch = None if unseen else watch
+        self._store(plural, body, "MODIFIED")
+        self.watch = watch
+
+    def put_secret(self, name: str, namespace: str = TEAM, /, **values: str) -> None:
+        self.secrets[namespace, name] = values
+        self._tell("secrets", "MODIFIED", {"metadata": {"namespace": namespace, "name": name}})
+
+    def drop_secret(self, name: str, namespace: str = TEAM, /) -> None:
+        del self.secrets[namespace, name]
+        self._tell("secrets", "DELETED", {"metadata": {"namespace": namespace, "name": name}})
+
+    def _store(self, plural: str, body: Body, type_: str) -> Body:
+        meta = body["metadata"]
+        meta["resourceVersion"] = str(next(self._versions))
+        address = (plural, meta["namespace"], meta["name"])
+        if meta.get("deletionTimestamp") and not meta.get("finalizers"):
+            self.objects.pop(address, None)
+            type_ = "DELETED"
+        else:
+            self.objects[address] = body
+        self._tell(plural, type_, body)
+        return body
+
+    def _tell(self, plural: str, type_: str, body: Body) -> None:
+        if self.watch is not None:
+            asyncio.get_running_loop().call_later(self.watch_lag, self.watch, plural, type_, copy.deepcopy(body))
+
+    # What the operator does
+
+    async def get(self, collection: Collection, namespace: str, name: str) -> Body:
+        await self._pass("get", collection)
+        return copy.deepcopy(self._find(collection, namespace, name))
+
+    async def pages(
+        self, collection: Collection, namespace: str | None = None, selector: str = ""
+    ) -> AsyncIterator[list[Body]]:
+        await self._pass("list", collection)
+        found = [
+            body
+            for (plural, space, _), body in self.objects.items()
+            if plural == collection.plural and namespace in {None, space}
+        ]
+        yield copy.deepcopy(found)
+
+    async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
+        await self._pass("create", collection)
+        created = copy.deepcopy(dict(body))
+        self.events.append(created)
+        return created
+
+    async def patch(
+        self, collection: Collection, namespace: str, name: str, body: Mapping[str, Any], subresource: str = ""
+    ) -> Body:
+        await self._pass("patch", collection)
+        if collection.plural == "events":
+            for event in self.events:
+                if event["metadata"]["name"] == name:
+                    return _merge(event, body)
+            raise Gone(404, "NotFound", f"event {name} not found")
+        what = f"{collection.plural}/{name} {subresource or 'object'}"
+        self.points.reach(f"before patch {what}")
+        self.on_write(what)
+        known = self._find(collection, namespace, name)
+        expected = body.get("metadata", {}).get("resourceVersion")
+        if not subresource and expected not in {None, known["metadata"]["resourceVersion"]}:
+            raise Conflicted(409, "Conflict", "the object has been modified")
+        updated = copy.deepcopy(known)
+        part = "status" if subresource else "metadata"
+        _merge(updated[part], body[part])
+        updated["metadata"]["annotations"] = updated["metadata"].get("annotations") or {}
+        self.writes.append(what)
+        updated = self._store(collection.plural, updated, "MODIFIED")
+        self.on_stored(what, updated)
+        self.points.reach(f"after patch {what}")
+        await asyncio.sleep(self.latency)
+        return copy.deepcopy(updated)
+
+    async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
+        await self._pass("get", Collection("/api/v1", "secrets"))
+        return self.secrets.get((namespace, name))
+
+    async def _pass(self, verb: str, collection: Collection) -> None:
+        await asyncio.sleep(self.latency)
+        fault = self.fault(verb, collection.plural)
+        if fault is not None:
+            raise fault
+
+    def _find(self, collection: Collection, namespace: str, name: str) -> Body:
+        body = self.objects.get((collection.plural, namespace, name))
+        if body is None:
+            raise Gone(404, "NotFound", f"{collection.plural} {name} not found")
+        return body
+
+
+def _merge(target: Body, patch: Mapping[str, Any]) -> Body:
+    """RFC 7396, in place."""
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict):
+            known = target.get(key)
+            target[key] = _merge(known if isinstance(known, dict) else {}, value)
+        else:
+            target[key] = copy.deepcopy(value)
+    return target
+
+
+class Cluster:
+    """A Kubernetes, some Coders, and one operator, which may be killed and started anew."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.points = Points()
+        self.kubernetes = FakeKubernetes(self.points)
+        self.coder = World(points=self.points)
+        self.worlds = {self.coder.url: self.coder}
+        self.clients: list[WorldClient] = []
+        self.kind = ThingKind()
+        self.fence: Callable[[], None] = lambda: None
+        self._engine: Engine | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        monkeypatch.setattr(connections, "CoderClient", self._connect)
+        monkeypatch.setattr(connections, "Directory", WorldDirectory)
+
+    def _connect(self, settings: ConnectionSettings, hooks: CallHooks) -> CoderClient:
+        client = WorldClient(self.worlds[settings.url], settings, hooks)
+        self.clients.append(client)
+        return cast("CoderClient", client)
+
+    @property
+    def engine(self) -> Engine:
+        assert self._engine is not None
+        return self._engine
+
+    # The operator
+
+    async def start(self) -> None:
+        client = cast("KubernetesClient", self.kubernetes)
+        engine = self._engine = Engine(client, lambda: self.fence(), WorldDeploymentKind(), [self.kind])
+        self._tasks = engine.start()
+        self.kubernetes.watch = engine.on_event
+        await engine.load()
+
+    async def begin(self, **spec: Any) -> None:
+        """Start, and connect to a CoderDeployment that is Ready."""
+        await self.start()
+        self.connect(**spec)
+        await self.until(lambda: self.reason("coder", "coderdeployments") == "Connected")
+
+    async def stop(self) -> BaseException | None:
+        """At once; why one of its tasks had failed before, if one had."""
+        self.kubernetes.watch = None
+        failures = [task.exception() for task in self._tasks if task.done()]
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        if self._engine is not None:
+            await self._engine.disconnect()
+        return failures[0] if failures else None
+
+    @property
+    def died(self) -> bool:
+        return any(task.done() for task in self._tasks)
+
+    async def until(self, condition: Callable[[], object], within: float = 5.0) -> None:
+        """Fails when it is not so within that many seconds of the fake clock, or when the operator dies."""
+        deadline = asyncio.get_running_loop().time() + within
+        while not condition():
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            assert asyncio.get_running_loop().time() < deadline, f"not within {within} s: {self.describe()}"
+            await asyncio.sleep(0.05)
+
+    def describe(self) -> str:
+        rows = [f"{address}: {body.get('status')}" for address, body in list(self.kubernetes.objects.items())[:20]]
+        return "\n".join([*rows, str(self.coder.things)[:500], str(self.coder.calls[-20:])])
+
+    # What there is
+
+    def connect(self, name: str = "coder", namespace: str = TEAM, world: World | None = None, /, **spec: Any) -> None:
+        """A CoderDeployment with its Secret."""
+        target = world or self.coder
+        self.worlds[target.url] = target
+        target.points = self.points
+        self.kubernetes.put_secret("token", namespace, token="good")
+        spec = {"url": target.url, "tokenSecretRef": {"name": "token"}, **spec}
+        self.kubernetes.apply("coderdeployments", name, namespace, **spec)
+
+    def thing(self, name: str, namespace: str = TEAM, /, **spec: Any) -> None:
+        self.kubernetes.apply("things", name, namespace, **spec)
+
+    def body(self, plural: str, name: str, namespace: str = TEAM) -> Body | None:
+        return self.kubernetes.objects.get((plural, namespace, name))
+
+    def status(self, plural: str, name: str, namespace: str = TEAM) -> Body:
+        body = self.body(plural, name, namespace)
+        return dict(body["status"]) if body else {}
+
+    def reason(self, name: str, plural: str = "things", namespace: str = TEAM) -> str:
+        return str(self.condition("Ready", name, plural, namespace).get("reason", ""))
+
+    def condition(self, type_: str, name: str, plural: str = "things", namespace: str = TEAM) -> Body:
+        conditions = self.status(plural, name, namespace).get("conditions", ())
+        return next((dict(item) for item in conditions if item["type"] == type_), {})
+
+    def is_applied(self, name: str, namespace: str = TEAM) -> bool:
+        body = self.body("things", name, namespace)
+        if body is None or body["status"]["observedGeneration"] != body["metadata"]["generation"]:
+            return False
+        return self.reason(name, namespace=namespace) == "Applied"
+
+    def events(self, reason: str = "") -> list[Body]:
+        return [event for event in self.kubernetes.events if reason in {"", event["reason"]}]
+
+    def writes(self) -> list[str]:
+        """What was written to things."""
+        return [write for write in self.kubernetes.writes if write.startswith("things/")]

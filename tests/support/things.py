@@ -1,0 +1,308 @@
+"""A kind for tests of the engine: things with a name and a colour, in a Coder that is a dictionary.
+
+Only what stands outside the engine is made up here, so that a test can run hours of it on a fake clock and make it
+fail at every single step. The engine's own hooks run around each call, as they do around a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, TypeVar, cast
+
+from pydantic import Field
+from typing_extensions import override
+
+from coder_enterprise.client import errors
+from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.directory import Directory, Snapshot
+from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
+from coder_enterprise.kinds.base import (
+    Action,
+    Change,
+    Context,
+    DomainCondition,
+    ManagedKind,
+    Names,
+    Observation,
+    Probe,
+    stalled,
+)
+from coder_enterprise.kinds.common import ManagedSpec
+from coder_enterprise.kinds.deployment import DeploymentKind
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import Resource
+
+T = TypeVar("T")
+
+FEATURE = "things"
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Points:
+    """The places where the process may end: before and after each call and each write."""
+
+    passed: list[str] = field(default_factory=list)
+    kill_at: int | None = None
+
+    def reach(self, name: str) -> None:
+        self.passed.append(name)
+        if self.kill_at == len(self.passed) - 1:
+            self.kill_at = None
+            raise Killed(name)
+
+
+@dataclass
+class Thing:
+    id: str
+    name: str
+    color: str
+
+
+@dataclass
+class World:
+    """One Coder. `fault` makes each call fail (None: this one does not), `latency` is in seconds."""
+
+    url: str = "http://coder.test"
+    things: dict[str, Thing] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    features: dict[str, bool] = field(default_factory=lambda: {FEATURE: True})
+    fault: Callable[[str], errors.CoderError | None] = lambda _: None
+    tokens: set[str] = field(default_factory=lambda: {"good"})
+    latency: float = 0.01
+    points: Points = field(default_factory=Points)
+    ids: Any = field(default_factory=itertools.count)
+
+    def go_down(self) -> None:
+        self.fault = lambda _: errors.Unreachable(f"{self.url} cannot be reached")
+
+    def come_back(self) -> None:
+        self.fault = lambda _: None
+
+    def put(self, name: str, color: str = "") -> Thing:
+        thing = Thing(f"{self.url[-4:]}-{next(self.ids)}", name, color)
+        self.things[thing.id] = thing
+        return thing
+
+    def named(self, name: str) -> list[Thing]:
+        return [thing for thing in self.things.values() if thing.name == name]
+
+    def count(self, operation: str) -> int:
+        return self.calls.count(operation)
+
+    @property
+    def writes(self) -> list[str]:
+        return [call for call in self.calls if call.startswith("things.") and call not in {"things.list", "things.get"}]
+
+
+class WorldClient:
+    """In place of `CoderClient`."""
+
+    def __init__(self, world: World, settings: ConnectionSettings, hooks: CallHooks) -> None:
+        self.settings = settings
+        self.closed = False
+        self._world = world
+        self._hooks = hooks
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def call(self, operation: str, method: str, action: Callable[[], T]) -> T:
+        await self._hooks.before(Call(operation, method, "/things"))
+        self._world.points.reach(f"before {operation}")
+        self._world.calls.append(operation)
+        try:
+            await asyncio.sleep(self._world.latency)
+            if self.settings.token not in self._world.tokens:
+                raise errors.Unauthorized(401, "the token is not known")
+            fault = self._world.fault(operation)
+            if fault is not None:
+                raise fault
+            result = action()
+        except errors.CoderError as error:
+            await self._hooks.after(Call(operation, method, "/things"), error)
+            raise
+        self._world.points.reach(f"after {operation}")
+        await self._hooks.after(Call(operation, method, "/things"), None)
+        return result
+
+    async def list(self) -> dict[str, Thing]:
+        return await self.call("things.list", "GET", lambda: dict(self._world.things))
+
+    async def find(self, thing_id: str | None, name: str) -> Thing | None:
+        def find() -> Thing | None:
+            if thing_id in self._world.things:
+                return self._world.things[thing_id]
+            return next(iter(self._world.named(name)), None)
+
+        return await self.call("things.get", "GET", find)
+
+    async def create(self, name: str, color: str) -> Thing:
+        def create() -> Thing:
+            if self._world.named(name):
+                raise errors.AlreadyTaken(409, f"{name} is taken")
+            return self._world.put(name, color)
+
+        return await self.call("things.create", "POST", create)
+
+    async def update(self, thing_id: str, **values: str) -> Thing:
+        def update() -> Thing:
+            thing = self._world.things.get(thing_id)
+            if thing is None:
+                raise errors.NotFound(404, "there is no such thing")
+            if values.get("name") and self._world.named(values["name"]):
+                raise errors.AlreadyTaken(409, f"{values['name']} is taken")
+            self._world.things[thing_id] = Thing(thing_id, **{"name": thing.name, "color": thing.color, **values})
+            return self._world.things[thing_id]
+
+        return await self.call("things.update", "PATCH", update)
+
+    async def delete(self, thing_id: str) -> None:
+        def delete() -> None:
+            if self._world.things.pop(thing_id, None) is None:
+                raise errors.NotFound(404, "there is no such thing")
+
+        await self.call("things.delete", "DELETE", delete)
+
+
+class WorldDirectory(Directory):
+    """With one shared list of things."""
+
+    def __init__(self, client: CoderClient) -> None:
+        super().__init__(client)
+        self.things: Snapshot[dict[str, Thing]] = Snapshot(cast("WorldClient", client).list)
+
+    @override
+    def expire(self) -> None:
+        super().expire()
+        self.things.expire()
+
+    def put(self, thing: Thing) -> None:
+        if self.things.value is not None:
+            self.things.value[thing.id] = thing
+
+    def drop(self, thing_id: str) -> None:
+        if self.things.value is not None:
+            self.things.value.pop(thing_id, None)
+
+
+class WorldDeploymentKind(DeploymentKind):
+    """CoderDeployment, but for what its probe asks."""
+
+    @override
+    async def probe(self, client: CoderClient, directory: Directory) -> Probe:
+        world = cast("WorldClient", client)
+        try:
+            features = await world.call("ping", "GET", lambda: dict(world._world.features))
+        except errors.CoderError as error:
+            return self.unusable(error)
+        return Probe(
+            usable=True,
+            reason=Reason.CONNECTED,
+            message="it answers",
+            conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"),),
+            fields={"circuit": "Closed", "features": features},
+            features=features,
+        )
+
+
+class ThingSpec(ManagedSpec):
+    name: Annotated[str, Field(max_length=64)] | None = None
+    color: Annotated[str, Field(max_length=4096)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedThing(Observation):
+    thing: Thing | None
+    name: str
+
+
+class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
+    names = Names("Thing", "things", "thing", "thing")
+    crd: ClassVar[dict[str, Any]] = {}
+    feature = FEATURE
+    spec_model = ThingSpec
+
+    def __init__(self) -> None:
+        self.bug: Exception | None = None
+
+    @override
+    def external_name(self, resource: Resource, spec: ThingSpec) -> str:
+        return spec.name or resource.key.name
+
+    @override
+    async def identity(self, context: Context, resource: Resource, spec: ThingSpec) -> str:
+        return self.external_name(resource, spec)
+
+    @override
+    async def observe(self, context: Context, resource: Resource, spec: ThingSpec, *, fresh: bool) -> ObservedThing:
+        if self.bug is not None:
+            raise self.bug
+        name, recorded = self.external_name(resource, spec), resource.external_id
+        directory = cast("WorldDirectory", context.directory)
+        if fresh:
+            thing = await cast("WorldClient", context.client).find(recorded, name)
+        else:
+            listed = await directory.things.get()
+            thing = listed.get(recorded) if recorded else next((t for t in listed.values() if t.name == name), None)
+            fresh = thing is None and recorded is None
+        return ObservedThing(external_id=thing.id if thing else None, fresh=fresh, thing=thing, name=name)
+
+    @override
+    def plan(self, desired: ThingSpec, observed: ObservedThing, recorded: Mapping[str, Any]) -> list[Change]:
+        if observed.thing is None:
+            return [Change(Action.CREATE, "spec.name", after=observed.name)]
+        changes = []
+        if observed.thing.name != observed.name:
+            changes.append(Change(Action.UPDATE, "spec.name", before=observed.thing.name, after=observed.name))
+        if desired.color is not None and observed.thing.color != desired.color:
+            changes.append(Change(Action.UPDATE, "spec.color", before=observed.thing.color, after=desired.color))
+        return changes
+
+    @override
+    def intent(self, desired: ThingSpec, changes: Sequence[Change], recorded: Mapping[str, Any]) -> dict[str, Any]:
+        return {"intent": desired.color} if desired.color and desired.color.startswith("intended") else {}
+
+    @override
+    async def apply(
+        self, context: Context, desired: ThingSpec, observed: ObservedThing, changes: Sequence[Change]
+    ) -> ObservedThing:
+        client = cast("WorldClient", context.client)
+        if observed.thing is None:
+            try:
+                thing = await client.create(observed.name, "")
+            except errors.AlreadyTaken as error:
+                raise stalled(Reason.ALREADY_EXISTS, f"somebody just made it ({error.message})") from None
+            if desired.color:
+                # Two calls on purpose: there is a moment in which the thing is there and not as declared.
+                thing = await client.update(thing.id, color=desired.color)
+        else:
+            values = {change.path.removeprefix("spec."): str(change.after) for change in changes}
+            thing = await client.update(observed.thing.id, **values)
+        cast("WorldDirectory", context.directory).put(thing)
+        return ObservedThing(external_id=thing.id, fresh=True, thing=thing, name=observed.name)
+
+    @override
+    def report(
+        self,
+        desired: ThingSpec,
+        observed: ObservedThing,
+        changes: Sequence[Change],
+        recorded: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        return {"id": observed.external_id, "color": observed.thing.color if observed.thing else None}
+
+    @override
+    async def delete(self, context: Context, resource: Resource) -> None:
+        if resource.external_id is None:
+            return
+        with contextlib.suppress(errors.NotFound):
+            await cast("WorldClient", context.client).delete(resource.external_id)
+        cast("WorldDirectory", context.directory).drop(resource.external_id)
