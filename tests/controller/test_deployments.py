@@ -14,6 +14,7 @@ from coder_enterprise.controller.limits import TokenBucket
 from coder_enterprise.kinds.base import Probe
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key
+from tests.support.beside import Beside
 from tests.support.engine import Cluster
 from tests.support.things import World
 
@@ -47,7 +48,7 @@ class Gate:
 
 
 async def opened(cluster: Cluster, gate: Gate | None = None, token: str = "good") -> Connection:
-    connection = Connection(KEY)
+    connection = Connection(KEY, Beside())
     await connection.open(ConnectionSettings(cluster.coder.url, token), None, lambda: None, gate or Gate())
     return connection
 

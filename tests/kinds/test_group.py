@@ -21,6 +21,7 @@ from coder_enterprise.kinds.common import bounded
 from coder_enterprise.kinds.group import GroupKind, GroupSpec, MemberMode, ObservedGroup
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Resource
+from tests.support.beside import Beside
 from tests.support.scripted import NO_ROUTE, NOT_FOUND, Scripted
 from tests.support.structural import problems
 
@@ -385,15 +386,15 @@ def test_many_pending_changes_are_counted() -> None:
 @pytest.mark.parametrize(
     ("users", "expected"),
     [
-        (["ann"], ""),
-        (["ann", "x"], "waiting for users to appear in organization coder: x"),
-        (list("vwxyz"), "waiting for users to appear in organization coder: v, w, x, y, z"),
-        (list("uvwxyz"), "waiting for users to appear in organization coder: u, v, w, x, y and 1 more"),
+        (["ann"], "applied"),
+        (["ann", "x"], "applied, waiting for users to appear in organization coder: x"),
+        (list("vwxyz"), "applied, waiting for users to appear in organization coder: v, w, x, y, z"),
+        (list("uvwxyz"), "applied, waiting for users to appear in organization coder: u, v, w, x, y and 1 more"),
     ],
 )
 def test_people_who_are_not_there_yet_are_named(users: list[str], expected: str) -> None:
     desired = spec(users=users)
-    assert KIND.pending_message(desired, observed(desired, group())) == expected
+    assert KIND.verdict(desired, observed(desired, group())).message == expected
 
 
 # The request
@@ -435,7 +436,7 @@ def resource(status: Body | None = None, **declared: Any) -> Resource:
 @pytest.fixture
 def context(server: Scripted, client: CoderClient) -> Context:
     server.answer("/organizations/default", ORGANIZATION.model_dump())
-    return Context(client=client, directory=Directory(client), users_newer_than=float("-inf"))
+    return Context(client=client, directory=Directory(client), cluster=Beside(), users_newer_than=float("-inf"))
 
 
 GROUPS: Final = f"/organizations/{ORGANIZATION.id}/groups"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from coder_enterprise.client import errors, records
@@ -143,6 +143,7 @@ class Directory:
         self.users: Snapshot[UserIndex] = Snapshot(self._load_users)
         self._groups: dict[str, Snapshot[GroupIndex]] = {}
         self._organizations: dict[str, Snapshot[records.Organization]] = {}
+        self._shared: dict[str, Snapshot[Any]] = {}
         self._unknown: dict[str, tuple[errors.APIError, float]] = {}
 
     async def organization(self, reference: str) -> records.Organization:
@@ -155,6 +156,13 @@ class Directory:
             snapshot = Snapshot(lambda: self._load_organization(reference))
             self._organizations[reference] = snapshot
         return await snapshot.get()
+
+    def shared(self, name: str, load: Callable[[], Awaitable[T]]) -> Snapshot[T]:
+        """The list of that name, read by `load` for all who ask; `name` says all that `load` depends on."""
+        snapshot: Snapshot[T] | None = self._shared.get(name)
+        if snapshot is None:
+            snapshot = self._shared[name] = Snapshot(load)
+        return snapshot
 
     def groups(self, organization_id: str) -> Snapshot[GroupIndex]:
         snapshot = self._groups.get(organization_id)
@@ -177,7 +185,7 @@ class Directory:
         self.users.expire()
         self._organizations.clear()
         self._unknown.clear()
-        for snapshot in self._groups.values():
+        for snapshot in (*self._groups.values(), *self._shared.values()):
             snapshot.expire()
 
     async def _load_users(self) -> UserIndex:

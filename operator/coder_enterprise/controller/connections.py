@@ -19,7 +19,7 @@ from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.limits import CircuitBreaker, TokenBucket
-from coder_enterprise.kinds.base import Context, Probe
+from coder_enterprise.kinds.base import Cluster, Context, Probe
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key
 
@@ -99,8 +99,9 @@ class Hooks(CallHooks):
 class Connection:
     """The connection of one CoderDeployment."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, cluster: Cluster) -> None:
         self.key = key
+        self._cluster = cluster
         self.settings: ConnectionSettings | None = None
         self.probe: Probe | None = None
         """What the last reconcile of the deployment found; None before the first."""
@@ -206,13 +207,19 @@ class Connection:
     def _context(self) -> Context | None:
         if self._client is None or self._directory is None:
             return None
-        return Context(client=self._client, directory=self._directory, users_newer_than=_now() - USERS_MAX_AGE)
+        return Context(
+            client=self._client,
+            directory=self._directory,
+            cluster=self._cluster,
+            users_newer_than=_now() - USERS_MAX_AGE,
+        )
 
 
 class Connections:
     """All connections, by the key of their CoderDeployment."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._connections: dict[Key, Connection] = {}
 
     def __iter__(self) -> Iterator[Connection]:
@@ -223,7 +230,7 @@ class Connections:
 
     def ensure(self, key: Key) -> Connection:
         """The connection of that deployment, made when it is new."""
-        connection = self._connections.setdefault(key, Connection(key))
+        connection = self._connections.setdefault(key, Connection(key, self._cluster))
         connection.deleted = False
         return connection
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
 from coder_enterprise.controller import metrics
+from coder_enterprise.controller.cluster import Cluster
 from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.deployments import DeploymentReconciler
 from coder_enterprise.controller.events import Recorder
@@ -57,11 +58,11 @@ class Engine:
         self._store = Store(self._terms, self._on_store)
         self._queue = Queue()
         self._backoff = Backoff()
-        self._connections = Connections()
+        self._connections = Connections(Cluster(client, self._store, fence))
         self._recorder = Recorder(client)
         writer = Writer(client, self._store, {name.kind: name.plural for name in names}, fence)
         self._managed = ManagedReconciler(
-            managed_kinds, connection_kind, self._store, self._connections, writer, self._recorder
+            managed_kinds, connection_kind, self._store, self._connections, writer, self._recorder, ask=self._ask
         )
         self._deployments = DeploymentReconciler(
             connection_kind, client, self._store, self._connections, writer, self._recorder, fence, self
@@ -106,16 +107,17 @@ class Engine:
             for name in _secret_names(resource.spec):
                 yield ("secret", key.namespace, name)
             return
-        kind = self._kinds[key.kind]
         yield ("deployment", self._deployment_of(resource))
-        with contextlib.suppress(ValueError):
-            yield (
-                "name",
-                key.kind,
-                kind.external_name(resource, kind.spec_model.model_validate(resource.spec)),
-            )
         if resource.external_id:
             yield ("id", key.kind, resource.external_id)
+        kind = self._kinds[key.kind]
+        with contextlib.suppress(ValueError):
+            spec = kind.spec_model.model_validate(resource.spec)
+            yield ("name", key.kind, kind.external_name(resource, spec))
+            for name in kind.secrets(resource, spec):
+                yield ("secret", key.namespace, name)
+            for reference in kind.references(resource, spec):
+                yield ("reference", reference)
 
     def _deployment_of(self, resource: Resource) -> Key:
         ref = resource.spec.get("deploymentRef") or {}
@@ -158,6 +160,8 @@ class Engine:
             self._wake_rivals(known)
         if not is_deployment and (known is None or known.ready != resource.ready):
             self._count(resource)
+        if known is None or known.external_id != resource.external_id or known.ready != resource.ready:
+            self._wake_referrers(resource)
 
     def _on_gone(self, resource: Resource) -> None:
         key = resource.key
@@ -168,12 +172,26 @@ class Engine:
             self.open(key, changed=True)
         else:
             self._wake_rivals(resource)
+            self._wake_referrers(resource)
             self._count(resource)
 
     def _on_secret(self, body: Mapping[str, Any]) -> None:
         meta = body["metadata"]
-        for key in self._store.find(("secret", meta["namespace"], meta["name"])):
-            self._queue.add(key, None, Priority.USER)
+        self._wake(("secret", meta["namespace"], meta["name"]), Priority.USER)
+
+    def _ask(self, deployment: Key) -> None:
+        """Have a deployment say anew how it is."""
+        self._queue.add(deployment, None, Priority.USER)
+
+    def _wake_referrers(self, resource: Resource) -> None:
+        """Who waits for it may go on."""
+        self._wake(("reference", resource.key), Priority.RETRY)
+
+    def _wake(self, term: Hashable, priority: Priority, but: Key | None = None) -> None:
+        for key in self._store.find(term):
+            resource = self._store.get(key)
+            if resource is not None and key != but:
+                self._queue.add(key, self._lane(resource), priority)
 
     # The gate of the deployments
 
@@ -217,11 +235,7 @@ class Engine:
         """Who lost a conflict against `resource` may win now."""
         for term in self._terms(resource):
             if term[0] in {"name", "id"}:
-                for key in self._store.find(term):
-                    if key != resource.key:
-                        other = self._store.get(key)
-                        if other is not None:
-                            self._queue.add(key, self._lane(other), Priority.RETRY)
+                self._wake(term, Priority.RETRY, but=resource.key)
 
     def _count(self, resource: Resource) -> None:
         """The deployment counts its objects; a burst is counted once."""

@@ -16,9 +16,8 @@ import kopf
 from kubernetes.aio.client import Configuration
 from typing_extensions import override
 
-from coder_enterprise.kinds.resource import GROUP, VERSION
+from coder_enterprise.kinds.resource import GROUP, VERSION, WATCH_LABEL
 
-WATCH_LABEL: Final = f"{GROUP}/watch"
 BACKOFFS: Final = (0.5, 1.0, 2.0)
 
 OnEvent = Callable[[str, str | None, Mapping[str, Any]], None]

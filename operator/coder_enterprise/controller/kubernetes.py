@@ -24,6 +24,8 @@ from coder_enterprise.client.http import environment_proxy
 from coder_enterprise.kinds.resource import GROUP, VERSION
 
 MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+FIELD_MANAGER: Final = "coder-enterprise-operator"
 PAGE: Final = 500
 TIMEOUT: Final = 30.0
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -64,6 +66,7 @@ class Collection:
 
 
 SECRETS: Final = Collection("/api/v1", "secrets")
+WORKLOADS: Final = Collection("/apis/apps/v1", "deployments")
 EVENTS: Final = Collection("/apis/events.k8s.io/v1", "events")
 LEASES: Final = Collection("/apis/coordination.k8s.io/v1", "leases")
 
@@ -148,13 +151,27 @@ class KubernetesClient:
             "PATCH", collection.path(namespace, name, subresource), body=body, content_type=MERGE_PATCH
         )
 
+    async def apply(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Server-side apply: the fields in `body` are ours, whoever set them before."""
+        return await self._request(
+            "PATCH",
+            collection.path(namespace, body["metadata"]["name"]),
+            query={"fieldManager": FIELD_MANAGER, "force": "true"},
+            body=body,
+            content_type=APPLY_PATCH,
+        )
+
+    async def delete(self, collection: Collection, namespace: str, name: str) -> None:
+        """In the background, with what belongs to it. Raises `Gone`."""
+        await self._request("DELETE", collection.path(namespace, name), query={"propagationPolicy": "Background"})
+
     async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         """The Secret's values as text; None when there is no such Secret."""
         try:
             body = await self.get(SECRETS, namespace, name)
         except Gone:
             return None
-        return {key: _decode(value) for key, value in (body.get("data") or {}).items()}
+        return _values(body)
 
     async def _request(
         self,
@@ -209,6 +226,11 @@ def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise KubernetesError(0, "UnexpectedAnswer", "the Kubernetes API answered something else than an object")
     return answer
+
+
+def _values(secret: Mapping[str, Any]) -> dict[str, str]:
+    """A Secret's values as text; what is not text is ""."""
+    return {key: _decode(value) for key, value in (secret.get("data") or {}).items()}
 
 
 def _decode(value: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ from coder_enterprise.kinds.base import (
     KindError,
     ManagedKind,
     Observation,
+    Verdict,
     stalled,
     waiting,
 )
@@ -50,11 +51,13 @@ from coder_enterprise.kinds.resource import (
     Resource,
 )
 
-PENDING_RETRY: Final = 20.0
-"""Seconds until people who did not exist in Coder are looked for again: one list for all objects."""
 ORPHAN_GRACE: Final = 10.0
 """Seconds that a CoderDeployment may be missing before objects are deleted without it."""
+MAX_JITTER: Final = 2.0
+"""Both in seconds."""
 CHANGES_IN_EVENT: Final = 5
+PENDING: Final = ("pendingMembers", "pending")
+"""Status fields that name who or what is waited for: that they come is no drift."""
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +85,10 @@ class ManagedReconciler:
         connections: Connections,
         writer: Writer,
         recorder: Recorder,
+        ask: Callable[[Key], None],
     ) -> None:
+        """`ask` has a deployment say anew how it is."""
+        self._ask = ask
         self._kinds = {kind.names.kind: kind for kind in kinds}
         self._connection_kind = connection_kind
         self._store = store
@@ -122,8 +128,9 @@ class ManagedReconciler:
         await self._refuse_rivals(work, resource)
         observed, changes = await self._look(work, resource)
         if spec.management_policy is not ManagementPolicy.ENFORCE:
-            await self._finish(resource, _reported(work, resource, observed, changes))
-            return self._next(spec, pending=False)
+            verdict = kind.verdict(spec, observed)
+            await self._finish(resource, _reported(work, resource, observed, changes, verdict))
+            return _next(spec, verdict)
         self._require_ownership(work, resource, observed, changes)
         return await self._enforce(work, resource, observed, changes)
 
@@ -145,10 +152,11 @@ class ManagedReconciler:
                     await self._writer.release(resource)
                 raise
             self._announce(before, changes)
-        fields = kind.report(spec, observed, changes, resource.status)
-        pending = kind.pending_message(spec, observed)
-        await self._finish(resource, _applied(fields, pending))
-        return self._next(spec, pending=bool(pending))
+            if kind.alters_deployment:
+                self._ask(self._deployment_key(resource, spec))
+        verdict = kind.verdict(spec, observed)
+        await self._finish(resource, _applied(kind.report(spec, observed, changes, resource.status), verdict))
+        return _next(spec, verdict)
 
     async def _look(self, work: _Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""
@@ -434,17 +442,21 @@ class ManagedReconciler:
         """An event, when a settled object was found changed in Coder."""
         if not resource.settled:
             return
-        if any(change.action is Action.ADD for change in changes) and resource.status.get("pendingMembers"):
+        if any(change.action is Action.ADD for change in changes) and any(map(resource.status.get, PENDING)):
             return
         metrics.drift_found.labels(resource.key.kind).inc(len(changes))
         self._recorder.warning(resource, "DriftCorrected", "Reconcile", f"changed in Coder: {_summary(changes)}")
 
-    def _next(self, spec: ManagedSpec, *, pending: bool) -> Result:
-        delays = [PENDING_RETRY] if pending else []
-        if spec.resync_interval:
-            delays.append(durations.seconds(spec.resync_interval))
-        # Objects that were made together are not asked for together.
-        return Result(Again.AFTER, min(delays) * random.uniform(0.9, 1.0)) if delays else Result()  # noqa: S311
+
+def _next(spec: ManagedSpec, verdict: Verdict) -> Result:
+    delays = [] if verdict.revisit is None else [verdict.revisit]
+    if spec.resync_interval:
+        delays.append(durations.seconds(spec.resync_interval))
+    if not delays:
+        return Result()
+    # Objects that were made together are not asked for together; none is asked for too early.
+    delay = min(delays)
+    return Result(Again.AFTER, delay + random.uniform(0, min(MAX_JITTER, delay / 10)))  # noqa: S311
 
 
 def _claim(resource: Resource, kind: ManagedKind[Any, Any], spec: ManagedSpec) -> str:
@@ -479,13 +491,14 @@ def _summary(changes: Sequence[Change]) -> str:
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
-def _applied(fields: dict[str, Any], pending: str) -> Outcome:
+def _applied(fields: dict[str, Any], verdict: Verdict) -> Outcome:
     return Outcome(
-        ready="True",
-        reason=Reason.PENDING_MEMBERS if pending else Reason.APPLIED,
-        message=f"applied, {pending}" if pending else "applied",
-        progress=Progress.DONE,
+        ready="True" if verdict.ready else "False",
+        reason=verdict.reason,
+        message=verdict.message,
+        progress=Progress.DONE if verdict.ready else Progress.WORKING,
         synced=DomainCondition("Synced", "True", Reason.IN_SYNC, "Coder has what spec declares"),
+        conditions=verdict.conditions,
         fields=fields,
     )
 
@@ -500,7 +513,9 @@ def _suspended(resource: Resource) -> Outcome:
     )
 
 
-def _reported(work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]) -> Outcome:
+def _reported(
+    work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change], verdict: Verdict
+) -> Outcome:
     """managementPolicy Plan and Observe: the difference, and no write."""
     observe = work.spec.management_policy is ManagementPolicy.OBSERVE
     missing = observe and observed.external_id is None
@@ -519,6 +534,7 @@ def _reported(work: _Work, resource: Resource, observed: Observation, changes: S
         message="it does not exist in Coder" if missing else note,
         progress=Progress.WORKING if missing else Progress.DONE,
         synced=synced,
+        conditions=verdict.conditions,
         fields=fields,
         pending=changes,
     )

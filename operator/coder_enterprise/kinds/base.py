@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -20,7 +20,7 @@ from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds.common import MAX_TEXT, BaseSpec, ManagedSpec, PendingChange
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Key, Resource
 
 BaseSpecT = TypeVar("BaseSpecT", bound=BaseSpec)
 SpecT = TypeVar("SpecT", bound=ManagedSpec)
@@ -98,12 +98,40 @@ class Observation:
     """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
 
 
+class Cluster(Protocol):
+    """What a kind may read and write in Kubernetes beside its own object; always in that object's namespace.
+
+    Raises what the controller raises for Kubernetes, which ends the reconcile. What is written belongs to the object:
+    Kubernetes deletes it with the object.
+    """
+
+    def find(self, key: Key) -> Resource | None:
+        """Another object of our kinds, as it is known now."""
+
+    async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
+        """The Secret's values as text; None when there is no such Secret."""
+
+    async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
+        """Make the Secret hold these values, and label it so that its loss is noticed. Raises `KindError` for one that
+        belongs to somebody else."""
+
+    async def workload(self, resource: Resource, name: str) -> Mapping[str, Any] | None:
+        """The Deployment of that name, or None."""
+
+    async def apply_workload(self, resource: Resource, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make the Deployment be as `body` says (server-side apply); the Deployment then."""
+
+    async def delete_workload(self, resource: Resource, name: str) -> None:
+        """Remove the object's own Deployment; what is gone counts as removed."""
+
+
 @dataclass(frozen=True)
 class Context:
-    """What a reconcile may use of its deployment."""
+    """What a reconcile may use of its deployment, and of Kubernetes."""
 
     client: CoderClient
     directory: Directory
+    cluster: Cluster
     users_newer_than: float
     """Loop time in seconds: a list of users older than this does not prove that somebody is missing."""
 
@@ -118,6 +146,29 @@ class Names:
     short: str
 
 
+@dataclass(frozen=True)
+class DomainCondition:
+    """A condition of one kind, such as Reachable. `status` is "True", "False" or "Unknown"."""
+
+    type: str
+    status: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an object stands once everything is applied that can be."""
+
+    ready: bool = True
+    """False: what it stands for is not usable yet, though nothing is left to write."""
+    reason: Reason = Reason.APPLIED
+    message: str = "applied"
+    conditions: tuple[DomainCondition, ...] = ()
+    revisit: float | None = None
+    """Seconds until it is to be looked at again although nothing has happened; None is the next resync."""
+
+
 class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     """A kind whose objects each stand for one thing in Coder."""
 
@@ -125,7 +176,17 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     crd: ClassVar[dict[str, Any]]
     feature: ClassVar[str | None] = None
     """The entitlement without which Coder refuses the calls of this kind."""
+    alters_deployment: ClassVar[bool] = False
+    """What is applied changes what the deployment says of itself, so that it is asked at once."""
     spec_model: type[SpecT]
+
+    def secrets(self, resource: Resource, spec: SpecT) -> tuple[str, ...]:
+        """Names of the Secrets whose change or loss wakes the object."""
+        return ()
+
+    def references(self, resource: Resource, spec: SpecT) -> tuple[Key, ...]:
+        """Other objects of our kinds whose change wakes the object."""
+        return ()
 
     @abstractmethod
     def external_name(self, resource: Resource, spec: SpecT) -> str:
@@ -159,23 +220,13 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     ) -> dict[str, Any]:
         """The kind's own status fields after `changes` were applied; None clears one."""
 
-    def pending_message(self, desired: SpecT, observed: ObservedT) -> str:
-        """What the object still waits for although all that can be applied is; "" when for nothing."""
-        return ""
+    def verdict(self, desired: SpecT, observed: ObservedT) -> Verdict:
+        """How the object stands, with `observed` as it is after `apply`."""
+        return Verdict()
 
     @abstractmethod
     async def delete(self, context: Context, resource: Resource) -> None:
         """Removes the thing with the recorded id. What is gone already counts as removed."""
-
-
-@dataclass(frozen=True)
-class DomainCondition:
-    """A condition of one kind, such as Reachable. `status` is "True", "False" or "Unknown"."""
-
-    type: str
-    status: str
-    reason: Reason
-    message: str
 
 
 @dataclass(frozen=True)

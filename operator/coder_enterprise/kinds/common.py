@@ -14,6 +14,8 @@ from coder_enterprise.kinds.crd import Column
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListMap
 
+PENDING_RETRY: Final = 20.0
+"""Seconds until people who did not exist in Coder are looked for again: one list for all objects."""
 MAX_PENDING_CHANGES: Final = 100
 MAX_TEXT: Final = 1024
 

@@ -23,11 +23,13 @@ from coder_enterprise.kinds.base import (
     ManagedKind,
     Names,
     Observation,
+    Verdict,
     stalled,
     waiting,
 )
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
+    PENDING_RETRY,
     READY_COLUMNS,
     STATUS_DEFAULT,
     ManagedSpec,
@@ -290,12 +292,16 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         }
 
     @override
-    def pending_message(self, desired: GroupSpec, observed: ObservedGroup) -> str:
+    def verdict(self, desired: GroupSpec, observed: ObservedGroup) -> Verdict:
         if not observed.pending:
-            return ""
+            return Verdict()
         shown = ", ".join(observed.pending[:5])
         more = f" and {len(observed.pending) - 5} more" if len(observed.pending) > 5 else ""
-        return f"waiting for users to appear in organization {observed.organization.name}: {shown}{more}"
+        return Verdict(
+            reason=Reason.PENDING_MEMBERS,
+            message=f"applied, waiting for users to appear in organization {observed.organization.name}: {shown}{more}",
+            revisit=PENDING_RETRY,
+        )
 
     @override
     async def delete(self, context: Context, resource: Resource) -> None:

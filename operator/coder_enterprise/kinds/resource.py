@@ -16,6 +16,8 @@ GROUP: Final = "enterprise.coder.com"
 VERSION: Final = "v1alpha1"
 FINALIZER: Final = f"{GROUP}/finalizer"
 
+WATCH_LABEL: Final = f"{GROUP}/watch"
+"""On a Secret: the operator notices its changes within seconds."""
 FORCE_DETACH: Final = f"{GROUP}/force-detach"
 RECONCILE_REQUESTED_AT: Final = f"{GROUP}/reconcile-requested-at"
 CLAIM: Final = f"{GROUP}/claim"

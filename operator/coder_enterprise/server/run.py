@@ -19,7 +19,7 @@ from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
-from coder_enterprise.server.services.entitlements import Entitlements
+from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
@@ -29,6 +29,7 @@ from coder_enterprise.server.services.proxy_health import ProxyHealth
 from coder_enterprise.server.services.quiet_hours import QuietHours, default_schedule
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
+from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
 from coder_enterprise.server.services.templates import Templates
@@ -79,7 +80,8 @@ async def serve(settings: Settings) -> None:
 
 def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     """Raises `SettingsError`. Every feature is off until `entitlements` are refreshed."""
-    entitlements = Entitlements(database, settings.license_keys(), deployment.id)
+    configured = frozenset({Feature.SCIM} if settings.scim_auth_header else ())
+    entitlements = Entitlements(database, settings.license_keys(), deployment.id, configured)
     sessions = Sessions(database)
     schedule = default_schedule(settings.quiet_hours_default_schedule)
     proxy_health = ProxyHealth(database.notifications)
@@ -90,6 +92,7 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         users=Users(database, sessions),
         organizations=Organizations(database),
         groups=Groups(database, entitlements),
+        scim=Scim(database, sessions, entitlements, deployment.access_url, settings.scim_auth_header),
         entitlements=entitlements,
         licenses=Licenses(database, entitlements),
         appearance=Appearance(database, entitlements, settings.support_links),

@@ -51,6 +51,8 @@ class Settings:
     support_links: tuple[SupportLink, ...] = ()
     """Without any, Coder's own are shown."""
     profile: Profile = Profile.DOCUMENTED
+    scim_auth_header: str = field(default="", repr=False)
+    """What an identity provider sends as Authorization; "" is no SCIM at the server's root."""
     rate_limit: int = 512
     """Requests a minute from one address to one path; none below 1."""
     quiet_hours_default_schedule: str = ""

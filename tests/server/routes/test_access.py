@@ -5,13 +5,16 @@ A new route fails here until it says who may not call it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.settings import Settings
 from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
 from tests.support.licenses import signed
 from tests.support.proxies import create_proxy
@@ -63,6 +66,10 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("DELETE", "/api/v2/groups/{group}"): 404,
     ("POST", "/api/v2/organizations/{organization}/groups"): 403,
     ("GET", "/api/v2/organizations/{organization}/groups/{groupName}"): 404,
+    ("GET", "/api/v2/scim/v2/Users"): 403,
+    ("POST", "/api/v2/scim/v2/Users"): 403,
+    ("GET", "/api/v2/scim/v2/Users/{id}"): 403,
+    ("PATCH", "/api/v2/scim/v2/Users/{id}"): 403,
     ("POST", "/api/v2/licenses"): 403,
     ("DELETE", "/api/v2/licenses/{id}"): 403,
     ("POST", "/api/v2/licenses/refresh-entitlements"): 403,
@@ -103,6 +110,8 @@ BODIES: Final[dict[Route, Body]] = {
     ("PUT", "/api/v2/users/{user}/roles"): {"roles": ["owner"]},
     ("PATCH", "/api/v2/groups/{group}"): {"name": "mine"},
     ("POST", "/api/v2/organizations/{organization}/groups"): {"name": "mine"},
+    ("POST", "/api/v2/scim/v2/Users"): {"userName": "bob@example.com"},
+    ("PATCH", "/api/v2/scim/v2/Users/{id}"): {"active": False},
     ("POST", "/api/v2/licenses"): {"license": signed(trial=True)},
     ("PUT", "/api/v2/appearance"): {},
     ("POST", "/api/v2/organizations/{organization}/templates"): {"name": "mine"},
@@ -116,6 +125,14 @@ BODIES: Final[dict[Route, Body]] = {
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): {"name": "mine"},
 }
 """Good ones: what is refused is refused for who sends it."""
+NEVER_FOUND: Final[Route] = ("GET", "/api/v2/scim/v2/Users/{id}")
+"""The contract page documents 404, and nothing else."""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With what makes a route be there."""
+    return replace(settings, scim_auth_header="a-key")
 
 
 @pytest.fixture
@@ -157,13 +174,13 @@ async def test_a_public_route_needs_no_session(nobody: Client, route: Route) -> 
 @pytest.mark.parametrize("route", sorted({*FOR_PROXIES, *EVERYBODY, *REFUSED_TO_MEMBERS}), ids=" ".join)
 async def test_any_other_route_needs_a_session(nobody: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    refused(await nobody.request(method, SITE + path.format(**values), json=BODIES.get(route)), 401)
+    _refused(await nobody.request(method, SITE + _path(path, values), json=BODIES.get(route)), 401)
 
 
 @pytest.mark.parametrize("route", sorted(EVERYBODY), ids=" ".join)
 async def test_some_routes_are_everybodys(member: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    assert (await member.request(method, SITE + path.format(**values))).status_code == 200
+    assert (await member.request(method, SITE + _path(path, values))).status_code == 200
 
 
 @pytest.mark.parametrize(("route", "status"), sorted(REFUSED_TO_MEMBERS.items()), ids=str)
@@ -171,13 +188,26 @@ async def test_a_member_is_refused_what_is_not_theirs(
     member: Client, values: dict[str, str], route: Route, status: int
 ) -> None:
     method, path = route
-    refused(await member.request(method, SITE + path.format(**values), json=BODIES.get(route)), status)
+    _refused(await member.request(method, SITE + _path(path, values), json=BODIES.get(route)), status)
 
 
 @pytest.mark.parametrize("route", sorted(REFUSED_TO_MEMBERS), ids=" ".join)
 async def test_an_owner_is_refused_none_of_it(owner: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    answer = await owner.request(method, SITE + path.format(**values), json=BODIES.get(route))
+    answer = await owner.request(method, SITE + _path(path, values), json=BODIES.get(route))
     # The user is a member already.
     expected = {409} if route == ("POST", "/api/v2/organizations/{organization}/members/{user}") else {200, 201, 204}
-    assert answer.status_code in expected
+    assert answer.status_code in ({404} if route == NEVER_FOUND else expected)
+
+
+def _path(path: str, values: dict[str, str]) -> str:
+    """The page calls the users of SCIM, and licences, `id`."""
+    return path.format(**values | {"id": values["user"]} if "/scim/" in path else values)
+
+
+def _refused(answer: httpx2.Response, status: int) -> None:
+    """As an envelope, or as SCIM writes it."""
+    if answer.headers["Content-Type"] == "application/scim+json":
+        assert (answer.status_code, answer.json()["status"]) == (status, str(status))
+    else:
+        refused(answer, status)

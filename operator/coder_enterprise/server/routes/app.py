@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from scim2_models import SCIMException
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,7 @@ from coder_enterprise.server.routes import (
     proxies,
     quiet_hours,
     replicas,
+    scim,
     template_acls,
     templates,
     tokens,
@@ -46,6 +48,7 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    scim.router,
     licenses.router,
     appearance.router,
     members.router,
@@ -64,9 +67,10 @@ log = structlog.get_logger(__name__)
 
 def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     """`rate_limit` is in requests a minute from one address to one path; none below 1."""
+    routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
     # One flat list: FastAPI matches the routes of an included router twice.
     app = FastAPI(
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=[route for router in routers for route in router.routes],
         title="Coder Enterprise API",
         version=VERSION,
         openapi_url=f"{API}/openapi.json",
@@ -76,6 +80,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     )
     app.state.services = services
     app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(SCIMException, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)
     # The last one added is the first one asked.
@@ -129,7 +134,9 @@ async def _refuse_nul(scope: Scope, receive: Receive, send: Send) -> None:
     await envelope(400, "The request's URL holds a NUL character.")(scope, receive, send)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, SCIMException) or (isinstance(error, RequestError) and scim.speaks(request)):
+        return scim.refusal(error)
     if not isinstance(error, RequestError):
         raise error
     return refusal(error)
@@ -146,11 +153,12 @@ async def _no_route(request: Request, error: Exception) -> Response:
     """Coder answers a wrong method with an empty body."""
     if not isinstance(error, HTTPException):
         raise error
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+    if scim.speaks(request):
+        return scim.no_route(error.status_code, headers)
     if error.status_code == 404:
         return envelope(404, "Route not found.")
-    if error.status_code == 405:
-        return Response(status_code=405, headers={"Allow": ", ".join(_allowed(request))})
-    return Response(status_code=error.status_code, headers=error.headers)
+    return Response(status_code=error.status_code, headers=headers)
 
 
 def _allowed(request: Request) -> list[str]:

@@ -46,6 +46,11 @@ def expects(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+async def json_object(request: Request) -> dict[str, Any]:
+    """The request's body for those who read it themselves. Raises `BadRequest`."""
+    return _object(await _read(request))
+
+
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     """With the models within in their places: they cannot be referred to from inside an OpenAPI document."""
     if isinstance(schema, list):
@@ -59,22 +64,26 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 def parse(raw: bytes, model: type[ModelT]) -> ModelT:
     """Raises `BadRequest` that names the field."""
-    try:
-        text = raw.decode().lstrip(" \t\r\n")
-        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(_NOT_JSON, str(error)) from None
-    if not isinstance(value, dict):
-        raise BadRequest(_NOT_JSON, f"an object is needed, not {type(value).__name__}")
+    value = _object(raw)
     try:
         request = model.model_validate(_fields(value, model), strict=True)
     except ValidationError as error:
         raise _refused(error) from None
-    if "\\u" in text:  # the only way to write such a character in JSON
+    if b"\\u" in raw:  # the only way to write such a character in JSON
         unstorable = [name for name, item in request.model_dump().items() if _is_unstorable(item)]
         if unstorable:
             raise invalid(**dict.fromkeys(unstorable, "must not hold a NUL character or half a surrogate pair"))
     return request
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(raw.decode().lstrip(" \t\r\n"))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(_NOT_JSON, str(error)) from None
+    if not isinstance(value, dict):
+        raise BadRequest(_NOT_JSON, f"an object is needed, not {type(value).__name__}")
+    return value
 
 
 def _fields(value: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from coder_enterprise.server.services.proxies import Proxies
 from coder_enterprise.server.services.quiet_hours import QuietHours
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
+from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
 from coder_enterprise.server.services.templates import Templates
@@ -44,6 +45,7 @@ class Services:
     users: Users
     organizations: Organizations
     groups: Groups
+    scim: Scim
     entitlements: Entitlements
     licenses: Licenses
     appearance: Appearance

@@ -158,6 +158,18 @@ audit_log: Final = Table(
     Column("after", DOCUMENT, nullable=True),
 )
 
+# What identity providers call people; who has no row here was not made by one.
+scim_users: Final = Table(
+    "scim_users",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_name", String(254), nullable=False),
+    Column("user_name_key", String(254), nullable=False, index=True),
+    Column("external_id", String(254), nullable=True, index=True),
+    Column("removed", Boolean, nullable=False),
+    Column("details", DOCUMENT, nullable=False),
+)
+
 # The digest makes a licence unique: PostgreSQL indexes no text as long as one.
 licenses: Final = Table(
     "licenses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -96,9 +97,9 @@ def count(connection: Connection, which: Filter = Filter()) -> int:  # noqa: B00
 
 
 def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, Any]) -> None:
-    """Raises `Duplicate` when the username is taken."""
-    keys = {"username_key": values["username"].lower()} if "username" in values else {}
-    with unique(connection):
+    """Raises `Duplicate` when the username or the e-mail is taken."""
+    keys = {f"{name}_key": values[name].lower() for name in ("username", "email") if name in values}
+    with unique(connection) if keys else nullcontext():
         connection.execute(update(users).where(users.c.id == user_id).values(**values, **keys))
 
 

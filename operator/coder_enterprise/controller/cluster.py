@@ -1,0 +1,99 @@
+"""What the kinds read and write in Kubernetes beside their own objects: Secrets, workloads, and each other.
+
+Made by the engine, used by the kinds through `Context.cluster`. Each write is fenced, made by server-side apply, and
+owned by the object it is for, so that Kubernetes removes it with the object.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from coder_enterprise.controller import metrics
+from coder_enterprise.controller.kubernetes import SECRETS, WORKLOADS, Collection, Gone, KubernetesClient
+from coder_enterprise.controller.store import Store
+from coder_enterprise.kinds import base
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import GROUP, VERSION, WATCH_LABEL, Key, Resource
+
+WATCHED = {WATCH_LABEL: "true"}
+
+
+class Cluster(base.Cluster):
+    def __init__(self, client: KubernetesClient, store: Store, fence: Callable[[], None]) -> None:
+        self._client = client
+        self._store = store
+        self._fence = fence
+
+    @override
+    def find(self, key: Key) -> Resource | None:
+        return self._store.get(key)
+
+    @override
+    async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
+        return await self._client.secret(resource.key.namespace, name)
+
+    @override
+    async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": encoded}
+        await self._apply(SECRETS, resource, {**body, "metadata": {"name": name, "labels": WATCHED}})
+
+    @override
+    async def workload(self, resource: Resource, name: str) -> Mapping[str, Any] | None:
+        return await self._get(WORKLOADS, resource, name)
+
+    @override
+    async def apply_workload(self, resource: Resource, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await self._apply(WORKLOADS, resource, {"apiVersion": "apps/v1", "kind": "Deployment", **body})
+
+    @override
+    async def delete_workload(self, resource: Resource, name: str) -> None:
+        known = await self._get(WORKLOADS, resource, name)
+        if known is None or not _owns(resource, known):
+            return
+        self._fence()
+        with contextlib.suppress(Gone):
+            await self._client.delete(WORKLOADS, resource.key.namespace, name)
+        metrics.kubernetes_writes.labels(WORKLOADS.plural).inc()
+
+    async def _get(self, collection: Collection, resource: Resource, name: str) -> dict[str, Any] | None:
+        try:
+            return await self._client.get(collection, resource.key.namespace, name)
+        except Gone:
+            return None
+
+    async def _apply(self, collection: Collection, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
+        name = body["metadata"]["name"]
+        known = await self._get(collection, resource, name)
+        if known is not None and not _owns(resource, known):
+            raise base.stalled(
+                Reason.CONFLICT,
+                f"{body['kind']} {resource.key.namespace}/{name} exists and does not belong to this object; "
+                "remove it, or choose another name in spec",
+            )
+        self._fence()
+        metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
+        applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
+        metrics.kubernetes_writes.labels(collection.plural).inc()
+        return applied
+
+
+def _owner(resource: Resource) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": resource.key.kind,
+        "name": resource.key.name,
+        "uid": resource.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def _owns(resource: Resource, body: Mapping[str, Any]) -> bool:
+    owners = body["metadata"].get("ownerReferences") or ()
+    return any(owner.get("uid") == resource.uid for owner in owners)

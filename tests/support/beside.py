@@ -1,0 +1,51 @@
+"""What stands in Kubernetes beside an object, for tests of kinds: Secrets, workloads and others, in dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from coder_enterprise.kinds.base import Cluster
+from coder_enterprise.kinds.resource import Key, Resource
+
+Name = tuple[str, str]
+"""Namespace and name."""
+
+
+class Beside(Cluster):
+    def __init__(self) -> None:
+        self.objects: dict[Key, Resource] = {}
+        self.secrets: dict[Name, dict[str, str]] = {}
+        self.workloads: dict[Name, dict[str, Any]] = {}
+        self.writes: list[str] = []
+
+    @override
+    def find(self, key: Key) -> Resource | None:
+        return self.objects.get(key)
+
+    @override
+    async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
+        return self.secrets.get((resource.key.namespace, name))
+
+    @override
+    async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
+        self.writes.append(f"secret {name}")
+        self.secrets[resource.key.namespace, name] = dict(values)
+
+    @override
+    async def workload(self, resource: Resource, name: str) -> Mapping[str, Any] | None:
+        return self.workloads.get((resource.key.namespace, name))
+
+    @override
+    async def apply_workload(self, resource: Resource, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = body["metadata"]["name"]
+        self.writes.append(f"workload {name}")
+        self.workloads[resource.key.namespace, name] = dict(body)
+        return body
+
+    @override
+    async def delete_workload(self, resource: Resource, name: str) -> None:
+        self.writes.append(f"no workload {name}")
+        self.workloads.pop((resource.key.namespace, name), None)
