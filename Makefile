@@ -45,7 +45,7 @@ bench: $(INSTALLED) ## Measure speed on this machine: a table, and JSON in .cach
 kubernetes: $(INSTALLED) ## Build or find kube-apiserver, etcd, kube-controller-manager and kubectl
 	@$(BIN)/python -m tools.kubernetes build
 
-generate: $(INSTALLED) ## Write the generated files: CRDs, protobuf classes
+generate: $(INSTALLED) ## Write the generated files: CRDs, OpenAPI, protobuf classes
 	@$(BIN)/python -m tools.generate
 
 lock: $(INSTALLED) ## Resolve the dependencies anew into requirements/

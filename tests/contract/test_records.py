@@ -269,8 +269,7 @@ LEFT_OUT: Final = ("limit: is missing", "actual: is missing", "updated_at: is mi
 
 def _world(profile: str, logs: Path) -> Iterator[World]:
     with contextlib.ExitStack() as stack:
-        settings = {"CODER_WIRE_PROFILE": profile, "CODER_SCIM_AUTH_HEADER": "Bearer of-an-identity-provider"}
-        server = stack.enter_context(CoderServer(**settings))
+        server = stack.enter_context(CoderServer(CODER_WIRE_PROFILE=profile, CODER_SCIM_AUTH_HEADER="Bearer key"))
         yield World(server, stack, logs)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from scim2_models import SCIMException
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import override
 
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.routes import (
@@ -37,6 +38,7 @@ from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.routes.limits import RateLimit
 from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
+from coder_enterprise.server.routes.openapi import document
 from coder_enterprise.wire.buildinfo import VERSION
 
 # Literal paths such as /users/login come before /users/{user}.
@@ -69,10 +71,8 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     """`rate_limit` is in requests a minute from one address to one path; none below 1."""
     routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
     # One flat list: FastAPI matches the routes of an included router twice.
-    app = FastAPI(
-        routes=[route for router in routers for route in router.routes],
-        title="Coder Enterprise API",
-        version=VERSION,
+    app = _Application(
+        routes=routes_of(*routers),
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -89,6 +89,18 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     app.add_middleware(CommonHeaders)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
+
+
+def routes_of(*routers: APIRouter) -> list[BaseRoute]:
+    return [route for router in routers for route in router.routes]
+
+
+class _Application(FastAPI):
+    @override
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = document(self.routes)
+        return self.openapi_schema
 
 
 class CommonHeaders:

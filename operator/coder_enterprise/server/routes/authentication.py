@@ -16,7 +16,7 @@ from coder_enterprise.wire.common import RESPONSE
 router = APIRouter(prefix=API, tags=["Authorization"])
 
 
-@router.post("/users/login", **documented(LOGGED_IN), openapi_extra=expects(LoginRequest))
+@router.post("/users/login", **documented(LOGGED_IN, responses={401: {}}), openapi_extra=expects(LoginRequest))
 async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRequest)]) -> Response:
     session = await services.sessions.log_in(request)
     response = services.answer(LOGGED_IN, session)

@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from coder_enterprise.server.errors import BadRequest, TooLarge, invalid
+from coder_enterprise.server.routes.openapi import SCHEMAS
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -40,26 +41,14 @@ def body(model: type[ModelT]) -> Any:
 
 
 def expects(model: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI says of a body that `body` reads."""
-    schema = model.model_json_schema()
-    schema = _inlined(schema, schema.pop("$defs", {}))
+    """What OpenAPI says of a body that `body` reads; `openapi` moves the schema to its place."""
+    schema = model.model_json_schema(ref_template=f"{SCHEMAS}{{model}}")
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The request's body for those who read it themselves. Raises `BadRequest`."""
     return _object(await _read(request))
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """With the models within in their places: they cannot be referred to from inside an OpenAPI document."""
-    if isinstance(schema, list):
-        return [_inlined(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return {key: _inlined(part, definitions) for key, part in schema.items()}
 
 
 def parse(raw: bytes, model: type[ModelT]) -> ModelT:

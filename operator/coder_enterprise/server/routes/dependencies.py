@@ -8,6 +8,7 @@ from typing import Annotated, Final, TypeVar
 from fastapi import Depends, Request, Response
 
 from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.routes.openapi import BEARER, SESSION_COOKIE, SESSION_HEADER, secured_by
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
@@ -86,6 +87,7 @@ async def _services(request: Request) -> Services:
     return services
 
 
+@secured_by(SESSION_HEADER, SESSION_COOKIE, BEARER)
 async def _caller(request: Request) -> Caller:
     """Raises `Unauthorized`."""
     services = await _services(request)

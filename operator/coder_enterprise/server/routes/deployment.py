@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.dependencies import API, Public
@@ -13,9 +14,9 @@ router = APIRouter(prefix=API, tags=["General"])
 health = APIRouter(tags=["General"])
 
 
-@health.get("/healthz", response_class=Response)
+@health.get("/healthz", response_class=PlainTextResponse)
 async def healthz() -> Response:
-    return Response("OK", media_type="text/plain")
+    return PlainTextResponse("OK")
 
 
 @router.get("/", **documented(RESPONSE))

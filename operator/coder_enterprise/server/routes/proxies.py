@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
+from coder_enterprise.server.routes.openapi import PROXY_HEADER, secured_by
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.profiles import Shape
 from coder_enterprise.wire.proxies import (
@@ -33,6 +34,7 @@ from coder_enterprise.wire.proxies import (
 router = APIRouter(prefix=API, tags=["Enterprise"])
 
 
+@secured_by(PROXY_HEADER)
 async def _proxy_token(request: Request, services: Public) -> str:
     """The token of the proxy that calls, before its body is read. Raises `Unauthorized`."""
     token = request.headers.get(PROXY_AUTHENTICATION, "")

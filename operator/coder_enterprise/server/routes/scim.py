@@ -24,6 +24,7 @@ from coder_enterprise.server.errors import BadRequest, RequestError, Unauthorize
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import expects, json_object
 from coder_enterprise.server.routes.dependencies import API, Public, Services, session_token
+from coder_enterprise.server.routes.openapi import BEARER, SCIM_KEY, SESSION_COOKIE, SESSION_HEADER, secured_by
 from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.scim import MOUNT, Found
 from coder_enterprise.server.services.scim_resources import (
@@ -94,6 +95,7 @@ class _Sender:
     services: Services
 
 
+@secured_by(SCIM_KEY, SESSION_HEADER, SESSION_COOKIE, BEARER)
 async def _sender(request: Request, services: Public) -> _Sender:
     """By the key, or by a session token. Raises `Unauthorized`, and `Forbidden`."""
     actor = None
@@ -113,7 +115,7 @@ async def _body(request: Request) -> dict[str, Any]:
 Client = Annotated[Services, Depends(_client)]
 Sender = Annotated[_Sender, Depends(_sender)]
 Body = Annotated[dict[str, Any], Depends(_body)]
-UserID = Annotated[str, Path(alias="id")]
+UserID = Annotated[str, Path(alias="id", description="User id", json_schema_extra={"format": "uuid"})]
 
 
 @root.get("/Users")

@@ -29,7 +29,7 @@ from coder_enterprise.wire.users import (
 router = APIRouter(prefix=API, tags=["Users"])
 
 
-@router.get("/users/first", **documented(RESPONSE))
+@router.get("/users/first", **documented(RESPONSE, responses={404: {}}))
 async def has_first_user(services: Public) -> Response:
     if not await services.users.has_first():
         raise NotFound("The initial user has not been created!")
