@@ -52,7 +52,7 @@ async def list_users(caller: Authenticated, which: Annotated[Page, Depends(page)
     return caller.answer(USERS, await caller.services.users.list(caller.actor, q, which))
 
 
-@router.post("/users", **documented(USER_CREATED), openapi_extra=expects(CreateUserRequest))
+@router.post("/users", **documented(USER_CREATED, responses={404: {}}), openapi_extra=expects(CreateUserRequest))
 async def create_user(
     caller: Authenticated, request: Annotated[CreateUserRequest, body(CreateUserRequest)]
 ) -> Response:
