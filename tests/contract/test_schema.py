@@ -160,7 +160,7 @@ def _name() -> str:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_the_server_keeps_what_its_document_promises(case: schemathesis.Case, token: str) -> None:
+def test_the_server_keeps_what_its_document_promises(case: schemathesis.Case[Any], token: str) -> None:
     for generated in (case.cookies, case.headers):
         for name in TOKENS:
             generated.pop(name, None)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any, Final
 
-import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from scim2_models import SCIMException
@@ -22,6 +22,7 @@ from coder_enterprise.server.routes import (
     deployment,
     groups,
     licenses,
+    logs,
     members,
     metrics,
     organizations,
@@ -64,8 +65,6 @@ ROUTERS: Final = (
     replicas.peers,
 )
 
-log = structlog.get_logger(__name__)
-
 
 def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     """`rate_limit` is in requests a minute from one address to one path; none below 1."""
@@ -104,7 +103,7 @@ class _Application(FastAPI):
 
 
 class CommonHeaders:
-    """What every answer carries, and the answer when a handler fails."""
+    """What every answer carries, the answer when a handler fails, and the line in the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -114,12 +113,13 @@ class CommonHeaders:
             await self._app(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
-        started = False
+        began = time.perf_counter()
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 message["headers"] += (
                     (b"x-coder-request-id", request_id.encode()),
                     (b"x-coder-build-version", VERSION.encode()),
@@ -131,14 +131,14 @@ class CommonHeaders:
         app = _refuse_nul if "\0" in scope["path"] or b"%00" in scope["query_string"] else self._app
         try:
             await app(scope, receive, send_with_headers)
-        except Exception:
-            log.exception("a fault of the server", method=scope["method"], path=scope["path"], request_id=request_id)
-            if started:
+        except Exception as fault:
+            logs.report(scope, request_id, status or 500, time.perf_counter() - began, fault)
+            if status:
                 raise
-            answer = envelope(
-                500, "An internal server error occurred.", f"Request {request_id} is in the server's log."
-            )
-            await answer(scope, receive, send_with_headers)
+            detail = f"Request {request_id} is in the server's log."
+            await envelope(500, "An internal server error occurred.", detail)(scope, receive, send_with_headers)
+        else:
+            logs.report(scope, request_id, status, time.perf_counter() - began)
 
 
 async def _refuse_nul(scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Final, TypeVar
 from fastapi import Depends, Request, Response
 
 from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.routes.logs import note_user
 from coder_enterprise.server.routes.openapi import BEARER, SESSION_COOKIE, SESSION_HEADER, secured_by
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
@@ -91,7 +92,9 @@ async def _services(request: Request) -> Services:
 async def _caller(request: Request) -> Caller:
     """Raises `Unauthorized`."""
     services = await _services(request)
-    return Caller(await services.sessions.authenticate(session_token(request)), services)
+    actor = await services.sessions.authenticate(session_token(request))
+    note_user(request.scope, actor.user.username)
+    return Caller(actor, services)
 
 
 def session_token(request: Request) -> str:

@@ -24,6 +24,7 @@ from coder_enterprise.server.errors import BadRequest, RequestError, Unauthorize
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import expects, json_object
 from coder_enterprise.server.routes.dependencies import API, Public, Services, session_token
+from coder_enterprise.server.routes.logs import note_user
 from coder_enterprise.server.routes.openapi import BEARER, SCIM_KEY, SESSION_COOKIE, SESSION_HEADER, secured_by
 from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.scim import MOUNT, Found
@@ -101,6 +102,7 @@ async def _sender(request: Request, services: Public) -> _Sender:
     actor = None
     if not services.scim.admits(request.headers.get("authorization", "")):
         actor = await services.sessions.authenticate(session_token(request))
+        note_user(request.scope, actor.user.username)
     services.scim.require(actor)
     return _Sender(actor, services)
 
