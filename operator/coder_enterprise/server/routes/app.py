@@ -19,19 +19,24 @@ from coder_enterprise.server.routes import (
     audit,
     authentication,
     deployment,
+    files,
     groups,
     licenses,
     members,
     metrics,
     organizations,
+    provisioner_daemons,
+    provisioner_keys,
     proxies,
     quiet_hours,
     replicas,
     scim,
     template_acls,
+    template_versions,
     templates,
     tokens,
     users,
+    workspaces,
 )
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
@@ -60,7 +65,15 @@ ROUTERS: Final = (
     proxies.router,
     replicas.router,
     replicas.peers,
+    provisioner_daemons.router,
+    provisioner_keys.router,
+    files.router,
+    template_versions.router,
+    workspaces.router,
 )
+
+# A websocket is accepted, or refused with an answer.
+_STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +111,7 @@ class CommonHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
@@ -106,21 +119,27 @@ class CommonHeaders:
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.close" and not started:  # no route has accepted it
+                await envelope(404, "Route not found.")(scope, receive, send_with_headers)
+                return
+            if message["type"] in _STARTS:
                 started = True
-                message["headers"] += (
+                message["headers"] = [
+                    *message.get("headers", ()),
                     (b"x-coder-request-id", request_id.encode()),
                     (b"x-coder-build-version", VERSION.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"vary", b"Cookie"),
-                )
+                ]
             await send(message)
 
         app = _refuse_nul if "\0" in scope["path"] or b"%00" in scope["query_string"] else self._app
         try:
             await app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("a fault of the server", method=scope["method"], path=scope["path"], request_id=request_id)
+            log.exception(
+                "a fault of the server", method=scope.get("method", "GET"), path=scope["path"], request_id=request_id
+            )
             if started:
                 raise
             answer = envelope(
