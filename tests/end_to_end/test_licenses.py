@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
@@ -37,7 +37,7 @@ def uuids(coder: CoderAPI) -> list[str]:
     return [item["uuid"] for item in coder.licenses()]
 
 
-def licensed(namespace: Namespace, token: str, **spec: object) -> None:
+def licensed(namespace: Namespace, token: str, **spec: Any) -> None:
     """With that licence, applied."""
     namespace.apply(secret("licence", license=token), license_(**spec))
     namespace.wait_for("CoderLicense", "licence", "Applied")
