@@ -144,6 +144,7 @@ class ManagedReconciler:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
                 resource = await self._writer.status(resource, {**resource.status, **intent})
+            drifted = not observed.moved_on
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
@@ -151,7 +152,7 @@ class ManagedReconciler:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
-            if not observed.moved_on:
+            if drifted:
                 self._announce(before, changes)
             if kind.alters_deployment:
                 self._ask(self._deployment_key(resource, spec))
