@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -332,6 +333,7 @@ class Shop:
     def __init__(self, server: Scripted) -> None:
         self.tokens: dict[int, str] = {}
         self.fewest = 10
+        self._numbers = itertools.count(1)
         self.errors: list[str] = []
         self._server = server
         server.reply("/licenses", lambda _: web.json_response(self.listed() or None))
@@ -339,7 +341,7 @@ class Shop:
         server.reply("/entitlements", lambda _: web.json_response(self._entitlements()))
 
     def put(self, text: str) -> int:
-        number = len(self._server.asked) + 1
+        number = next(self._numbers)
         self.tokens[number] = text
         self._server.reply(f"/licenses/{number}", lambda _: self._delete(number), method="DELETE")
         return number
@@ -505,6 +507,21 @@ async def test_a_crash_before_the_object_is_deleted_leaves_no_licence(
     seen = await KIND.observe(context, resource(status, deleting=True), spec(), fresh=True)
     await KIND.delete(context, resource({**status, "id": seen.external_id}, deleting=True))
     assert shop.uuids == []
+
+
+@pytest.mark.parametrize("point", range(POINTS))
+async def test_a_crash_within_a_rotation_before_the_object_is_deleted_leaves_no_licence(
+    context: Context, beside: Beside, points: Points, shop: Shop, point: int
+) -> None:
+    status: Body = {}
+    beside.secrets["default", "licence"] = {"license": token(current_claims(jti="old"))}
+    await reconcile(context, points, status)
+    theirs = token(current_claims(jti="theirs"))
+    shop.put(theirs)
+    beside.secrets["default", "licence"] = {"license": token(current_claims(jti="new"))}
+    await killed(context, points, status, point)
+    await KIND.delete(context, resource(status, deleting=True))
+    assert shop.uuids == ["theirs"]
 
 
 async def test_the_same_licence_is_never_uploaded_twice(
