@@ -22,6 +22,8 @@ _PATHS: Final = {
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",
+    "CoderLicense": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderlicenses",
+    "CoderAppearance": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderappearances",
 }
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 

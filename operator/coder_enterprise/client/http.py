@@ -35,7 +35,6 @@ DEFAULT_RETRY_AFTER: Final = 5.0
 MAX_RETRY_AFTER: Final = 300.0
 MAX_ANSWER: Final = 256 * 2**20
 """Bytes: far above the largest list, and what a server that never ends its answer may cost."""
-REMOVED: Final = "[removed]"
 
 T = TypeVar("T")
 
@@ -256,7 +255,7 @@ class Transport:
 
     def _clean(self, text: str) -> str:
         token = self.settings.token
-        return text.replace(token, REMOVED) if token else text
+        return text.replace(token, errors.REMOVED) if token else text
 
 
 async def _body(call: Call, response: aiohttp.ClientResponse) -> bytes:

@@ -65,6 +65,10 @@ class Reason(StrEnum):
     REFUSED = "Refused"
     """Coder refused the request; the message is Coder's own."""
     FORBIDDEN = "Forbidden"
+    INVALID_LICENSE = "InvalidLicense"
+    """The Secret holds no licence, or Coder does not count it."""
+    EXPIRED = "Expired"
+    """The licence has expired, and its grace period is over."""
 
     # Synced
     IN_SYNC = "InSync"
@@ -84,3 +88,10 @@ class Reason(StrEnum):
     NO_PROVISIONERS = "NoProvisioners"
     NOT_SERVED = "NotServed"
     """This server has no such endpoint, or does not show it to this token."""
+
+    # Domain condition of a CoderLicense, beside GracePeriod and Expired
+    VALID = "Valid"
+    EXPIRES_SOON = "ExpiresSoon"
+    """In less than 30 days, or 7 for a trial: as Coder warns."""
+    NOT_YET_VALID = "NotYetValid"
+    """Its term has not begun."""
