@@ -82,7 +82,7 @@ def defaults(schema: dict[str, Any], path: str = "spec") -> Iterator[str]:
 
 @BY_KIND
 def test_status_is_a_subresource(kind: Any) -> None:
-    assert version_of(kind)["subresources"] == {"status": {}}
+    assert version_of(kind)["subresources"]["status"] == {}
 
 
 @BY_KIND

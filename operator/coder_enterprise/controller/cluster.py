@@ -9,18 +9,26 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import override
 
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import SECRETS, WORKLOADS, Collection, Gone, KubernetesClient
+from coder_enterprise.controller.kubernetes import (
+    SECRETS,
+    WORKLOADS,
+    Collection,
+    Gone,
+    KubernetesClient,
+    KubernetesError,
+)
 from coder_enterprise.controller.store import Store
 from coder_enterprise.kinds import base
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import GROUP, VERSION, WATCH_LABEL, Key, Resource
 
 WATCHED = {WATCH_LABEL: "true"}
+_REFUSED: Final = {400: Reason.REFUSED, 403: Reason.FORBIDDEN, 422: Reason.REFUSED}
 
 
 class Cluster(base.Cluster):
@@ -78,7 +86,14 @@ class Cluster(base.Cluster):
             )
         self._fence()
         metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
-        applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
+        try:
+            applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
+        except KubernetesError as error:
+            if error.status not in _REFUSED:
+                raise
+            raise base.stalled(
+                _REFUSED[error.status], f"Kubernetes refuses {body['kind']} {resource.key.namespace}/{name}: {error}"
+            ) from None
         metrics.kubernetes_writes.labels(collection.plural).inc()
         return applied
 
