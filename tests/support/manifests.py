@@ -32,3 +32,12 @@ def group(object_name: str, /, **spec: Any) -> Body:
 
 def members(*users: str, mode: str = "Authoritative") -> Body:
     return {"mode": mode, "users": list(users)}
+
+
+def proxy(object_name: str, /, **spec: Any) -> Body:
+    metadata = {"name": object_name}
+    return {"apiVersion": API_VERSION, "kind": "CoderWorkspaceProxy", "metadata": metadata, "spec": spec}
+
+
+def workload(**fields: Any) -> Body:
+    return {"image": "ghcr.io/coder/coder:v2.20.0", "accessURL": "https://eu.coder.example.com", **fields}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from typing_extensions import override
@@ -43,7 +43,8 @@ class Cluster(base.Cluster):
 
     @override
     async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
-        return await self._client.secret(resource.key.namespace, name)
+        with _refusals(f"Secret {resource.key.namespace}/{name}"):
+            return await self._client.secret(resource.key.namespace, name)
 
     @override
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
@@ -65,13 +66,14 @@ class Cluster(base.Cluster):
         if known is None or not _owns(resource, known):
             return
         self._fence()
-        with contextlib.suppress(Gone):
+        with contextlib.suppress(Gone), _refusals(f"Deployment {resource.key.namespace}/{name}"):
             await self._client.delete(WORKLOADS, resource.key.namespace, name)
         metrics.kubernetes_writes.labels(WORKLOADS.plural).inc()
 
     async def _get(self, collection: Collection, resource: Resource, name: str) -> dict[str, Any] | None:
         try:
-            return await self._client.get(collection, resource.key.namespace, name)
+            with _refusals(f"{collection.plural} {resource.key.namespace}/{name}"):
+                return await self._client.get(collection, resource.key.namespace, name)
         except Gone:
             return None
 
@@ -86,16 +88,21 @@ class Cluster(base.Cluster):
             )
         self._fence()
         metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
-        try:
+        with _refusals(f"{body['kind']} {resource.key.namespace}/{name}"):
             applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
-        except KubernetesError as error:
-            if error.status not in _REFUSED:
-                raise
-            raise base.stalled(
-                _REFUSED[error.status], f"Kubernetes refuses {body['kind']} {resource.key.namespace}/{name}: {error}"
-            ) from None
         metrics.kubernetes_writes.labels(collection.plural).inc()
         return applied
+
+
+@contextlib.contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """What Kubernetes refuses is said on the object: more of the same would be refused too."""
+    try:
+        yield
+    except KubernetesError as error:
+        if error.status not in _REFUSED:
+            raise
+        raise base.stalled(_REFUSED[error.status], f"Kubernetes refuses {what}: {error}") from None
 
 
 def _owner(resource: Resource) -> dict[str, Any]:

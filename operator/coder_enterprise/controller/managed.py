@@ -148,7 +148,7 @@ class ManagedReconciler:
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
-                if error.reason == Reason.ALREADY_EXISTS:
+                if error.reason == Reason.ALREADY_EXISTS and resource.external_id is None:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
