@@ -18,6 +18,7 @@ from tools.kubernetes.control_plane import ControlPlane
 _numbers: Final = itertools.count(1)
 _PATHS: Final = {
     "Secret": "/api/v1/namespaces/{namespace}/secrets",
+    "Pod": "/api/v1/namespaces/{namespace}/pods",
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Event": "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
