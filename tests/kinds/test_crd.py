@@ -86,6 +86,15 @@ def test_status_is_a_subresource(kind: Any) -> None:
 
 
 @BY_KIND
+def test_a_scale_subresource_points_at_fields_that_exist(kind: Any) -> None:
+    version = version_of(kind)
+    for path in version["subresources"].get("scale", {}).values():
+        found = version["schema"]["openAPIV3Schema"]
+        for step in path.strip(".").split("."):
+            found = found["properties"][step]
+
+
+@BY_KIND
 def test_columns_begin_with_readiness_and_end_with_age(kind: Any) -> None:
     columns = [column["name"] for column in version_of(kind)["additionalPrinterColumns"]]
     assert columns[:2] == ["Ready", "Reason"]
