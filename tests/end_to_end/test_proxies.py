@@ -269,8 +269,10 @@ def pod(namespace: Namespace) -> Body:
 
 def test_a_workload_runs_the_proxy_and_rolls_with_its_token(connected: Namespace) -> None:
     first = made(connected, workload=workload(replicas=1))
-    waits = connected.wait_for(KIND, "eu", "WorkloadUnavailable", type_="WorkloadAvailable")
-    assert (waits["status"], "0 of 1 replicas" in waits["message"]) == ("False", True)
+    connected.wait_for(KIND, "eu", "WorkloadUnavailable", type_="WorkloadAvailable")
+    wait_until(
+        lambda: "0 of 1 replicas" in connected.condition(KIND, "eu", "WorkloadAvailable")["message"], "it is counted"
+    )
     container = pod(connected)["spec"]["containers"][0]
     env = {item["name"]: item for item in container["env"]}
     assert env["CODER_PROXY_SESSION_TOKEN"]["valueFrom"]["secretKeyRef"]["name"] == "eu-token"
