@@ -67,6 +67,32 @@ class CoderAPI:
     def put_appearance(self, **fields: Any) -> None:
         self._checked("PUT", "/appearance", json=fields)
 
+    def proxies(self) -> dict[str, Body]:
+        """Workspace proxies by name, without the server itself."""
+        answer: Any = self._checked("GET", "/workspaceproxies")
+        listed = answer[0] if isinstance(answer, list) else answer
+        return {proxy["name"]: proxy for proxy in listed["regions"] if proxy["name"] != "primary"}
+
+    def create_proxy(self, name: str, **fields: Any) -> Body:
+        answer = self._checked("POST", "/workspaceproxies", json={"name": name, **fields})
+        made: Body = answer.get("proxy", answer)
+        return made
+
+    def patch_proxy(self, proxy_id: str, **fields: Any) -> None:
+        self._checked("PATCH", f"/workspaceproxies/{proxy_id}", json=fields)
+
+    def delete_proxy(self, proxy_id: str) -> None:
+        self._checked("DELETE", f"/workspaceproxies/{proxy_id}")
+
+    def accepts_proxy_token(self, token: str) -> bool:
+        """Whether a workspace proxy could use it; asking changes nothing."""
+        answer = self._http.post(
+            "/workspaceproxies/me/deregister",
+            json={"replica_id": "00000000-0000-4000-8000-000000000000"},
+            headers={"Coder-External-Proxy-Token": token},
+        )
+        return answer.status_code != 401
+
     def _checked(self, method: str, path: str, **arguments: Any) -> Body:
         body: Body = self._request(method, path, **arguments).json()
         return body

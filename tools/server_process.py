@@ -42,16 +42,23 @@ class CoderServer:
     """
 
     def __init__(
-        self, database_url: str = "", token: str = "", *, licensed: bool = True, profile: str = "documented"
+        self,
+        database_url: str = "",
+        token: str = "",
+        *,
+        licensed: bool = True,
+        profile: str = "documented",
+        **settings: str,
     ) -> None:
-        """`token` is that of the owner: servers on one database need the same one."""
+        """`token` is that of the owner: servers on one database need the same one. `settings` are further variables,
+        such as CODER_PROXY_HEALTH_INTERVAL."""
         self.token = token or new_token()
         """A session token of the owner."""
         self._database_url = database_url
         self.password = secrets.token_urlsafe(24)
         self.url = ""
         self._licensed = licensed
-        self._profile = profile
+        self._settings = {"CODER_WIRE_PROFILE": profile, **settings}
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
         self._process: Process | None = None
@@ -103,7 +110,7 @@ class CoderServer:
             "CODER_FIRST_USER_PASSWORD": self.password,
             "CODER_BOOTSTRAP_TOKEN_FILE": str(token_file),
             "CODER_LICENSE_KEYS_FILE": str(keys_file),
-            "CODER_WIRE_PROFILE": self._profile,
+            **self._settings,
         }
         command = [sys.executable, "-m", "coder_enterprise", "server"]
         process = Process("coder-enterprise server", command, self.log, environment)

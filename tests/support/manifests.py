@@ -41,3 +41,12 @@ def license_(object_name: str = "licence", /, *, secret_name: str = "licence", *
 
 def appearance(object_name: str = "looks", /, **spec: Any) -> Body:
     return {"apiVersion": API_VERSION, "kind": "CoderAppearance", "metadata": {"name": object_name}, "spec": spec}
+
+
+def proxy(object_name: str, /, **spec: Any) -> Body:
+    metadata = {"name": object_name}
+    return {"apiVersion": API_VERSION, "kind": "CoderWorkspaceProxy", "metadata": metadata, "spec": spec}
+
+
+def workload(**fields: Any) -> Body:
+    return {"image": "ghcr.io/coder/coder:v2.20.0", "accessURL": "https://eu.coder.example.com", **fields}

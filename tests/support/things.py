@@ -21,6 +21,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory, Snapshot
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
 from coder_enterprise.kinds.base import (
+    DRIFT,
     Action,
     Change,
     Context,
@@ -30,6 +31,7 @@ from coder_enterprise.kinds.base import (
     Names,
     Observation,
     Probe,
+    Verdict,
     stalled,
 )
 from coder_enterprise.kinds.common import ManagedSpec
@@ -237,6 +239,8 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
 
     def __init__(self) -> None:
         self.bug: Exception | None = None
+        self.stands = Verdict()
+        self.event = DRIFT
 
     @override
     def external_name(self, resource: Resource, spec: ThingSpec) -> str:
@@ -268,7 +272,8 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         if observed.thing.name != observed.name:
             changes.append(Change(Action.UPDATE, "spec.name", before=observed.thing.name, after=observed.name))
         if desired.color is not None and observed.thing.color != desired.color:
-            changes.append(Change(Action.UPDATE, "spec.color", before=observed.thing.color, after=desired.color))
+            before, after = observed.thing.color, desired.color
+            changes.append(Change(Action.UPDATE, "spec.color", before, after, event=self.event))
         return changes
 
     @override
@@ -303,6 +308,10 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         recorded: Mapping[str, Any],
     ) -> dict[str, Any]:
         return {"id": observed.external_id, "color": observed.thing.color if observed.thing else None}
+
+    @override
+    def verdict(self, desired: ThingSpec, observed: ObservedThing) -> Verdict:
+        return self.stands
 
     @override
     async def delete(self, context: Context, resource: Resource) -> None:

@@ -15,6 +15,7 @@ from coder_enterprise.client import errors, records
 from coder_enterprise.client.http import CallHooks, ConnectionSettings, Transport
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 from coder_enterprise.wire.licenses import AddLicenseRequest
+from coder_enterprise.wire.proxies import TOKEN_HEADER, CreateWorkspaceProxyRequest, PatchWorkspaceProxy
 
 T = TypeVar("T")
 _Body = RootModel[dict[str, Any]]
@@ -56,6 +57,7 @@ class CoderClient:
         self.groups = GroupCalls(self._transport)
         self.licenses = LicenseCalls(self._transport)
         self.appearance = AppearanceCalls(self._transport)
+        self.proxies = ProxyCalls(self._transport)
 
     async def close(self) -> None:
         await self._transport.close()
@@ -192,6 +194,40 @@ class AppearanceCalls(_Calls):
         """
         fields = appearance.model_dump(exclude=_READ_ONLY)
         return await self._transport.send("appearance.put", "PUT", "/appearance", _Body(fields), records.Appearance)
+
+
+class ProxyCalls(_Calls):
+    """Workspace proxies; `CoderClient.deployment` lists them.
+
+    A new token is shown once: real Coder has it in the body, and in the documented shapes it is in a header.
+    """
+
+    async def get(self, proxy_id: str) -> records.WorkspaceProxy:
+        """By id, which finds deleted ones too."""
+        return await self._transport.get("workspaceproxies.get", _proxy_path(proxy_id), records.WorkspaceProxy)
+
+    async def create(self, request: CreateWorkspaceProxyRequest) -> tuple[records.WorkspaceProxy, str]:
+        """The proxy, and its token; "" when the server shows none."""
+        return await self._write("workspaceproxies.create", "POST", "/workspaceproxies", request)
+
+    async def update(self, proxy_id: str, request: PatchWorkspaceProxy) -> tuple[records.WorkspaceProxy, str]:
+        """The proxy, and its new token; "" when none was asked for, or the server shows none."""
+        return await self._write("workspaceproxies.update", "PATCH", _proxy_path(proxy_id), request)
+
+    async def delete(self, proxy_id: str) -> None:
+        await self._transport.delete("workspaceproxies.delete", _proxy_path(proxy_id))
+
+    async def _write(
+        self, operation: str, method: str, path: str, request: CreateWorkspaceProxyRequest | PatchWorkspaceProxy
+    ) -> tuple[records.WorkspaceProxy, str]:
+        answer, header = await self._transport.send_and_see(
+            operation, method, path, request, records.WrittenProxy, TOKEN_HEADER
+        )
+        return answer.proxy, answer.proxy_token or header
+
+
+def _proxy_path(proxy_id: str) -> str:
+    return f"/workspaceproxies/{_segment(proxy_id)}"
 
 
 def _segment(text: str) -> str:

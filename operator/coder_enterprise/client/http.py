@@ -136,6 +136,16 @@ class Transport:
         """Send `body` without its unset fields and read the answer as `model`."""
         return await self._request(Call(operation, method, path), partial(self._read, model), body=body)
 
+    async def send_and_see(
+        self, operation: str, method: str, path: str, body: BaseModel, model: type[T] | TypeAdapter[T], header: str
+    ) -> tuple[T, str]:
+        """As `send`; and that header of the answer, "" when it has none."""
+        return await self._request(
+            Call(operation, method, path),
+            lambda answer: (self._read(model, answer), answer.headers.get(header, "")),
+            body=body,
+        )
+
     async def delete(self, operation: str, path: str) -> None:
         """DELETE `path`; raises `errors.NotFound` when it is gone already."""
         await self._request(Call(operation, "DELETE", path), lambda _: None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 T = TypeVar("T")
 
@@ -176,16 +176,42 @@ class ProvisionerDaemon(Record):
         return self.updated_at.time if self.updated_at and self.updated_at.valid else None
 
 
+class ProxyReport(Record):
+    errors: Many[str] = ()
+    warnings: Many[str] = ()
+
+
 class ProxyStatus(Record):
     status: str = "unknown"
+    report: ProxyReport = ProxyReport()
 
 
 class WorkspaceProxy(Record):
     id: str
     name: str
+    display_name: str = ""
+    icon_url: str = ""
+    path_app_url: str = ""
+    """"" until it has registered for the first time."""
+    wildcard_hostname: str = ""
+    version: str = ""
+    """What the proxy said of itself; servers below Coder 2.12 do not tell."""
     deleted: bool = False
     healthy: bool = False
     status: ProxyStatus = ProxyStatus()
+
+
+class WrittenProxy(Record):
+    """What creating or changing a proxy answers: in Coder both of these, in its documentation the proxy alone."""
+
+    proxy: WorkspaceProxy
+    proxy_token: str = Field("", repr=False)
+    """"" unless a new one was made; it is shown this once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) and "proxy" in value else {"proxy": value}
 
 
 class ProxyRegions(Record):

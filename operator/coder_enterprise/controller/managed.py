@@ -28,6 +28,7 @@ from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds import durations
 from coder_enterprise.kinds.base import (
+    DRIFT,
     Action,
     Change,
     ConnectionKind,
@@ -148,7 +149,7 @@ class ManagedReconciler:
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
-                if error.reason == Reason.ALREADY_EXISTS:
+                if error.reason == Reason.ALREADY_EXISTS and resource.external_id is None:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
@@ -451,13 +452,18 @@ class ManagedReconciler:
         await self._finish(resource, failed(error))
 
     def _announce(self, resource: Resource, changes: Sequence[Change]) -> None:
-        """An event, when a settled object was found changed in Coder."""
+        """Events, when a settled object needed changes: it was changed in Coder, or something was due."""
         if not resource.settled:
             return
         if any(change.action is Action.ADD for change in changes) and any(map(resource.status.get, PENDING)):
             return
-        metrics.drift_found.labels(resource.key.kind).inc(len(changes))
-        self._recorder.warning(resource, "DriftCorrected", "Reconcile", f"changed in Coder: {_summary(changes)}")
+        for event in dict.fromkeys(change.event for change in changes):
+            told = [change for change in changes if change.event == event]
+            if event == DRIFT:
+                metrics.drift_found.labels(resource.key.kind).inc(len(told))
+                self._recorder.warning(resource, event, "Reconcile", f"changed in Coder: {_summary(told)}")
+            else:
+                self._recorder.normal(resource, event, "Reconcile", _summary(told))
 
 
 def _next(spec: ManagedSpec, verdict: Verdict) -> Result:
@@ -494,7 +500,9 @@ def _must_read(work: _Work, resource: Resource) -> bool:
     if resource.external_id is None:
         return resource.annotations.get(CLAIM) == work.claim
     edited = resource.status.get("observedGeneration") != resource.generation
-    return edited or bool(work.spec.resync_interval) or not resource.ready
+    synced = resource.condition("Synced")
+    applied = resource.ready or (synced is not None and synced["status"] == "True")
+    return edited or bool(work.spec.resync_interval) or not applied
 
 
 def _summary(changes: Sequence[Change]) -> str:
@@ -511,6 +519,7 @@ def _applied(fields: dict[str, Any], verdict: Verdict) -> Outcome:
         progress=_progress(verdict),
         synced=DomainCondition("Synced", "True", Reason.IN_SYNC, "Coder has what spec declares"),
         conditions=verdict.conditions,
+        dropped=verdict.dropped,
         fields=fields,
     )
 
@@ -553,6 +562,7 @@ def _reported(
         progress=Progress.WORKING if missing else Progress.DONE,
         synced=synced,
         conditions=verdict.conditions,
+        dropped=verdict.dropped,
         fields=fields,
         pending=changes,
     )

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -48,6 +48,10 @@ def stalled(reason: Reason, message: str, pending: Sequence[Change] = ()) -> Kin
     return KindError(reason, message, meaning=Meaning.STALLED, pending=pending)
 
 
+DRIFT: Final = "DriftCorrected"
+"""Somebody else has changed it in Coder."""
+
+
 class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
@@ -66,6 +70,8 @@ class Change:
     after: str | int | None = None
     subject: str = ""
     """The id in Coder that is added or removed, where `path` is a list."""
+    event: str = DRIFT
+    """What the event is called that tells of it, when an object at rest needed it."""
 
     @override
     def __str__(self) -> str:
@@ -105,8 +111,8 @@ class Observation:
 class Cluster(Protocol):
     """What a kind may read and write in Kubernetes beside its own object; always in that object's namespace.
 
-    Raises what the controller raises for Kubernetes, which ends the reconcile. What is written belongs to the object:
-    Kubernetes deletes it with the object.
+    Raises what the controller raises for Kubernetes, which ends the reconcile, and `KindError` for what Kubernetes
+    refuses. What is written belongs to the object: Kubernetes deletes it with the object.
     """
 
     def find(self, key: Key) -> Resource | None:
@@ -174,6 +180,8 @@ class Verdict:
     reason: Reason = Reason.APPLIED
     message: str = "applied"
     conditions: tuple[DomainCondition, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Types of conditions that have lost their sense."""
     revisit: float | None = None
     """Seconds until it is to be looked at again although nothing has happened; None is the next resync."""
 
