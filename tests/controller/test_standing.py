@@ -165,6 +165,8 @@ async def test_a_secret_that_the_operator_may_not_read_is_said(cluster: Cluster)
     client = cast("KubernetesClient", cluster.kubernetes)
     beside = Beside(client, Store(lambda _: (), lambda *_: None), lambda: None)
     meta = {"namespace": TEAM, "name": "one", "uid": "u", "resourceVersion": "1"}
-    with pytest.raises(KindError, match="may not read Secret team/licence") as caught:
+    with pytest.raises(
+        KindError, match=r"refuses Secret team/licence: .*; allow the operator's service account"
+    ) as caught:
         await beside.secret(Resource.from_body("Thing", {"metadata": meta}), "licence")
     assert caught.value.reason is Reason.FORBIDDEN

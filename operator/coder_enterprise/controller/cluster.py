@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from typing_extensions import override
@@ -102,7 +103,8 @@ def _refusals(what: str) -> Iterator[None]:
     except KubernetesError as error:
         if error.status not in _REFUSED:
             raise
-        raise base.stalled(_REFUSED[error.status], f"Kubernetes refuses {what}: {error}") from None
+        advice = "; allow the operator's service account to use it" if error.status == HTTPStatus.FORBIDDEN else ""
+        raise base.stalled(_REFUSED[error.status], f"Kubernetes refuses {what}: {error}{advice}") from None
 
 
 def _owner(resource: Resource) -> dict[str, Any]:
