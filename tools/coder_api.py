@@ -51,8 +51,53 @@ class CoderAPI:
     def members(self, name: str) -> set[str]:
         return {member["username"] for member in self.group(name)["members"]}
 
+    def licenses(self) -> list[Body]:
+        found: list[Body] = self._request("GET", "/licenses").json() or []
+        return found
+
+    def add_license(self, license_: str) -> Body:
+        return self._checked("POST", "/licenses", json={"license": license_})
+
+    def delete_license(self, license_id: int) -> None:
+        self._request("DELETE", f"/licenses/{license_id}")
+
+    def appearance(self) -> Body:
+        return self._checked("GET", "/appearance")
+
+    def put_appearance(self, **fields: Any) -> None:
+        self._checked("PUT", "/appearance", json=fields)
+
+    def proxies(self) -> dict[str, Body]:
+        """Workspace proxies by name, without the server itself."""
+        answer: Any = self._checked("GET", "/workspaceproxies")
+        listed = answer[0] if isinstance(answer, list) else answer
+        return {proxy["name"]: proxy for proxy in listed["regions"] if proxy["name"] != "primary"}
+
+    def create_proxy(self, name: str, **fields: Any) -> Body:
+        answer = self._checked("POST", "/workspaceproxies", json={"name": name, **fields})
+        made: Body = answer.get("proxy", answer)
+        return made
+
+    def patch_proxy(self, proxy_id: str, **fields: Any) -> None:
+        self._checked("PATCH", f"/workspaceproxies/{proxy_id}", json=fields)
+
+    def delete_proxy(self, proxy_id: str) -> None:
+        self._checked("DELETE", f"/workspaceproxies/{proxy_id}")
+
+    def accepts_proxy_token(self, token: str) -> bool:
+        """Whether a workspace proxy could use it; asking changes nothing."""
+        answer = self._http.post(
+            "/workspaceproxies/me/deregister",
+            json={"replica_id": "00000000-0000-4000-8000-000000000000"},
+            headers={"Coder-External-Proxy-Token": token},
+        )
+        return answer.status_code != 401
+
     def _checked(self, method: str, path: str, **arguments: Any) -> Body:
+        body: Body = self._request(method, path, **arguments).json()
+        return body
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         answer = self._http.request(method, path, **arguments)
         answer.raise_for_status()
-        body: Body = answer.json()
-        return body
+        return answer

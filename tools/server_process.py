@@ -41,15 +41,24 @@ class CoderServer:
     `licensed`: with a licence for everything, added when there is none.
     """
 
-    def __init__(self, database_url: str = "", token: str = "", *, licensed: bool = True, **settings: str) -> None:
-        """`token` is that of the owner: servers on one database need the same one. `settings` are more variables."""
+    def __init__(
+        self,
+        database_url: str = "",
+        token: str = "",
+        *,
+        licensed: bool = True,
+        profile: str = "documented",
+        **settings: str,
+    ) -> None:
+        """`token` is that of the owner: servers on one database need the same one. `settings` are further variables,
+        such as CODER_PROXY_HEALTH_INTERVAL."""
         self.token = token or new_token()
         """A session token of the owner."""
         self._database_url = database_url
         self.password = secrets.token_urlsafe(24)
         self.url = ""
         self._licensed = licensed
-        self._settings = settings
+        self._settings = {"CODER_WIRE_PROFILE": profile, **settings}
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
         self._process: Process | None = None

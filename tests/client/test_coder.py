@@ -11,6 +11,7 @@ from aiohttp import web
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
+from coder_enterprise.wire.proxies import CreateWorkspaceProxyRequest, PatchWorkspaceProxy
 from tests.support.scripted import Asked, Scripted
 
 GROUP: Final = {"id": "g1", "name": "platform", "organization_id": "o1"}
@@ -232,3 +233,38 @@ async def test_proxies_of_another_shape_are_refused(server: Scripted, client: Co
     server.answer("/workspaceproxies", answer)
     with pytest.raises(errors.UnexpectedShape):
         await client.deployment.workspace_proxies()
+
+
+PROXY: Final = {"id": "p1", "name": "eu"}
+SHOWN: Final = {"Coder-Workspace-Proxy-Token": "p1:secret"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "token"),
+    [
+        ({"proxy": PROXY, "proxy_token": "p1:secret"}, {}, "p1:secret"),
+        (PROXY, SHOWN, "p1:secret"),
+        ({"proxy": PROXY, "proxy_token": ""}, {}, ""),
+        ({"proxy": PROXY}, {}, ""),
+        (PROXY, {}, ""),
+    ],
+)
+async def test_the_token_of_a_new_proxy_is_in_the_body_or_in_a_header(
+    server: Scripted, client: CoderClient, body: Body, headers: dict[str, str], token: str
+) -> None:
+    server.answer("/workspaceproxies", body, method="POST", status=201, headers=headers)
+    server.answer("/workspaceproxies/p1", body, method="PATCH", headers=headers)
+    created = await client.proxies.create(CreateWorkspaceProxyRequest(name="eu"))
+    updated = await client.proxies.update("p1", PatchWorkspaceProxy(id="p1", regenerate_token=True))
+    assert created == updated == (records.WorkspaceProxy(id="p1", name="eu"), token)
+    assert [asked.body for asked in server.asked] == ['{"name":"eu"}', '{"id":"p1","regenerate_token":true}']
+
+
+def test_a_token_is_not_in_the_repr_of_its_answer() -> None:
+    answer = records.WrittenProxy.model_validate({"proxy": PROXY, "proxy_token": "p1:secret"})
+    assert "secret" not in repr(answer)
+
+
+def test_a_report_of_nulls_is_an_empty_one() -> None:
+    status = {"status": "ok", "report": {"errors": None, "warnings": None}}
+    assert records.WorkspaceProxy.model_validate(PROXY | {"status": status}).status.report.errors == ()

@@ -20,12 +20,6 @@ from tests.support.contract import Record, differences, key, records
 from tools.server_process import CoderServer, license_for_tests
 from tools.wsproxy_process import WorkspaceProxyProcess
 
-NOT_MERGED: Final = {
-    "GET /organizations/{organization}/provisionerdaemons": "not merged yet",
-    "GET /organizations/{organization}/provisionerdaemons/serve": "not merged yet",
-    "GET /workspace-quota/{user}": "not merged yet",
-}
-
 Body = dict[str, Any]
 Call = Callable[["World", Record], httpx2.Response]
 
@@ -269,7 +263,7 @@ LEFT_OUT: Final = ("limit: is missing", "actual: is missing", "updated_at: is mi
 
 def _world(profile: str, logs: Path) -> Iterator[World]:
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(CoderServer(CODER_WIRE_PROFILE=profile, CODER_SCIM_AUTH_HEADER="Bearer key"))
+        server = stack.enter_context(CoderServer(profile=profile, CODER_SCIM_AUTH_HEADER="Bearer key"))
         yield World(server, stack, logs)
 
 
@@ -283,13 +277,7 @@ def codersdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield from _world("codersdk", tmp_path_factory.mktemp("codersdk"))
 
 
-def _step(record: Record) -> Any:
-    reason = NOT_MERGED.get(key(record))
-    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-    return pytest.param(record, id=key(record), marks=marks)
-
-
-WALK: Final = [_step(record) for record in records()]
+WALK: Final = [pytest.param(record, id=key(record)) for record in records()]
 
 
 def _answer(world: World, record: Record) -> httpx2.Response:
@@ -321,7 +309,7 @@ def test_an_answer_in_the_other_profile_is_what_a_real_coder_sends(codersdk: Wor
 
 def test_every_call_is_of_a_record() -> None:
     assert {*CALLS} == {key(record) for record in records()}
-    assert {*REAL, *NOT_MERGED} <= {*CALLS}
+    assert {*REAL} <= {*CALLS}
 
 
 def test_the_checker_sees_what_differs() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from coder_enterprise.client import errors
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.kubernetes import KubernetesError
+from coder_enterprise.kinds.base import DomainCondition, Verdict
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import CLAIM
 from tests.support.engine import Body, Cluster
 from tests.support.things import FEATURE, World
 
@@ -459,3 +463,86 @@ async def test_a_kubernetes_that_refuses_writes_is_tried_again(cluster: Cluster)
     assert cluster.coder.things == {}, "nothing is made that could not be claimed"
     cluster.kubernetes.fault = lambda *_: None
     await cluster.until(lambda: cluster.is_applied("one"), within=61)
+
+
+# What a kind says of its objects
+
+
+def says(cluster: Cluster, **fields: Any) -> None:
+    """How things stand from now on, once everything is applied; they are looked at every five seconds."""
+    cluster.kind.stands = Verdict(revisit=5.0, **fields)
+
+
+async def test_what_is_applied_and_not_usable_yet_is_reconciling_and_read_from_the_shared_list(
+    cluster: Cluster,
+) -> None:
+    await cluster.begin()
+    says(cluster, ready=False, reason=Reason.NOT_REGISTERED, message="nobody came")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "NotRegistered")
+    assert cluster.condition("Reconciling", "one")["status"] == "True"
+    assert cluster.condition("Synced", "one")["status"] == "True"
+    await asyncio.sleep(10)
+    read, writes = cluster.coder.count("things.get"), len(cluster.writes())
+    await asyncio.sleep(200)
+    assert (cluster.coder.count("things.get"), len(cluster.writes())) == (read, writes)
+    says(cluster)
+    await cluster.until(lambda: cluster.is_applied("one"), within=6)
+
+
+async def test_what_only_a_person_can_help_is_stalled(cluster: Cluster) -> None:
+    await cluster.begin()
+    says(cluster, ready=False, stalled=True, reason=Reason.TOKEN_NOT_SHOWN, message="no token")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "TokenNotShown")
+    assert cluster.condition("Stalled", "one")["status"] == "True"
+    assert cluster.condition("Reconciling", "one") == {}
+
+
+async def test_a_condition_stays_until_the_kind_drops_it(cluster: Cluster) -> None:
+    await cluster.begin()
+    condition = DomainCondition("WorkloadAvailable", "True", Reason.WORKLOAD_AVAILABLE, "it runs")
+    says(cluster, conditions=(condition,))
+    await applied(cluster)
+    says(cluster)
+    await asyncio.sleep(10)
+    assert cluster.condition("WorkloadAvailable", "one")["status"] == "True"
+    says(cluster, dropped=("WorkloadAvailable",))
+    await cluster.until(lambda: not cluster.condition("WorkloadAvailable", "one"), within=6)
+
+
+async def test_what_was_due_by_itself_is_no_drift(cluster: Cluster) -> None:
+    await cluster.begin()
+    thing_id = await applied(cluster, color="red")
+    cluster.kind.event = "TokenRotated"
+    cluster.coder.things[thing_id].color = "old"
+    await cluster.until(lambda: cluster.coder.things[thing_id].color == "red", within=301)
+    await asyncio.sleep(1)
+    assert [event["note"] for event in cluster.events("TokenRotated")] == ["spec.color: 'old' becomes 'red'"]
+    assert cluster.events("DriftCorrected") == []
+
+
+async def test_an_annotation_of_our_group_wakes_an_object_and_our_own_claim_does_not(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster)
+    await asyncio.sleep(10)
+    done = reconciles("done")
+    cluster.kubernetes.annotate("things", "one", rotate_token_at="now")
+    await asyncio.sleep(1)
+    assert reconciles("done") == done + 1
+    claim = cluster.kubernetes.objects["things", "team", "one"]["metadata"]["annotations"][CLAIM]
+    cluster.kubernetes.annotate("things", "one", claim=f"{claim}-2")
+    await asyncio.sleep(1)
+    assert reconciles("done") == done + 1
+
+
+async def test_a_new_name_that_is_taken_does_not_let_go_of_what_the_object_has(cluster: Cluster) -> None:
+    await cluster.begin()
+    thing_id = await applied(cluster)
+    taken = errors.AlreadyTaken(409, "two is taken")
+    cluster.coder.fault = lambda call: taken if call == "things.update" else None
+    cluster.thing("one", name="two")
+    await cluster.until(lambda: cluster.reason("one") == "AlreadyExists")
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)
+    assert thing_id not in cluster.coder.things

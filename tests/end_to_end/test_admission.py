@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.kubernetes import Namespace, Refused
-from tests.support.manifests import Body, deployment, group, members
+from tests.support.manifests import Body, appearance, deployment, group, license_, members, proxy, workload
 
 LONG = "x" * 3000
 BAD_GROUPS: dict[str, tuple[Body, str]] = {
@@ -43,6 +43,63 @@ BAD_DEPLOYMENTS: dict[str, tuple[Body, str]] = {
     "no requests at all": ({"maxRequestsPerSecond": 0}, "spec.maxRequestsPerSecond"),
     "a namespace that cannot be": ({"allowedNamespaces": ["No Such"]}, "spec.allowedNamespaces"),
 }
+UUID = "91000000-0000-4000-8000-000000000000"
+BAD_PROXIES: dict[str, tuple[Body, str]] = {
+    "the name of the server itself": ({"name": "primary"}, "reserved by Coder"),
+    "the name of the server itself in capitals": ({"name": "Primary"}, "reserved by Coder"),
+    "a name that means oneself": ({"name": "me"}, "reserved by Coder"),
+    "a name like an id": ({"name": UUID}, "must not look like an id"),
+    "a name with spaces": ({"name": "eu west"}, "spec.name"),
+    "a name that is too long": ({"name": "x" * 65}, "spec.name"),
+    "no display name": ({"displayName": ""}, "spec.displayName"),
+    "a display name with space at its end": ({"displayName": "EU "}, "spec.displayName"),
+    "an icon that is no URL": ({"icon": "eu.png"}, "spec.icon"),
+    "a Secret that cannot be": ({"tokenSecret": {"name": "Not A Name"}}, "spec.tokenSecret.name"),
+    "a rotation all the time": ({"tokenSecret": {"rotateEvery": "59m"}}, "must be at least 1h"),
+    "a rotation that is no duration": ({"tokenSecret": {"rotateEvery": "daily"}}, "spec.tokenSecret.rotateEvery"),
+    "a workload without an address": ({"workload": {"image": "x"}}, "spec.workload.accessURL"),
+    "a workload without an image": ({"workload": workload(image=None)}, "spec.workload.image"),
+    "an address with a path": ({"workload": workload(accessURL="https://eu.example.com/x")}, "without a path"),
+    "an address that is none": ({"workload": workload(accessURL="eu.example.com")}, "http or https URL"),
+    "a wildcard without a star": ({"workload": workload(wildcardAccessURL="eu.example.com")}, "wildcardAccessURL"),
+    "fewer than no replicas": ({"workload": workload(replicas=-1)}, "spec.workload.replicas"),
+    "too many replicas": ({"workload": workload(replicas=101)}, "spec.workload.replicas"),
+    "a resource that is none": ({"workload": workload(resources={"limits": {"gold": "1"}})}, "only cpu, memory"),
+    "a quantity that is none": ({"workload": workload(resources={"limits": {"cpu": "all"}})}, "resources.limits"),
+    "root": ({"workload": workload(securityContext={"runAsUser": 0})}, "securityContext.runAsUser"),
+    "the token in env": (
+        {"workload": workload(env=[{"name": "CODER_PROXY_SESSION_TOKEN", "value": "x"}])},
+        "leave them out of env",
+    ),
+    "a variable twice": ({"workload": workload(env=[{"name": "A"}, {"name": "A"}])}, "spec.workload.env"),
+    "an empty command": ({"workload": workload(command=[])}, "spec.workload.command"),
+}
+
+
+BANNER: Body = {"message": "Hello", "backgroundColor": "#a32d2d"}
+BAD_LICENSES: dict[str, tuple[Body, str]] = {
+    "no Secret": ({"secretRef": None}, "spec.secretRef"),
+    "a Secret that cannot be": ({"secretRef": {"name": "Not A Name"}}, "spec.secretRef.name"),
+    "a key that cannot be": ({"secretRef": {"name": "licence", "key": "a/b"}}, "spec.secretRef.key"),
+    "a retireOld that is text": ({"retireOld": "yes"}, "spec.retireOld"),
+}
+BAD_APPEARANCES: dict[str, tuple[Body, str]] = {
+    "a name that is too long": ({"applicationName": LONG}, "spec.applicationName"),
+    "a logo that is no URL": ({"logoURL": "ftp://example.com/x.png"}, "spec.logoURL"),
+    "both kinds of banners": ({"serviceBanner": BANNER, "announcementBanners": [BANNER]}, "exclude each other"),
+    "a banner without a message": ({"serviceBanner": {"backgroundColor": "#a32d2d"}}, "needs message"),
+    "a banner without a colour": ({"serviceBanner": {"message": "Hello"}}, "needs message and backgroundColor"),
+    "a colour that is none": ({"serviceBanner": {**BANNER, "backgroundColor": "red"}}, "backgroundColor"),
+    "an announcement without a message": ({"announcementBanners": [{"backgroundColor": "#a32d2d"}]}, "message"),
+    "an announcement without a colour": ({"announcementBanners": [{"message": "Hello"}]}, "backgroundColor"),
+    "a time that is none": ({"announcementBanners": [{**BANNER, "startsAt": "tomorrow"}]}, "startsAt"),
+    "an end before the start": (
+        {"announcementBanners": [{**BANNER, "startsAt": "2027-01-02T00:00:00Z", "endsAt": "2027-01-01T00:00:00Z"}]},
+        "startsAt must be before endsAt",
+    ),
+    "too many banners": ({"announcementBanners": [BANNER] * 17}, "spec.announcementBanners"),
+    "more text than Coder keeps": ({"announcementBanners": [{**BANNER, "message": "x" * 1000}] * 7}, "6000 characters"),
+}
 
 
 @pytest.mark.parametrize(("spec", "message"), BAD_GROUPS.values(), ids=BAD_GROUPS)
@@ -57,6 +114,41 @@ def test_a_bad_deployment_is_refused_by_name_of_the_field(namespace: Namespace, 
     body["spec"] |= spec
     with pytest.raises(Refused, match=message):
         namespace.apply(body)
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_LICENSES.values(), ids=BAD_LICENSES)
+def test_a_bad_licence_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(license_(**spec))
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_APPEARANCES.values(), ids=BAD_APPEARANCES)
+def test_a_bad_appearance_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(appearance(**spec))
+
+
+def test_a_banner_that_is_off_needs_no_message(namespace: Namespace) -> None:
+    namespace.apply(appearance(serviceBanner={"enabled": False}))
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_PROXIES.values(), ids=BAD_PROXIES)
+def test_a_bad_proxy_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(proxy("bad", **spec))
+
+
+@pytest.mark.parametrize("name", ["primary", "me", "eu.west", "x" * 65, UUID])
+def test_a_proxy_whose_name_coder_cannot_have_needs_a_name_in_spec(namespace: Namespace, name: str) -> None:
+    with pytest.raises(Refused, match=r"set spec\.name"):
+        namespace.apply(proxy(name))
+    namespace.apply(proxy(name, name="eu"))
+
+
+def test_a_workload_needs_an_object_whose_name_fits_into_a_label(namespace: Namespace) -> None:
+    with pytest.raises(Refused, match="at most 55 characters"):
+        namespace.apply(proxy("x" * 56, workload=workload()))
+    namespace.apply(proxy("x" * 55, workload=workload()))
 
 
 def test_a_name_of_the_object_that_coder_cannot_have_needs_a_name_in_spec(namespace: Namespace) -> None:

@@ -32,3 +32,21 @@ def group(object_name: str, /, **spec: Any) -> Body:
 
 def members(*users: str, mode: str = "Authoritative") -> Body:
     return {"mode": mode, "users": list(users)}
+
+
+def license_(object_name: str = "licence", /, *, secret_name: str = "licence", **spec: Any) -> Body:
+    spec = {"secretRef": {"name": secret_name}, **spec}
+    return {"apiVersion": API_VERSION, "kind": "CoderLicense", "metadata": {"name": object_name}, "spec": spec}
+
+
+def appearance(object_name: str = "looks", /, **spec: Any) -> Body:
+    return {"apiVersion": API_VERSION, "kind": "CoderAppearance", "metadata": {"name": object_name}, "spec": spec}
+
+
+def proxy(object_name: str, /, **spec: Any) -> Body:
+    metadata = {"name": object_name}
+    return {"apiVersion": API_VERSION, "kind": "CoderWorkspaceProxy", "metadata": metadata, "spec": spec}
+
+
+def workload(**fields: Any) -> Body:
+    return {"image": "ghcr.io/coder/coder:v2.20.0", "accessURL": "https://eu.coder.example.com", **fields}

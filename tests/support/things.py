@@ -21,14 +21,17 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory, Snapshot
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
 from coder_enterprise.kinds.base import (
+    DRIFT,
     Action,
     Change,
     Context,
     DomainCondition,
+    Figure,
     ManagedKind,
     Names,
     Observation,
     Probe,
+    Verdict,
     stalled,
 )
 from coder_enterprise.kinds.common import ManagedSpec
@@ -74,6 +77,8 @@ class World:
     things: dict[str, Thing] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     features: dict[str, bool] = field(default_factory=lambda: {FEATURE: True})
+    grace: frozenset[str] = frozenset()
+    figures: dict[Figure, float] = field(default_factory=dict)
     fault: Callable[[str], errors.CoderError | None] = lambda _: None
     tokens: set[str] = field(default_factory=lambda: {"good"})
     latency: float = 0.01
@@ -210,6 +215,8 @@ class WorldDeploymentKind(DeploymentKind):
             conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"),),
             fields={"circuit": "Closed", "features": features},
             features=features,
+            grace=world._world.grace,
+            figures=dict(world._world.figures),
         )
 
 
@@ -232,6 +239,8 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
 
     def __init__(self) -> None:
         self.bug: Exception | None = None
+        self.stands = Verdict()
+        self.event = DRIFT
 
     @override
     def external_name(self, resource: Resource, spec: ThingSpec) -> str:
@@ -263,7 +272,8 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         if observed.thing.name != observed.name:
             changes.append(Change(Action.UPDATE, "spec.name", before=observed.thing.name, after=observed.name))
         if desired.color is not None and observed.thing.color != desired.color:
-            changes.append(Change(Action.UPDATE, "spec.color", before=observed.thing.color, after=desired.color))
+            before, after = observed.thing.color, desired.color
+            changes.append(Change(Action.UPDATE, "spec.color", before, after, event=self.event))
         return changes
 
     @override
@@ -298,6 +308,10 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         recorded: Mapping[str, Any],
     ) -> dict[str, Any]:
         return {"id": observed.external_id, "color": observed.thing.color if observed.thing else None}
+
+    @override
+    def verdict(self, desired: ThingSpec, observed: ObservedThing) -> Verdict:
+        return self.stands
 
     @override
     async def delete(self, context: Context, resource: Resource) -> None:

@@ -9,14 +9,19 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
-from pydantic import BeforeValidator, TypeAdapter
+from pydantic import BeforeValidator, RootModel, TypeAdapter
 
-from coder_enterprise.client import records
+from coder_enterprise.client import errors, records
 from coder_enterprise.client.http import CallHooks, ConnectionSettings, Transport
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
+from coder_enterprise.wire.licenses import AddLicenseRequest
+from coder_enterprise.wire.proxies import TOKEN_HEADER, CreateWorkspaceProxyRequest, PatchWorkspaceProxy
 
 T = TypeVar("T")
+_Body = RootModel[dict[str, Any]]
 
+_READ_ONLY: Final = {"support_links", "docs_url"}
+"""Of an appearance: settings of the server."""
 USERS_PAGE: Final = 1000
 USERS_ATTEMPTS: Final = 3
 
@@ -50,6 +55,9 @@ class CoderClient:
         self.users = UserCalls(self._transport)
         self.organizations = OrganizationCalls(self._transport)
         self.groups = GroupCalls(self._transport)
+        self.licenses = LicenseCalls(self._transport)
+        self.appearance = AppearanceCalls(self._transport)
+        self.proxies = ProxyCalls(self._transport)
 
     async def close(self) -> None:
         await self._transport.close()
@@ -74,9 +82,6 @@ class DeploymentCalls(_Calls):
 
     async def entitlements(self) -> records.Entitlements:
         return await self._transport.get("entitlements.get", "/entitlements", records.Entitlements)
-
-    async def licenses(self) -> tuple[records.License, ...]:
-        return await self._transport.get("licenses.list", "/licenses", LICENSES)
 
     async def replicas(self) -> tuple[records.Replica, ...]:
         return await self._transport.get("replicas.list", "/replicas", REPLICAS)
@@ -156,6 +161,73 @@ class GroupCalls(_Calls):
 
     async def delete(self, group_id: str) -> None:
         await self._transport.delete("groups.delete", f"/groups/{_segment(group_id)}")
+
+
+class LicenseCalls(_Calls):
+    async def list(self) -> tuple[records.License, ...]:
+        """All of them, also those that have expired; none where the token's user may not see them."""
+        return await self._transport.get("licenses.list", "/licenses", LICENSES)
+
+    async def add(self, license_: str) -> records.License:
+        """No error shows the licence, whatever the server quotes."""
+        request = AddLicenseRequest(license=license_)
+        try:
+            return await self._transport.send("licenses.add", "POST", "/licenses", request, records.License)
+        except errors.APIError as error:
+            error.hide(license_)
+            raise
+
+    async def delete(self, license_id: str) -> None:
+        await self._transport.delete("licenses.delete", f"/licenses/{_segment(license_id)}")
+
+
+class AppearanceCalls(_Calls):
+    async def get(self) -> records.Appearance:
+        """As it is shown: without a licence, and below Coder 2.8 in its grace period, all defaults."""
+        return await self._transport.get("appearance.get", "/appearance", records.Appearance)
+
+    async def put(self, appearance: records.Appearance) -> records.Appearance:
+        """Replace all of it. The answer is without what is read-only.
+
+        From Coder 2.12 `service_banner` is ignored and below `announcement_banners`, so that both are sent; so is what
+        is not known here, or it would be cleared.
+        """
+        fields = appearance.model_dump(exclude=_READ_ONLY)
+        return await self._transport.send("appearance.put", "PUT", "/appearance", _Body(fields), records.Appearance)
+
+
+class ProxyCalls(_Calls):
+    """Workspace proxies; `CoderClient.deployment` lists them.
+
+    A new token is shown once: real Coder has it in the body, and in the documented shapes it is in a header.
+    """
+
+    async def get(self, proxy_id: str) -> records.WorkspaceProxy:
+        """By id, which finds deleted ones too."""
+        return await self._transport.get("workspaceproxies.get", _proxy_path(proxy_id), records.WorkspaceProxy)
+
+    async def create(self, request: CreateWorkspaceProxyRequest) -> tuple[records.WorkspaceProxy, str]:
+        """The proxy, and its token; "" when the server shows none."""
+        return await self._write("workspaceproxies.create", "POST", "/workspaceproxies", request)
+
+    async def update(self, proxy_id: str, request: PatchWorkspaceProxy) -> tuple[records.WorkspaceProxy, str]:
+        """The proxy, and its new token; "" when none was asked for, or the server shows none."""
+        return await self._write("workspaceproxies.update", "PATCH", _proxy_path(proxy_id), request)
+
+    async def delete(self, proxy_id: str) -> None:
+        await self._transport.delete("workspaceproxies.delete", _proxy_path(proxy_id))
+
+    async def _write(
+        self, operation: str, method: str, path: str, request: CreateWorkspaceProxyRequest | PatchWorkspaceProxy
+    ) -> tuple[records.WorkspaceProxy, str]:
+        answer, header = await self._transport.send_and_see(
+            operation, method, path, request, records.WrittenProxy, TOKEN_HEADER
+        )
+        return answer.proxy, answer.proxy_token or header
+
+
+def _proxy_path(proxy_id: str) -> str:
+    return f"/workspaceproxies/{_segment(proxy_id)}"
 
 
 def _segment(text: str) -> str:

@@ -35,7 +35,6 @@ DEFAULT_RETRY_AFTER: Final = 5.0
 MAX_RETRY_AFTER: Final = 300.0
 MAX_ANSWER: Final = 256 * 2**20
 """Bytes: far above the largest list, and what a server that never ends its answer may cost."""
-REMOVED: Final = "[removed]"
 
 T = TypeVar("T")
 
@@ -136,6 +135,16 @@ class Transport:
     ) -> T:
         """Send `body` without its unset fields and read the answer as `model`."""
         return await self._request(Call(operation, method, path), partial(self._read, model), body=body)
+
+    async def send_and_see(
+        self, operation: str, method: str, path: str, body: BaseModel, model: type[T] | TypeAdapter[T], header: str
+    ) -> tuple[T, str]:
+        """As `send`; and that header of the answer, "" when it has none."""
+        return await self._request(
+            Call(operation, method, path),
+            lambda answer: (self._read(model, answer), answer.headers.get(header, "")),
+            body=body,
+        )
 
     async def delete(self, operation: str, path: str) -> None:
         """DELETE `path`; raises `errors.NotFound` when it is gone already."""
@@ -256,7 +265,7 @@ class Transport:
 
     def _clean(self, text: str) -> str:
         token = self.settings.token
-        return text.replace(token, REMOVED) if token else text
+        return text.replace(token, errors.REMOVED) if token else text
 
 
 async def _body(call: Call, response: aiohttp.ClientResponse) -> bytes:

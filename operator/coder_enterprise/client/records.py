@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 T = TypeVar("T")
 
@@ -112,6 +112,46 @@ class License(Record):
     claims: Map[Any] = {}
 
 
+class Banner(Record):
+    enabled: bool = False
+    message: str = ""
+    background_color: str = ""
+
+
+class SupportLink(Record):
+    name: str = ""
+
+
+class Appearance(Record):
+    """With the fields that only a newer Coder has, which an update must repeat."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    application_name: str = ""
+    logo_url: str = ""
+    service_banner: Annotated[Banner, BeforeValidator(_null_to_no_entries)] = Banner()
+    announcement_banners: Many[Banner] = ()
+    """From Coder 2.12."""
+    support_links: Many[SupportLink] = ()
+
+    @property
+    def has_announcements(self) -> bool:
+        """The server knows more than one banner."""
+        return "announcement_banners" in self.model_fields_set
+
+    @property
+    def banners(self) -> tuple[Banner, ...]:
+        """All of them, also those that are switched off."""
+        if self.has_announcements:
+            return self.announcement_banners
+        return () if self.service_banner == Banner() else (self.service_banner,)
+
+    @property
+    def is_default(self) -> bool:
+        """Nobody ever set it, or the server does not show it."""
+        return not (self.application_name or self.logo_url or self.banners)
+
+
 class NullTime(Record):
     """A moment as Go's database library writes it; the capitals are real, the small letters documented."""
 
@@ -136,16 +176,42 @@ class ProvisionerDaemon(Record):
         return self.updated_at.time if self.updated_at and self.updated_at.valid else None
 
 
+class ProxyReport(Record):
+    errors: Many[str] = ()
+    warnings: Many[str] = ()
+
+
 class ProxyStatus(Record):
     status: str = "unknown"
+    report: ProxyReport = ProxyReport()
 
 
 class WorkspaceProxy(Record):
     id: str
     name: str
+    display_name: str = ""
+    icon_url: str = ""
+    path_app_url: str = ""
+    """"" until it has registered for the first time."""
+    wildcard_hostname: str = ""
+    version: str = ""
+    """What the proxy said of itself; servers below Coder 2.12 do not tell."""
     deleted: bool = False
     healthy: bool = False
     status: ProxyStatus = ProxyStatus()
+
+
+class WrittenProxy(Record):
+    """What creating or changing a proxy answers: in Coder both of these, in its documentation the proxy alone."""
+
+    proxy: WorkspaceProxy
+    proxy_token: str = Field("", repr=False)
+    """"" unless a new one was made; it is shown this once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) and "proxy" in value else {"proxy": value}
 
 
 class ProxyRegions(Record):

@@ -27,7 +27,7 @@ from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
-from coder_enterprise.kinds.resource import FORCE_DETACH, RECONCILE_REQUESTED_AT, Key, Resource
+from coder_enterprise.kinds.resource import CLAIM, Key, Resource
 
 SWEEP_INTERVAL: Final = 600.0
 COUNT_DELAY: Final = 2.0
@@ -169,6 +169,7 @@ class Engine:
         self._backoff.reset(key)
         if key.kind == self._connection_kind.names.kind:
             self._connections.detach(key)
+            metrics.deployment_figures(key, {})
             self.open(key, changed=True)
         else:
             self._wake_rivals(resource)
@@ -344,10 +345,14 @@ def _asks_for_work(known: Resource, resource: Resource) -> bool:
     return (
         known.generation != resource.generation
         or known.deleting != resource.deleting
-        or known.annotations.get(FORCE_DETACH) != resource.annotations.get(FORCE_DETACH)
-        or known.annotations.get(RECONCILE_REQUESTED_AT) != resource.annotations.get(RECONCILE_REQUESTED_AT)
+        or _requests(known) != _requests(resource)
         or (known.status != resource.status and resource.status.get("observedGeneration") == -1)
     )
+
+
+def _requests(resource: Resource) -> dict[str, str]:
+    """What users ask for by annotation."""
+    return {name: value for name, value in resource.annotations.items() if name != CLAIM}
 
 
 def _secret_names(spec: Mapping[str, Any]) -> list[str]:

@@ -28,6 +28,7 @@ from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds import durations
 from coder_enterprise.kinds.base import (
+    DRIFT,
     Action,
     Change,
     ConnectionKind,
@@ -144,14 +145,16 @@ class ManagedReconciler:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
                 resource = await self._writer.status(resource, {**resource.status, **intent})
+            drifted = not observed.moved_on
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
-                if error.reason == Reason.ALREADY_EXISTS:
+                if error.reason == Reason.ALREADY_EXISTS and resource.external_id is None:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
-            self._announce(before, changes)
+            if drifted:
+                self._announce(before, changes)
             if kind.alters_deployment:
                 self._ask(self._deployment_key(resource, spec))
         verdict = kind.verdict(spec, observed)
@@ -171,7 +174,7 @@ class ManagedReconciler:
     def _is_ours(self, work: _Work, resource: Resource, observed: Observation) -> bool:
         if observed.external_id is None or observed.external_id == resource.external_id:
             return True
-        return resource.external_id is None and resource.annotations.get(CLAIM) == work.claim
+        return observed.intended or (resource.external_id is None and resource.annotations.get(CLAIM) == work.claim)
 
     def _require_ownership(
         self, work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]
@@ -313,6 +316,8 @@ class ManagedReconciler:
             await kind.delete(context, target)
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
+        if kind.alters_deployment:
+            self._ask(self._raw_deployment_key(resource))
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
 
     def _reason_to_let_go(self, resource: Resource) -> str:
@@ -414,6 +419,7 @@ class ManagedReconciler:
     async def _finish(self, resource: Resource, outcome: Outcome) -> None:
         was, before = resource.condition("Ready"), resource
         await self._writer.status(resource, compose(resource, outcome))
+        self._warn(before, outcome.conditions)
         known = (was["status"], was["reason"]) if was else ("Unknown", Reason.PENDING)
         if known == (outcome.ready, outcome.reason):
             return
@@ -423,6 +429,13 @@ class ManagedReconciler:
                 self._recorder.normal(before, outcome.reason, "Reconcile", outcome.message)
         elif outcome.progress is not Progress.WORKING:
             self._recorder.warning(before, outcome.reason, "Reconcile", outcome.message)
+
+    def _warn(self, before: Resource, conditions: Sequence[DomainCondition]) -> None:
+        """An event for each condition that a person should hear of, when it comes to it."""
+        for condition in conditions:
+            known = before.condition(condition.type)
+            if condition.warns and (known is None or known["reason"] != condition.reason):
+                self._recorder.warning(before, condition.reason, "Reconcile", condition.message)
 
     async def _say(self, visited: Resource, error: OperatorError) -> None:
         """An object at rest keeps what it says while its deployment is out: that is said once, there."""
@@ -439,13 +452,18 @@ class ManagedReconciler:
         await self._finish(resource, failed(error))
 
     def _announce(self, resource: Resource, changes: Sequence[Change]) -> None:
-        """An event, when a settled object was found changed in Coder."""
+        """Events, when a settled object needed changes: it was changed in Coder, or something was due."""
         if not resource.settled:
             return
         if any(change.action is Action.ADD for change in changes) and any(map(resource.status.get, PENDING)):
             return
-        metrics.drift_found.labels(resource.key.kind).inc(len(changes))
-        self._recorder.warning(resource, "DriftCorrected", "Reconcile", f"changed in Coder: {_summary(changes)}")
+        for event in dict.fromkeys(change.event for change in changes):
+            told = [change for change in changes if change.event == event]
+            if event == DRIFT:
+                metrics.drift_found.labels(resource.key.kind).inc(len(told))
+                self._recorder.warning(resource, event, "Reconcile", f"changed in Coder: {_summary(told)}")
+            else:
+                self._recorder.normal(resource, event, "Reconcile", _summary(told))
 
 
 def _next(spec: ManagedSpec, verdict: Verdict) -> Result:
@@ -482,7 +500,9 @@ def _must_read(work: _Work, resource: Resource) -> bool:
     if resource.external_id is None:
         return resource.annotations.get(CLAIM) == work.claim
     edited = resource.status.get("observedGeneration") != resource.generation
-    return edited or bool(work.spec.resync_interval) or not resource.ready
+    synced = resource.condition("Synced")
+    applied = resource.ready or (synced is not None and synced["status"] == "True")
+    return edited or bool(work.spec.resync_interval) or not applied
 
 
 def _summary(changes: Sequence[Change]) -> str:
@@ -496,11 +516,18 @@ def _applied(fields: dict[str, Any], verdict: Verdict) -> Outcome:
         ready="True" if verdict.ready else "False",
         reason=verdict.reason,
         message=verdict.message,
-        progress=Progress.DONE if verdict.ready else Progress.WORKING,
+        progress=_progress(verdict),
         synced=DomainCondition("Synced", "True", Reason.IN_SYNC, "Coder has what spec declares"),
         conditions=verdict.conditions,
+        dropped=verdict.dropped,
         fields=fields,
     )
+
+
+def _progress(verdict: Verdict) -> Progress:
+    if verdict.ready:
+        return Progress.DONE
+    return Progress.STALLED if verdict.stalled else Progress.WORKING
 
 
 def _suspended(resource: Resource) -> Outcome:
@@ -535,6 +562,7 @@ def _reported(
         progress=Progress.WORKING if missing else Progress.DONE,
         synced=synced,
         conditions=verdict.conditions,
+        dropped=verdict.dropped,
         fields=fields,
         pending=changes,
     )

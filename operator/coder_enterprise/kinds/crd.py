@@ -48,11 +48,12 @@ def custom_resource_definition(
     status_default: Mapping[str, Any],
     description: str,
     validations: Sequence[Cel] = (),
+    scale: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The whole definition: namespaced, with a status subresource, in the category `coder`.
 
     `status_default` is what an object shows before the operator has visited it; `validations` are rules over the
-    whole object, which see metadata.name.
+    whole object, which see metadata.name. `scale` is the subresource of that name, for `kubectl scale` and autoscalers.
     """
     schema: dict[str, Any] = {
         "type": "object",
@@ -74,7 +75,7 @@ def custom_resource_definition(
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": schema},
-        "subresources": {"status": {}},
+        "subresources": {"status": {}} | ({"scale": dict(scale)} if scale else {}),
         "additionalPrinterColumns": [column.as_dict() for column in columns],
     }
     return {

@@ -35,6 +35,12 @@ class Reason(StrEnum):
     """The organization does not exist in Coder, or the token cannot see it."""
     NOT_ENTITLED = "NotEntitled"
     """The feature is not licensed on this deployment."""
+    NOT_REGISTERED = "NotRegistered"
+    """No workspace proxy has ever registered with the token."""
+    NOT_CHECKED = "NotChecked"
+    """Coder has not looked at the workspace proxy yet."""
+    WORKLOAD_UNAVAILABLE = "WorkloadUnavailable"
+    """The Deployment that spec.workload declares is not available."""
 
     # It may work in a moment
     UNREACHABLE = "Unreachable"
@@ -48,6 +54,10 @@ class Reason(StrEnum):
     REQUEST_FAILED = "RequestFailed"
     INTERNAL_ERROR = "InternalError"
     """A fault of the operator itself; its log has the details."""
+    PROXY_UNREACHABLE = "ProxyUnreachable"
+    """Coder cannot reach the workspace proxy at the address that it registered."""
+    PROXY_UNHEALTHY = "ProxyUnhealthy"
+    """The workspace proxy answers Coder, and reports errors."""
 
     # A person must act
     INVALID_SPEC = "InvalidSpec"
@@ -65,6 +75,12 @@ class Reason(StrEnum):
     REFUSED = "Refused"
     """Coder refused the request; the message is Coder's own."""
     FORBIDDEN = "Forbidden"
+    INVALID_LICENSE = "InvalidLicense"
+    """The Secret holds no licence, or Coder does not count it."""
+    EXPIRED = "Expired"
+    """The licence has expired, and its grace period is over."""
+    TOKEN_NOT_SHOWN = "TokenNotShown"  # noqa: S105
+    """Coder made a token and did not show it: a server with only the documented API."""
 
     # Synced
     IN_SYNC = "InSync"
@@ -72,7 +88,7 @@ class Reason(StrEnum):
     UNKNOWN = "Unknown"
     """Not determined yet."""
 
-    # Domain conditions of a CoderDeployment
+    # Domain conditions
     ANSWERING = "Answering"
     TOKEN_ACCEPTED = "TokenAccepted"  # noqa: S105
     LICENSED = "Licensed"
@@ -82,5 +98,15 @@ class Reason(StrEnum):
     REPLICA_ERRORS = "ReplicaErrors"
     PROVISIONERS_SEEN = "ProvisionersSeen"
     NO_PROVISIONERS = "NoProvisioners"
+    REGISTERED = "Registered"
+    PROXY_HEALTHY = "ProxyHealthy"
+    WORKLOAD_AVAILABLE = "WorkloadAvailable"
     NOT_SERVED = "NotServed"
     """This server has no such endpoint, or does not show it to this token."""
+
+    # Domain condition of a CoderLicense, beside GracePeriod and Expired
+    VALID = "Valid"
+    EXPIRES_SOON = "ExpiresSoon"
+    """In less than 30 days, or 7 for a trial: as Coder warns."""
+    NOT_YET_VALID = "NotYetValid"
+    """Its term has not begun."""

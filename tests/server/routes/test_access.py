@@ -17,6 +17,7 @@ from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.settings import Settings
 from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
 from tests.support.licenses import signed
+from tests.support.provisioners import upload
 from tests.support.proxies import create_proxy
 from tests.support.templates import create_private_template
 
@@ -51,6 +52,8 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/organizations/{organization}/templates"),  # a member sees those they may use
     ("GET", "/api/v2/regions"),
     ("GET", "/api/v2/workspaceproxies"),  # a member sees the primary
+    ("GET", "/api/v2/organizations/{organization}/provisionerdaemons"),
+    ("GET", "/api/v2/workspaces"),  # a member sees their own
 }
 """With any session, whatever the roles."""
 REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
@@ -103,8 +106,33 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
     ("DELETE", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
     ("GET", "/api/v2/replicas"): 404,
+    ("GET", "/api/v2/organizations/{organization}/provisionerkeys"): 404,
+    ("POST", "/api/v2/organizations/{organization}/provisionerkeys"): 403,
+    ("DELETE", "/api/v2/organizations/{organization}/provisionerkeys/{key}"): 403,
+    ("GET", "/api/v2/files/{file}"): 404,
+    ("GET", "/api/v2/workspace-quota/{user}"): 400,
+    ("GET", "/api/v2/organizations/{organization}/members/{user}/workspace-quota"): 400,
 }
 """With the status that a member without roles gets for somebody else's resource."""
+WITH_A_DAEMON: Final[set[Route]] = {
+    ("GET", "/api/v2/organizations/{organization}/provisionerdaemons/serve"),
+    ("POST", "/api/v2/files"),
+    ("POST", "/api/v2/organizations/{organization}/templateversions"),
+    ("GET", "/api/v2/templates/{template}/versions"),
+    ("PATCH", "/api/v2/templates/{template}/versions"),
+    ("GET", "/api/v2/templateversions/{version}"),
+    ("GET", "/api/v2/templateversions/{version}/logs"),
+    ("GET", "/api/v2/templateversions/{version}/resources"),
+    ("PATCH", "/api/v2/templateversions/{version}/cancel"),
+    ("POST", "/api/v2/organizations/{organization}/members/{user}/workspaces"),
+    ("GET", "/api/v2/workspaces/{workspace}"),
+    ("POST", "/api/v2/workspaces/{workspace}/builds"),
+    ("GET", "/api/v2/workspacebuilds/{build}"),
+    ("GET", "/api/v2/workspacebuilds/{build}/logs"),
+    ("PATCH", "/api/v2/workspacebuilds/{build}/cancel"),
+}
+"""What needs more than a row to be refused or not: refused in the tests of provisioner daemons, files, template
+versions and workspaces."""
 BODIES: Final[dict[Route, Body]] = {
     ("POST", "/api/v2/users"): {"username": "bob", "email": "bob@example.com", "login_type": "none"},
     ("PUT", "/api/v2/users/{user}/roles"): {"roles": ["owner"]},
@@ -123,6 +151,7 @@ BODIES: Final[dict[Route, Body]] = {
     ("POST", "/api/v2/users/{user}/keys/tokens"): {"token_name": "mine"},
     ("POST", "/api/v2/workspaceproxies"): {"name": "mine"},
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): {"name": "mine"},
+    ("POST", "/api/v2/organizations/{organization}/provisionerkeys"): {"name": "mine"},
 }
 """Good ones: what is refused is refused for who sends it."""
 NEVER_FOUND: Final[Route] = ("GET", "/api/v2/scim/v2/Users/{id}")
@@ -145,6 +174,7 @@ async def values(owner: Client, services: Services) -> dict[str, str]:
     checked(await owner.post(f"/users/{user['id']}/keys/tokens", json=token))
     services.entitlements.current.refreshed_at -= timedelta(hours=1)  # they may be refreshed again
     proxy, _ = await create_proxy(owner, "eu")
+    checked(await owner.post("/organizations/default/provisionerkeys", json={"name": "theirs"}))
     return {
         "organization": "default",
         "group": group["id"],
@@ -155,6 +185,7 @@ async def values(owner: Client, services: Services) -> dict[str, str]:
         "key": "theirs",
         "id": "1",
         "workspaceproxy": proxy["id"],
+        "file": await upload(owner),
     }
 
 
@@ -162,7 +193,7 @@ def test_every_route_says_who_may_not_call_it(app: FastAPI) -> None:
     documented = {
         (method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations
     }
-    assert documented == PUBLIC | FOR_PROXIES | EVERYBODY | set(REFUSED_TO_MEMBERS)
+    assert documented == PUBLIC | FOR_PROXIES | EVERYBODY | WITH_A_DAEMON | set(REFUSED_TO_MEMBERS)
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC), ids=" ".join)

@@ -20,20 +20,25 @@ from coder_enterprise.server.routes import (
     audit,
     authentication,
     deployment,
+    files,
     groups,
     licenses,
     logs,
     members,
     metrics,
     organizations,
+    provisioner_daemons,
+    provisioner_keys,
     proxies,
     quiet_hours,
     replicas,
     scim,
     template_acls,
+    template_versions,
     templates,
     tokens,
     users,
+    workspaces,
 )
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
@@ -63,7 +68,16 @@ ROUTERS: Final = (
     proxies.router,
     replicas.router,
     replicas.peers,
+    provisioner_daemons.router,
+    provisioner_keys.router,
+    files.router,
+    template_versions.router,
+    workspaces.router,
+    workspaces.quota,
 )
+
+# A websocket is accepted, or refused with an answer.
+_STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 
 def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
@@ -109,7 +123,7 @@ class CommonHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
@@ -118,14 +132,18 @@ class CommonHeaders:
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] += (
+            if message["type"] == "websocket.close" and not status:  # no route has accepted it
+                await envelope(404, "Route not found.")(scope, receive, send_with_headers)
+                return
+            if message["type"] in _STARTS:
+                status = message.get("status", 101)
+                message["headers"] = [
+                    *message.get("headers", ()),
                     (b"x-coder-request-id", request_id.encode()),
                     (b"x-coder-build-version", VERSION.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"vary", b"Cookie"),
-                )
+                ]
             await send(message)
 
         app = _refuse_nul if "\0" in scope["path"] or b"%00" in scope["query_string"] else self._app

@@ -34,7 +34,7 @@ def body(model: type[ModelT]) -> Any:
     """A dependency that is the request's body as `model`."""
 
     async def read(request: Request) -> ModelT:
-        return parse(await _read(request), model)
+        return parse(await read_bytes(request), model)
 
     dependency: Callable[[Request], Awaitable[ModelT]] = read
     return Depends(dependency)
@@ -48,7 +48,7 @@ def expects(model: type[BaseModel]) -> dict[str, Any]:
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The request's body for those who read it themselves. Raises `BadRequest`."""
-    return _object(await _read(request))
+    return _object(await read_bytes(request))
 
 
 def parse(raw: bytes, model: type[ModelT]) -> ModelT:
@@ -120,14 +120,15 @@ def _where(problem: ErrorDetails) -> str:
     return ".".join(str(part) for part in problem["loc"])
 
 
-async def _read(request: Request) -> bytes:
+async def read_bytes(request: Request, limit: int = MAX_BODY) -> bytes:
+    """Raises `TooLarge` over `limit` bytes."""
     chunks: list[bytes] = []
     size = 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > MAX_BODY:
-                raise TooLarge(f"The request body is larger than {MAX_BODY} bytes.")
+            if size > limit:
+                raise TooLarge(f"The request body is larger than {limit} bytes.")
             chunks.append(chunk)
     except ClientDisconnect:
         raise BadRequest("The request ended before its body did.") from None

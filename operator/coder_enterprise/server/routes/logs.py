@@ -23,9 +23,10 @@ def note_user(scope: Scope, username: str) -> None:
 
 def report(scope: Scope, request_id: str, status: int, seconds: float, fault: Exception | None = None) -> None:
     """`seconds` is how long the answer took; `fault` what made it fail."""
+    method = scope.get("method", "GET")  # a websocket has none
     fields = {
         "request_id": request_id,
-        "method": scope["method"],
+        "method": method,
         "route": getattr(scope.get("route"), "path", None),
         "status": status,
         "duration_ms": round(seconds * 1000, 1),
@@ -35,7 +36,7 @@ def report(scope: Scope, request_id: str, status: int, seconds: float, fault: Ex
         log.error("a fault of the server", **fields, path=scope["path"], exc_info=fault)
     elif status >= 500:
         log.error("a request that could not be served", **fields, path=scope["path"])
-    elif scope["method"] in _READS:
+    elif method in _READS:
         log.debug("a read", **fields)
     else:
         log.info("a write", **fields)

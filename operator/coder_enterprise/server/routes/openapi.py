@@ -28,12 +28,16 @@ SESSION_HEADER: Final = "SessionHeader"
 SESSION_COOKIE: Final = "SessionCookie"
 BEARER: Final = "SessionBearer"
 PROXY_HEADER: Final = "ProxyHeader"
+DAEMON_KEY: Final = "ProvisionerKey"
+DAEMON_PSK: Final = "ProvisionerPSK"
 SCIM_KEY: Final = "IdentityProviderKey"
 _SCHEMES: Final[Mapping[str, Part]] = {
     SESSION_HEADER: {"type": "apiKey", "in": "header", "name": "Coder-Session-Token"},
     SESSION_COOKIE: {"type": "apiKey", "in": "cookie", "name": "coder_session_token"},
     BEARER: {"type": "http", "scheme": "bearer"},
     PROXY_HEADER: {"type": "apiKey", "in": "header", "name": "Coder-External-Proxy-Token"},
+    DAEMON_KEY: {"type": "apiKey", "in": "header", "name": "Coder-Provisioner-Daemon-Key"},
+    DAEMON_PSK: {"type": "apiKey", "in": "header", "name": "Coder-Provisioner-Daemon-PSK"},
     SCIM_KEY: {"type": "apiKey", "in": "header", "name": "Authorization"},
 }
 
@@ -54,6 +58,7 @@ _REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("NotFound", "Not there, or not for the caller to see"),
     409: ("Conflict", "Another one has what must be unique"),
     413: ("TooLarge", "The body is too large"),
+    426: ("UpgradeRequired", "The route is a websocket"),
     429: ("TooMany", "Too many requests; see the header Retry-After"),
     500: ("Fault", "A fault of the server"),
     503: ("Unavailable", "The database does not answer; see the header Retry-After"),
@@ -84,6 +89,11 @@ def secured_by(*schemes: str) -> Callable[[F], F]:
     return mark
 
 
+def any_of(*schemes: str) -> list[Part]:
+    """The requirement that one of the schemes fulfils."""
+    return [{scheme: []} for scheme in schemes]
+
+
 def document(routes: Sequence[BaseRoute]) -> Part:
     """The same on every machine."""
     made = get_openapi(title=TITLE, version=VERSION, routes=routes)
@@ -111,12 +121,11 @@ def _complete(operation: Part, route: APIRoute, method: str) -> None:
         known = _PARAMETERS.get(parameter["name"], {}) if parameter["in"] == "path" else {}
         parameter["schema"] = known.get("schema", {}) | parameter["schema"]
         parameter.setdefault("description", known.get("description", parameter["schema"].get("title", "")))
-    schemes = list(dict.fromkeys(_schemes(route.dependant)))
-    operation["security"] = [{scheme: []} for scheme in schemes]
+    operation.setdefault("security", any_of(*dict.fromkeys(_schemes(route.dependant))))
     answers: Part = operation["responses"]
     answers.pop("422", None)
     refused = {*_refused(operation, route, method), *(int(status) for status in answers if int(status) >= 400)}
-    prefix = "SCIM" if SCIM_KEY in schemes else ""
+    prefix = "SCIM" if {SCIM_KEY: []} in operation["security"] else ""
     answers |= {str(status): {"$ref": f"#/components/responses/{prefix}{_REFUSALS[status][0]}"} for status in refused}
     operation["responses"] = dict(sorted(answers.items()))
 
@@ -162,7 +171,7 @@ def _envelope() -> Part:
 
 def _move_body(operation: Part, answers: Iterable[str]) -> Part:
     """Puts a reference in the place of the body's schema; that schema and those within, by name."""
-    if "requestBody" not in operation:
+    if "application/json" not in operation.get("requestBody", {}).get("content", {}):
         return {}
     request = operation["requestBody"] = copy.deepcopy(operation["requestBody"])
     content: Part = request["content"]["application/json"]

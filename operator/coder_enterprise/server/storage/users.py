@@ -35,6 +35,7 @@ _LIVING = select(*COLUMNS).where(~users.c.deleted)
 # Statements are built once: building one costs more than running it.
 _GET = select(*COLUMNS).where(users.c.id == bindparam("user_id"))
 _AMONG_LIVING = select(users.c.id).where(~users.c.deleted, users.c.id.in_(bindparam("user_ids", expanding=True)))
+_BY_IDS = select(*COLUMNS).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
 _BY_USERNAME = select(*COLUMNS).where(users.c.username_key == bindparam("key"))
 _BY_EMAIL = select(*COLUMNS).where(users.c.email_key == bindparam("key"))
 
@@ -63,6 +64,11 @@ def get(connection: Connection, user_id: UUID) -> User | None:
     """Also one that is deleted."""
     row = connection.execute(_GET, {"user_id": user_id}).first()
     return User(*row) if row else None
+
+
+def by_ids(connection: Connection, user_ids: Iterable[UUID]) -> list[User]:
+    """Also those that are deleted."""
+    return [User(*row) for row in connection.execute(_BY_IDS, {"user_ids": list(user_ids)})]
 
 
 def by_username(connection: Connection, username: str) -> User | None:
