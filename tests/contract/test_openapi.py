@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from coder_enterprise.server.errors import RequestError
 from tests.support.contract import Record, key, records
 from tools.generate import __main__ as generate
 
@@ -79,6 +80,15 @@ def test_every_refusal_is_an_envelope_and_none_is_422() -> None:
         for answer in refused.values():
             schemas = [content["schema"] for content in resolved(answer)["content"].values()]
             assert {"$ref": "#/components/schemas/Envelope"} in schemas, (method, path)
+
+
+def test_every_status_of_a_refusal_is_described_somewhere() -> None:
+    described = {status for _, _, operation in operations() for status in operation["responses"]}
+    assert {str(error.status) for error in _all_below(RequestError)} <= described
+
+
+def _all_below(error: type[RequestError]) -> set[type[RequestError]]:
+    return {error}.union(*(_all_below(below) for below in error.__subclasses__()))
 
 
 def test_what_needs_a_token_says_which_and_that_it_may_be_refused() -> None:

@@ -30,6 +30,7 @@ from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.run import create_services
 from coder_enterprise.server.services import passwords
 from coder_enterprise.server.services.deployment import Deployment
+from coder_enterprise.server.services.files import TAR
 from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
@@ -37,6 +38,7 @@ from coder_enterprise.server.storage.open import open_database
 from tests.server.routes.test_access import BODIES
 from tests.support.api import PASSWORD, SITE, People, checked, create_group, create_user
 from tests.support.licenses import signed, write_keys
+from tests.support.provisioners import create_version, upload
 from tests.support.proxies import create_proxy
 from tests.support.templates import create_template
 from tools.generate import __main__ as generate
@@ -76,6 +78,7 @@ api = schemathesis.openapi.from_dict(
     ),
 )
 api.app = _served
+schemathesis.serializer.alias(TAR, "application/octet-stream")
 
 
 @api.hook
@@ -141,6 +144,8 @@ async def _prepare(people: People) -> str:
         template=[template["id"]],
         name=[template["name"]],
         key=[template["name"]],
+        file=[await upload(owner)],
+        version=[(await create_version(owner))["id"]],
         workspaceproxy=[proxy["id"], "primary"],
         id=[str((await owner.get("/licenses")).json()[0]["id"])],
     )

@@ -157,7 +157,7 @@ async def create_version(client: httpx2.AsyncClient, **fields: Any) -> Body:
     return checked(await client.post("/organizations/default/templateversions", json=body))
 
 
-async def build_template(client: Client, daemon: Daemon, name: str, **fields: Any) -> Body:
+async def build_template(client: httpx2.AsyncClient, daemon: Daemon, name: str, **fields: Any) -> Body:
     """With an active version, which the daemon has imported."""
     version = await create_version(client, name=f"{name}-1")
     job = await daemon.acquire()
@@ -166,13 +166,15 @@ async def build_template(client: Client, daemon: Daemon, name: str, **fields: An
     return checked(await client.post("/organizations/default/templates", json=body))
 
 
-async def create_workspace(client: Client, template: Body, name: str, user: str = "me", **fields: Any) -> Body:
+async def create_workspace(
+    client: httpx2.AsyncClient, template: Body, name: str, user: str = "me", **fields: Any
+) -> Body:
     """Its first build waits for a daemon."""
     body = {"name": name, "template_id": template["id"], **fields}
     return checked(await client.post(f"/organizations/default/members/{user}/workspaces", json=body))
 
 
-async def create_build(client: Client, workspace: Body, transition: str, **fields: Any) -> Body:
+async def create_build(client: httpx2.AsyncClient, workspace: Body, transition: str, **fields: Any) -> Body:
     body = {"transition": transition, **fields}
     return checked(await client.post(f"/workspaces/{workspace['id']}/builds", json=body))
 

@@ -8,6 +8,8 @@ import httpx2
 
 from coder_enterprise.server.routes.app import ROUTERS, routes_of
 from coder_enterprise.server.routes.openapi import document
+from tests.support.api import Body
+from tests.support.provisioners import Daemon, build, build_template, create_workspace, upload
 from tools.server_process import CoderServer
 
 OF_THE_PROCESS: Final = frozenset({"/metrics", "/latency-check", "/derp/latency-check", "/api/v2/replicas"})
@@ -16,22 +18,22 @@ MOMENTS: Final = frozenset({"refreshed_at", "checked_at", "last_used", "last_see
 """Fields that move by themselves."""
 
 
-def _write(api: httpx2.Client) -> dict[str, str]:
+async def _write(server: CoderServer, api: httpx2.AsyncClient) -> dict[str, str]:
     """One of every resource; what the parameters of paths stand for."""
-    user = _made(api, "POST", "/users", username="ann", email="ann@example.com", login_type="none")
-    group = _made(api, "POST", "/organizations/default/groups", name="platform", quota_allowance=3)
-    _made(api, "PATCH", f"/groups/{group['id']}", add_users=[user["id"]], display_name="Platform")
-    template = _made(api, "POST", "/organizations/default/templates", name="docker", description="Docker")
+    user = await _made(api, "POST", "/users", username="ann", email="ann@example.com", login_type="none")
+    group = await _made(api, "POST", "/organizations/default/groups", name="platform", quota_allowance=3)
+    await _made(api, "PATCH", f"/groups/{group['id']}", add_users=[user["id"]], display_name="Platform")
+    template, workspace = await _build(server, api)
     roles = {"user_perms": {user["id"]: "admin"}, "group_perms": {group["id"]: "use"}}
-    _made(api, "PATCH", f"/templates/{template['id']}/acl", **roles)
-    _made(api, "PUT", "/users/ann/roles", roles=["auditor"])
-    _made(api, "PUT", "/users/ann/quiet-hours", schedule="CRON_TZ=Europe/Berlin 30 2 * * *")
+    await _made(api, "PATCH", f"/templates/{template['id']}/acl", **roles)
+    await _made(api, "PUT", "/users/ann/roles", roles=["auditor"])
+    await _made(api, "PUT", "/users/ann/quiet-hours", schedule="CRON_TZ=Europe/Berlin 30 2 * * *")
     banner = {"enabled": True, "message": "Maintenance on Sunday", "background_color": "#004852"}
-    _made(api, "PUT", "/appearance", application_name="Acme", service_banner=banner)
-    token = _made(api, "POST", "/users/ann/keys/tokens", token_name="ci")["key"]
-    proxy = _made(api, "POST", "/workspaceproxies", name="eu", display_name="Europe", icon="/eu.png")
-    _made(api, "POST", "/scim/v2/Users", userName="ben", emails=[{"value": "ben@example.com", "primary": True}])
-    (license_,) = api.get("/licenses").json()
+    await _made(api, "PUT", "/appearance", application_name="Acme", service_banner=banner)
+    token = (await _made(api, "POST", "/users/ann/keys/tokens", token_name="ci"))["key"]
+    proxy = await _made(api, "POST", "/workspaceproxies", name="eu", display_name="Europe", icon="/eu.png")
+    await _made(api, "POST", "/scim/v2/Users", userName="ben", emails=[{"value": "ben@example.com", "primary": True}])
+    (license_,) = (await api.get("/licenses")).json()
     return {
         "user": user["id"],
         "group": group["id"],
@@ -42,11 +44,25 @@ def _write(api: httpx2.Client) -> dict[str, str]:
         "key": token.partition("-")[0],
         "workspaceproxy": proxy["id"],
         "id": str(license_["id"]),
+        "file": await upload(api),
+        "version": template["active_version_id"],
+        "workspace": workspace["id"],
+        "build": workspace["latest_build"]["id"],
     }
 
 
-def _made(api: httpx2.Client, method: str, path: str, **body: Any) -> Any:
-    answer = api.request(method, path, json=body)
+async def _build(server: CoderServer, api: httpx2.AsyncClient) -> tuple[Body, Body]:
+    """A template and a workspace of it, which a daemon has built."""
+    address, headers = server.url.removeprefix("http://"), {"Coder-Session-Token": server.token}
+    async with Daemon(address, headers, name="first") as daemon:
+        template = await build_template(api, daemon, "docker")
+        workspace = await create_workspace(api, template, "anns")
+        await build(daemon, cost=2)
+    return template, workspace
+
+
+async def _made(api: httpx2.AsyncClient, method: str, path: str, **body: Any) -> Any:
+    answer = await api.request(method, path, json=body)
     assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
     return answer.json()
 
@@ -73,10 +89,12 @@ def _lasting(value: Any) -> Any:
     return value
 
 
-def test_a_restart_keeps_everything(storage_url: str) -> None:
+async def test_a_restart_keeps_everything(storage_url: str) -> None:
     with CoderServer(storage_url, CODER_SCIM_AUTH_HEADER="Bearer key") as server:
-        with httpx2.Client(base_url=f"{server.url}/api/v2", headers={"Coder-Session-Token": server.token}) as api:
-            values = _write(api)
+        async with httpx2.AsyncClient(
+            base_url=f"{server.url}/api/v2", headers={"Coder-Session-Token": server.token}
+        ) as api:
+            values = await _write(server, api)
         before = _read(server.url, server.token, values)
         assert {path for path, (status, _) in before.items() if status != 200} == {"/api/v2/scim/v2/Users/{id}"}
         assert server.stop() == 0

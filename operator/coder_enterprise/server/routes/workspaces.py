@@ -80,7 +80,7 @@ async def get_build_logs(build: str, caller: Authenticated, after: After = 0) ->
     return caller.answer(LOGS, await caller.services.workspace_builds.logs(caller.actor, build, after))
 
 
-@router.patch("/workspacebuilds/{build}/cancel", **documented(RESPONSE))
+@router.patch("/workspacebuilds/{build}/cancel", **documented(RESPONSE, responses={412: {}}))
 async def cancel_build(build: str, caller: Authenticated) -> Response:
     await caller.services.workspace_builds.cancel(caller.actor, build)
     return caller.done("Job has been marked as canceled...")
