@@ -96,6 +96,8 @@ class Observation:
     """None when it does not exist."""
     fresh: bool
     """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
+    free: bool = False
+    """It is there, and nobody has decided anything about it: it needs no adoption."""
 
 
 class Cluster(Protocol):
@@ -192,6 +194,10 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     def external_name(self, resource: Resource, spec: SpecT) -> str:
         """What two objects must share to claim the same thing; finer distinctions are `identity`'s."""
 
+    def title(self, resource: Resource, spec: SpecT) -> str:
+        """What messages call the thing."""
+        return self.external_name(resource, spec)
+
     @abstractmethod
     async def identity(self, context: Context, resource: Resource, spec: SpecT) -> str:
         """Names the thing within its deployment, whichever alias spec uses."""
@@ -225,8 +231,11 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         return Verdict()
 
     @abstractmethod
-    async def delete(self, context: Context, resource: Resource) -> None:
-        """Removes the thing with the recorded id. What is gone already counts as removed."""
+    async def delete(self, context: Context, resource: Resource) -> str | None:
+        """Removes the thing with the recorded id. What is gone already counts as removed.
+
+        Returns what was done, for people, where that was something else.
+        """
 
 
 @dataclass(frozen=True)
