@@ -41,14 +41,17 @@ class CoderServer:
     `licensed`: with a licence for everything, added when there is none.
     """
 
-    def __init__(self, database_url: str = "", token: str = "", *, licensed: bool = True) -> None:
-        """`token` is that of the owner: servers on one database need the same one."""
+    def __init__(
+        self, database_url: str = "", token: str = "", *, licensed: bool = True, profile: str = "documented"
+    ) -> None:
+        """`token` is that of the owner: servers on one database need the same one. `profile` is the wire profile."""
         self.token = token or new_token()
         """A session token of the owner."""
         self._database_url = database_url
         self.password = secrets.token_urlsafe(24)
         self.url = ""
         self._licensed = licensed
+        self._profile = profile
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
         self._process: Process | None = None
@@ -94,6 +97,7 @@ class CoderServer:
         environment = {
             "CODER_HTTP_ADDRESS": self._address,
             "CODER_API_RATE_LIMIT": "-1",
+            "CODER_WIRE_PROFILE": self._profile,
             **self._storage(),
             "CODER_FIRST_USER_USERNAME": OWNER,
             "CODER_FIRST_USER_EMAIL": OWNER_EMAIL,

@@ -32,3 +32,14 @@ def group(object_name: str, /, **spec: Any) -> Body:
 
 def members(*users: str, mode: str = "Authoritative") -> Body:
     return {"mode": mode, "users": list(users)}
+
+
+def template_acl(object_name: str, /, **spec: Any) -> Body:
+    """Of the template with the object's name, unless spec names another."""
+    declared = {"template": {"name": object_name}} | spec
+    return {"apiVersion": API_VERSION, "kind": "CoderTemplateACL", "metadata": {"name": object_name}, "spec": declared}
+
+
+def roles(**declared: str) -> list[Body]:
+    """Users and their roles."""
+    return [{"user": user, "role": role} for user, role in declared.items()]
