@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.coder import CoderClient
-from coder_enterprise.client.directory import Directory
+from coder_enterprise.client.directory import Directory, now
 from coder_enterprise.client.errors import Meaning
 from coder_enterprise.kinds import template_acl as module
 from coder_enterprise.kinds.base import Change, Context, KindError
@@ -161,8 +161,9 @@ def test_whom_coder_does_not_show_is_as_he_was_applied(status: str, recorded: Bo
 
 @pytest.mark.parametrize("mode", ["Authoritative", "Additive"])
 @pytest.mark.parametrize("status", ["dormant", "suspended", "deleted"])
-def test_an_entry_that_is_not_shown_is_taken_away_too(status: str, mode: str) -> None:
-    changes = plan(spec(mode=mode, users={}), {}, [entry("anna", "use", hidden="dormant")], anna=status)
+@pytest.mark.parametrize("recorded", [{}, {"hidden": "dormant"}])
+def test_an_entry_that_is_not_shown_is_taken_away_too(recorded: Body, status: str, mode: str) -> None:
+    changes = plan(spec(mode=mode, users={}), {}, [entry("anna", "use", **recorded)], anna=status)
     assert changes == ["spec.users[anna]: remove use"]
 
 
@@ -339,10 +340,27 @@ async def test_a_group_that_is_gone_does_not_hold_up_the_rest(old: OldCoder, vis
     assert "appliedGroups" not in visit_it.status
 
 
-async def test_a_refusal_of_something_else_is_said(server: Scripted, old: OldCoder, visit_it: Visits) -> None:
+@pytest.mark.parametrize("users", [{"anna": "use"}, {}], ids=["giving", "taking"])
+async def test_a_refusal_of_something_else_is_said(
+    server: Scripted, old: OldCoder, visit_it: Visits, users: Body
+) -> None:
+    old.user_acl = {} if users else people(anna="use")
     server.answer(ACL, {"message": "no"}, method="PATCH", status=400)
     with pytest.raises(errors.BadRequest):
-        await visit_it(users={"anna": "use"})
+        await visit_it(users=users)
+
+
+async def test_a_list_of_users_that_is_old_is_read_anew_before_it_makes_a_write(
+    old: OldCoder, visit_it: Visits
+) -> None:
+    """Anna is suspended after the list was read, so the server hides her."""
+    await visit_it(users={"anna": "use"})
+    desired = spec(users={"anna": "use"})
+    await visit_it.context.directory.users.get()
+    old.statuses[user("anna")] = "suspended"
+    context = replace(visit_it.context, users_newer_than=now())
+    seen = await KIND.observe(context, resource(visit_it.status), desired, fresh=True)
+    assert KIND.plan(desired, seen, visit_it.status) == []
 
 
 @pytest.mark.parametrize("mode", ["Authoritative", "Additive"])
