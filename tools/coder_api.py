@@ -93,6 +93,42 @@ class CoderAPI:
         )
         return answer.status_code != 401
 
+    def create_token(self, user: str) -> str:
+        """A session token of that user."""
+        token: str = self._checked("POST", f"/users/{user}/keys")["key"]
+        return token
+
+    def create_template(self, name: str, **fields: Any) -> Body:
+        return self._checked("POST", "/organizations/default/templates", json={"name": name, **fields})
+
+    def delete_template(self, template_id: str) -> None:
+        self._checked("DELETE", f"/templates/{template_id}")
+
+    def sees_template(self, template_id: str) -> bool:
+        return self._http.get(f"/templates/{template_id}").status_code == 200
+
+    def patch_acl(self, template_id: str, **fields: Any) -> None:
+        self._checked("PATCH", f"/templates/{template_id}/acl", json=fields)
+
+    def user_roles(self, template_id: str) -> dict[str, str]:
+        """Roles on a template by username."""
+        acl = self._acl(template_id)
+        return {user["username"]: user["role"] for user in (acl if isinstance(acl, list) else acl["users"])}
+
+    def group_roles(self, template_id: str) -> dict[str, str]:
+        """Roles on a template by the name of the group, of a server that tells them."""
+        acl = self._acl(template_id)
+        assert not isinstance(acl, list), "a server of the profile documented does not tell the roles of groups"
+        return {group["name"]: group["role"] for group in acl["group"]}
+
+    def _acl(self, template_id: str) -> Any:
+        return self._checked("GET", f"/templates/{template_id}/acl")
+
+    def audit_count(self) -> int:
+        """How many changes the server has noted."""
+        count: int = self._checked("GET", "/audit?limit=1")["count"]
+        return count
+
     def _checked(self, method: str, path: str, **arguments: Any) -> Body:
         body: Body = self._request(method, path, **arguments).json()
         return body

@@ -10,8 +10,10 @@ from aiohttp import web
 
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.directory import Directory
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 from coder_enterprise.wire.proxies import CreateWorkspaceProxyRequest, PatchWorkspaceProxy
+from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
 from tests.support.scripted import Asked, Scripted
 
 GROUP: Final = {"id": "g1", "name": "platform", "organization_id": "o1"}
@@ -268,3 +270,42 @@ def test_a_token_is_not_in_the_repr_of_its_answer() -> None:
 def test_a_report_of_nulls_is_an_empty_one() -> None:
     status = {"status": "ok", "report": {"errors": None, "warnings": None}}
     assert records.WorkspaceProxy.model_validate(PROXY | {"status": status}).status.report.errors == ()
+
+
+# Templates
+
+
+ANN: Final = {"id": "u1", "username": "ann", "email": "ann@example.com", "role": "admin"}
+EVERYONE: Final = {"id": "o1", "name": "Everyone", "role": "use"}
+
+
+@pytest.mark.parametrize(
+    ("body", "users", "group"),
+    [
+        ([ANN], ["ann@example.com"], None),
+        ([], [], None),
+        ({"users": [ANN], "group": [EVERYONE]}, ["ann@example.com"], ["Everyone"]),
+        ({"users": None, "group": []}, [], []),
+    ],
+    ids=["documented", "documented, empty", "real", "null"],
+)
+async def test_an_acl_is_read_in_both_shapes(
+    server: Scripted, client: CoderClient, body: Any, users: list[str], group: list[str] | None
+) -> None:
+    server.answer("/templates/t1/acl", body)
+    acl = await client.templates.acl("t1")
+    assert [entry.name for entry in acl.users] == users
+    assert (None if acl.group is None else [entry.name for entry in acl.group]) == group
+
+
+async def test_of_an_acl_only_what_changes_is_sent(server: Scripted, client: CoderClient) -> None:
+    server.answer("/templates/t1/acl", {"message": "done"}, method="PATCH")
+    await client.templates.update_acl("t1", UpdateTemplateACLRequest(user_perms={"u1": ""}))
+    assert [asked.body for asked in server.asked] == ['{"user_perms":{"u1":""}}']
+
+
+async def test_a_template_is_found_by_any_spelling_of_its_name(server: Scripted, client: CoderClient) -> None:
+    server.answer("/organizations/o1/templates", [{"id": "t1", "name": "docker", "organization_id": "o1"}])
+    found = (await Directory(client).templates("o1").get()).find("DOCKER")
+    assert found is not None
+    assert found.id == "t1"

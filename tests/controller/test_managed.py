@@ -192,6 +192,34 @@ async def test_adopt_makes_it_match(cluster: Cluster) -> None:
     assert cluster.coder.writes == ["things.update"]
 
 
+async def test_what_nobody_has_decided_about_is_taken_over_without_asking(cluster: Cluster) -> None:
+    cluster.kind.free = True
+    await cluster.begin()
+    theirs = cluster.coder.put("one", "red")
+    assert await applied(cluster, color="blue") == theirs.id
+    cluster.thing("second", name="alias")
+    cluster.kind.aliases = {"alias": "one"}
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+
+
+async def test_of_two_that_recorded_the_same_under_two_names_at_once_the_oldest_wins(cluster: Cluster) -> None:
+    cluster.kind.free = True
+    cluster.kind.aliases = {"alias": "shared"}
+    await cluster.begin()
+    theirs = cluster.coder.put("shared", "red")
+    cluster.thing("first", name="shared", color="green")
+    cluster.thing("second", name="alias", color="blue")
+    await cluster.until(lambda: cluster.status("things", "second").get("id") == theirs.id)
+    cluster.kubernetes.annotate("things", "second", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+    cluster.kubernetes.annotate("things", "first", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.status("things", "first").get("lastHandledReconcileAt") == "now")
+    assert cluster.is_applied("first")
+    assert cluster.coder.things[theirs.id].color == "green"
+    cluster.kubernetes.delete("things", "first")
+    await cluster.until(lambda: cluster.is_applied("second"))
+
+
 async def test_of_two_objects_the_oldest_wins_and_the_other_makes_no_call(cluster: Cluster) -> None:
     await cluster.begin()
     await applied(cluster, "first", name="shared", color="red")

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests.support.kubernetes import Namespace, Refused
-from tests.support.manifests import Body, appearance, deployment, group, license_, members, proxy, workload
+from tests.support.manifests import (
+    Body,
+    appearance,
+    deployment,
+    group,
+    license_,
+    members,
+    proxy,
+    roles,
+    template_acl,
+    workload,
+)
 
 LONG = "x" * 3000
 BAD_GROUPS: dict[str, tuple[Body, str]] = {
@@ -100,12 +111,41 @@ BAD_APPEARANCES: dict[str, tuple[Body, str]] = {
     "too many banners": ({"announcementBanners": [BANNER] * 17}, "spec.announcementBanners"),
     "more text than Coder keeps": ({"announcementBanners": [{**BANNER, "message": "x" * 1000}] * 7}, "6000 characters"),
 }
+BY_REFERENCE: Body = {"groupRef": {"name": "data"}, "role": "use"}
+BAD_ACLS: dict[str, tuple[Body, str]] = {
+    "no template": ({"template": None}, "spec.template"),
+    "a template without a name": ({"template": {"organization": "coder"}}, "either a name or an id"),
+    "a template by name and by id": ({"template": {"name": "x", "id": f"{0:08}-0000-0000-0000-{0:012}"}}, "either"),
+    "an id with an organization": (
+        {"template": {"organization": "coder", "id": f"{0:08}-0000-0000-0000-{0:012}"}},
+        "leave organization out",
+    ),
+    "an id that is none": ({"template": {"id": "docker"}}, "spec.template.id"),
+    "an unknown role": ({"users": roles(ann="owner")}, r"spec\.users\[0\]\.role"),
+    "a user without a role": ({"users": [{"user": "ann"}]}, r"spec\.users\[0\]\.role"),
+    "the same user twice": ({"users": [*roles(ann="use"), *roles(ann="admin")]}, r"spec\.users\[1\]"),
+    "too many users": ({"users": roles(**{f"user-{n}": "use" for n in range(501)})}, "spec.users"),
+    "a group without a name": ({"groups": [{"role": "use"}]}, "either a name or a groupRef"),
+    "a group by name and by reference": ({"groups": [BY_REFERENCE | {"name": "data"}]}, "either a name or a groupRef"),
+    "Everyone among the groups": ({"groups": [{"name": "Everyone", "role": "use"}]}, "spec.everyone"),
+    "the same group twice": ({"groups": [{"name": "data", "role": role} for role in ("use", "admin")]}, "named twice"),
+    "the same CoderGroup twice": ({"groups": [BY_REFERENCE, BY_REFERENCE]}, "named twice"),
+    "too many groups": ({"groups": [{"name": f"group-{n}", "role": "use"} for n in range(101)]}, "spec.groups"),
+    "an unknown role of Everyone": ({"everyone": "admin"}, "spec.everyone"),
+    "an unknown mode": ({"mode": "Unmanaged"}, "spec.mode"),
+}
 
 
 @pytest.mark.parametrize(("spec", "message"), BAD_GROUPS.values(), ids=BAD_GROUPS)
 def test_a_bad_group_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
     with pytest.raises(Refused, match=message):
         namespace.apply(group("bad", **spec))
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_ACLS.values(), ids=BAD_ACLS)
+def test_a_bad_acl_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(template_acl("bad", **spec))
 
 
 @pytest.mark.parametrize(("spec", "message"), BAD_DEPLOYMENTS.values(), ids=BAD_DEPLOYMENTS)

@@ -27,6 +27,7 @@ _PATHS: Final = {
     "CoderLicense": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderlicenses",
     "CoderAppearance": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderappearances",
     "CoderWorkspaceProxy": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderworkspaceproxies",
+    "CoderTemplateACL": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codertemplateacls",
 }
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 

@@ -241,6 +241,12 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         self.bug: Exception | None = None
         self.stands = Verdict()
         self.event = DRIFT
+        self.aliases: dict[str, str] = {}
+        """Other names of things."""
+        self.free = False
+        """Things that exist need no adoption."""
+        self.farewell: str | None = None
+        """What `delete` says that it did."""
 
     @override
     def external_name(self, resource: Resource, spec: ThingSpec) -> str:
@@ -248,13 +254,17 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
 
     @override
     async def identity(self, context: Context, resource: Resource, spec: ThingSpec) -> str:
-        return self.external_name(resource, spec)
+        return self._name(resource, spec)
+
+    def _name(self, resource: Resource, spec: ThingSpec) -> str:
+        name = self.external_name(resource, spec)
+        return self.aliases.get(name, name)
 
     @override
     async def observe(self, context: Context, resource: Resource, spec: ThingSpec, *, fresh: bool) -> ObservedThing:
         if self.bug is not None:
             raise self.bug
-        name, recorded = self.external_name(resource, spec), resource.external_id
+        name, recorded = self._name(resource, spec), resource.external_id
         directory = cast("WorldDirectory", context.directory)
         if fresh:
             thing = await cast("WorldClient", context.client).find(recorded, name)
@@ -262,7 +272,8 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
             listed = await directory.things.get()
             thing = listed.get(recorded) if recorded else next((t for t in listed.values() if t.name == name), None)
             fresh = thing is None and recorded is None
-        return ObservedThing(external_id=thing.id if thing else None, fresh=fresh, thing=thing, name=name)
+        external_id = thing.id if thing else None
+        return ObservedThing(external_id=external_id, fresh=fresh, free=self.free, thing=thing, name=name)
 
     @override
     def plan(self, desired: ThingSpec, observed: ObservedThing, recorded: Mapping[str, Any]) -> list[Change]:
@@ -314,9 +325,10 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         return self.stands
 
     @override
-    async def delete(self, context: Context, resource: Resource) -> None:
+    async def delete(self, context: Context, resource: Resource) -> str | None:
         if resource.external_id is None:
-            return
+            return None
         with contextlib.suppress(errors.NotFound):
             await cast("WorldClient", context.client).delete(resource.external_id)
         cast("WorldDirectory", context.directory).drop(resource.external_id)
+        return self.farewell

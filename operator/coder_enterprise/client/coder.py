@@ -16,6 +16,7 @@ from coder_enterprise.client.http import CallHooks, ConnectionSettings, Transpor
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 from coder_enterprise.wire.licenses import AddLicenseRequest
 from coder_enterprise.wire.proxies import TOKEN_HEADER, CreateWorkspaceProxyRequest, PatchWorkspaceProxy
+from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
 
 T = TypeVar("T")
 _Body = RootModel[dict[str, Any]]
@@ -37,6 +38,7 @@ def _listed(value: Any) -> Any:
 
 GROUPS: Final = _list_of(records.Group)
 ORGANIZATIONS: Final = _list_of(records.Organization)
+TEMPLATES: Final = _list_of(records.Template)
 REPLICAS: Final = _list_of(records.Replica)
 LICENSES: Final = _list_of(records.License)
 PROVISIONER_DAEMONS: Final = _list_of(records.ProvisionerDaemon)
@@ -58,6 +60,7 @@ class CoderClient:
         self.licenses = LicenseCalls(self._transport)
         self.appearance = AppearanceCalls(self._transport)
         self.proxies = ProxyCalls(self._transport)
+        self.templates = TemplateCalls(self._transport)
 
     async def close(self) -> None:
         await self._transport.close()
@@ -228,6 +231,29 @@ class ProxyCalls(_Calls):
 
 def _proxy_path(proxy_id: str) -> str:
     return f"/workspaceproxies/{_segment(proxy_id)}"
+
+
+class TemplateCalls(_Calls):
+    async def list(self, organization_id: str) -> tuple[records.Template, ...]:
+        path = f"/organizations/{_segment(organization_id)}/templates"
+        return await self._transport.get("templates.list", path, TEMPLATES)
+
+    async def get(self, template_id: str) -> records.Template:
+        return await self._transport.get("templates.get", f"/templates/{_segment(template_id)}", records.Template)
+
+    async def by_name(self, organization_id: str, name: str) -> records.Template:
+        path = f"/organizations/{_segment(organization_id)}/templates/{_segment(name)}"
+        return await self._transport.get("templates.get", path, records.Template)
+
+    async def acl(self, template_id: str) -> records.TemplateACL:
+        path = f"/templates/{_segment(template_id)}/acl"
+        return await self._transport.get("templateacls.get", path, records.TemplateACL)
+
+    async def update_acl(self, template_id: str, request: UpdateTemplateACLRequest) -> None:
+        """Merged into what is there; an id without a role, "", loses its entry. Ids in lower case, with dashes: Coder
+        takes others too, and they never have an effect."""
+        path = f"/templates/{_segment(template_id)}/acl"
+        await self._transport.send("templateacls.update", "PATCH", path, request, records.Nothing)
 
 
 def _segment(text: str) -> str:

@@ -135,6 +135,17 @@ class GroupIndex:
             del self.by_name[old.name]
 
 
+class TemplateIndex:
+    """Templates of one organization by id, and by name without regard to case, as in Coder."""
+
+    def __init__(self, templates: Iterable[records.Template]) -> None:
+        self.by_id = {template.id: template for template in templates}
+        self._by_name = {template.name.lower(): template for template in self.by_id.values()}
+
+    def find(self, name: str) -> records.Template | None:
+        return self._by_name.get(name.lower())
+
+
 class Directory:
     """The shared look-ups of one deployment."""
 
@@ -171,6 +182,16 @@ class Directory:
             self._groups[organization_id] = snapshot
         return snapshot
 
+    def templates(self, organization_id: str) -> Snapshot[TemplateIndex]:
+        return self.shared(f"templates/{organization_id}", lambda: self._load_templates(organization_id))
+
+    def template(self, template_id: str) -> Snapshot[records.Template]:
+        """One template, of whatever organization. Raises `errors.NotFound` when there is none."""
+        return self.shared(f"template/{template_id}", lambda: self._client.templates.get(template_id))
+
+    def template_acl(self, template_id: str) -> Snapshot[records.TemplateACL]:
+        return self.shared(f"template-acl/{template_id}", lambda: self._client.templates.acl(template_id))
+
     def put_group(self, group: records.Group) -> None:
         """Remember a group as a write answered it."""
         self.groups(group.organization_id).change(lambda index: index.put(group))
@@ -193,6 +214,9 @@ class Directory:
 
     async def _load_groups(self, organization_id: str) -> GroupIndex:
         return GroupIndex(await self._client.groups.list(organization_id))
+
+    async def _load_templates(self, organization_id: str) -> TemplateIndex:
+        return TemplateIndex(await self._client.templates.list(organization_id))
 
     async def _load_organization(self, reference: str) -> records.Organization:
         try:

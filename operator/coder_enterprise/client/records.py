@@ -38,6 +38,10 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Nothing(Record):
+    """An answer of which nothing is needed."""
+
+
 class BuildInfo(Record):
     version: str
 
@@ -80,6 +84,32 @@ class Group(Record):
     def is_everyone(self) -> bool:
         """Everyone is the group that has its organization's id."""
         return self.id == self.organization_id
+
+
+class Template(Record):
+    id: str
+    name: str
+    organization_id: str
+
+
+class ACLEntry(Record):
+    """One user or group that has a role on a template."""
+
+    id: str
+    role: str
+    """use, admin, or "" for permissions that are neither."""
+    name: str = Field("", validation_alias=AliasChoices("email", "username", "name"))
+
+
+class TemplateACL(Record):
+    users: Many[ACLEntry] = ()
+    group: Many[ACLEntry] | None = ()
+    """None when the server does not tell: documented is a list of the users, real an object that has both."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        return {"users": value, "group": None} if isinstance(value, list) else value
 
 
 class Feature(Record):

@@ -181,7 +181,7 @@ class ManagedReconciler:
     ) -> None:
         if self._is_ours(work, resource, observed):
             return
-        name = work.kind.external_name(resource, work.spec)
+        name = work.kind.title(resource, work.spec)
         holders = self._holders(resource, observed.external_id)
         if holders:
             raise stalled(
@@ -189,14 +189,18 @@ class ManagedReconciler:
                 f"{name} ({observed.external_id}) belongs to {holders[0].key} already; remove one of the two",
             )
         policy = work.spec.adoption_policy
-        if policy is AdoptionPolicy.ADOPT or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes):
+        if (
+            observed.free
+            or policy is AdoptionPolicy.ADOPT
+            or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes)
+        ):
             return
         differs = _summary(changes) or "it is identical"
         if policy is AdoptionPolicy.FAIL:
             raise stalled(
                 Reason.ALREADY_EXISTS,
                 f"{name} exists in Coder already ({observed.external_id}) and was not made by this object: "
-                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or rename",
+                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or name another",
                 changes,
             )
         raise stalled(
@@ -213,9 +217,14 @@ class ManagedReconciler:
         name = work.kind.external_name(resource, work.spec)
         mine = _precedence(resource, name)
         identity = ""
-        for key in self._store.find(("name", resource.key.kind, name)):
+        named = self._store.find(("name", resource.key.kind, name))
+        # Under another name, or by id, another one may have recorded the same thing at the same moment.
+        held = self._store.find(("id", resource.key.kind, resource.external_id)) if resource.external_id else ()
+        for key in dict.fromkeys((*named, *held)):
             other = self._store.get(key)
-            if other is None or key == resource.key or _precedence(other, name) > mine:
+            if other is None or key == resource.key:
+                continue
+            if _precedence(other, name) > mine if key in named else other.age > resource.age:
                 continue
             identity = identity or await work.kind.identity(work.context, resource, work.spec)
             if await self._claims(work, other, identity):
@@ -313,11 +322,13 @@ class ManagedReconciler:
             target = await self._find_unrecorded(kind, context, resource)
             if target.external_id is None or self._shared(target):
                 return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
-            await kind.delete(context, target)
+            done = await kind.delete(context, target)
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
         if kind.alters_deployment:
             self._ask(self._raw_deployment_key(resource))
+        if done:
+            return await self._release(target, "Released", done)
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
 
     def _reason_to_let_go(self, resource: Resource) -> str:

@@ -106,6 +106,8 @@ class Observation:
     """An `intent` that was recorded proves that the object made it, though its id is not recorded yet."""
     moved_on: bool = False
     """What is declared has changed without spec: a Secret, or the time of day. Differences are no drift then."""
+    free: bool = False
+    """It is there, and nobody has decided anything about it: it needs no adoption."""
 
 
 class Cluster(Protocol):
@@ -209,6 +211,10 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     def external_name(self, resource: Resource, spec: SpecT) -> str:
         """What two objects must share to claim the same thing; finer distinctions are `identity`'s."""
 
+    def title(self, resource: Resource, spec: SpecT) -> str:
+        """What messages call the thing."""
+        return self.external_name(resource, spec)
+
     @abstractmethod
     async def identity(self, context: Context, resource: Resource, spec: SpecT) -> str:
         """Names the thing within its deployment, whichever alias spec uses."""
@@ -242,8 +248,11 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         return Verdict()
 
     @abstractmethod
-    async def delete(self, context: Context, resource: Resource) -> None:
-        """Removes the thing with the recorded id. What is gone already counts as removed."""
+    async def delete(self, context: Context, resource: Resource) -> str | None:
+        """Removes the thing with the recorded id. What is gone already counts as removed.
+
+        Returns what was done, for people, where that was something else.
+        """
 
 
 @dataclass(frozen=True, slots=True)
