@@ -86,9 +86,11 @@ class ManagedReconciler:
         writer: Writer,
         recorder: Recorder,
         ask: Callable[[Key], None],
+        people_came: Callable[[Key], None],
     ) -> None:
-        """`ask` has a deployment say anew how it is."""
+        """`ask` has a deployment say anew how it is; `people_came` visits its objects that wait for people."""
         self._ask = ask
+        self._people_came = people_came
         self._kinds = {kind.names.kind: kind for kind in kinds}
         self._connection_kind = connection_kind
         self._store = store
@@ -151,12 +153,25 @@ class ManagedReconciler:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
+            self._tell_others(work, resource)
+        fields = kind.report(spec, observed, changes, resource.status)
+        if observed.trouble is not None:
+            recorded = {**resource.status, **fields}
+            await self._writer.status(resource, {key: value for key, value in recorded.items() if value is not None})
+            raise observed.trouble
+        if changes:
             self._announce(before, changes)
-            if kind.alters_deployment:
-                self._ask(self._deployment_key(resource, spec))
         verdict = kind.verdict(spec, observed)
-        await self._finish(resource, _applied(kind.report(spec, observed, changes, resource.status), verdict))
+        await self._finish(resource, _applied(fields, verdict))
         return _next(spec, verdict)
+
+    def _tell_others(self, work: _Work, resource: Resource) -> None:
+        """Whom it concerns that something was applied."""
+        deployment = self._deployment_key(resource, work.spec)
+        if work.kind.alters_deployment:
+            self._ask(deployment)
+        if work.kind.alters_people:
+            self._people_came(deployment)
 
     async def _look(self, work: _Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""
@@ -310,9 +325,11 @@ class ManagedReconciler:
             target = await self._find_unrecorded(kind, context, resource)
             if target.external_id is None or self._shared(target):
                 return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
-            await kind.delete(context, target)
+            done = await kind.delete(context, target)
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
+        if done:
+            return await self._release(target, "Released", done)
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
 
     def _reason_to_let_go(self, resource: Resource) -> str:

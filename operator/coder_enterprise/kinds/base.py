@@ -96,6 +96,8 @@ class Observation:
     """None when it does not exist."""
     fresh: bool
     """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
+    trouble: OperatorError | None = None
+    """Why a part of spec is not applied. The rest is, and is recorded before this is said."""
 
 
 class Cluster(Protocol):
@@ -178,6 +180,8 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     """The entitlement without which Coder refuses the calls of this kind."""
     alters_deployment: ClassVar[bool] = False
     """What is applied changes what the deployment says of itself, so that it is asked at once."""
+    alters_people: ClassVar[bool] = False
+    """What is applied may bring people whom other objects of the deployment wait for, so that those are visited."""
     spec_model: type[SpecT]
 
     def secrets(self, resource: Resource, spec: SpecT) -> tuple[str, ...]:
@@ -225,8 +229,11 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         return Verdict()
 
     @abstractmethod
-    async def delete(self, context: Context, resource: Resource) -> None:
-        """Removes the thing with the recorded id. What is gone already counts as removed."""
+    async def delete(self, context: Context, resource: Resource) -> str | None:
+        """Removes the thing with the recorded id. What is gone already counts as removed.
+
+        Returns what was done, for people, where that was something else.
+        """
 
 
 @dataclass(frozen=True)
