@@ -65,6 +65,12 @@ class Reason(StrEnum):
     REFUSED = "Refused"
     """Coder refused the request; the message is Coder's own."""
     FORBIDDEN = "Forbidden"
+    CANNOT_CHANGE = "CannotChange"
+    """It differs in what Coder can never change, such as an e-mail; all else is applied."""
+    SCIM_NOT_CONFIGURED = "SCIMNotConfigured"
+    """spec.via is SCIM, and the CoderDeployment has no key for it."""
+    SCIM_REFUSED = "SCIMRefused"
+    """SCIM did not accept the key or the request, or is not there; the message is the server's."""
 
     # Synced
     IN_SYNC = "InSync"

@@ -7,7 +7,8 @@ from typing import Any, Final
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
 from coder_enterprise.kinds.deployment import DeploymentKind
 from coder_enterprise.kinds.group import GroupKind
+from coder_enterprise.kinds.user import UserKind
 
 CONNECTION_KIND: Final[ConnectionKind[Any]] = DeploymentKind()
-MANAGED_KINDS: Final[tuple[ManagedKind[Any, Any], ...]] = (GroupKind(),)
+MANAGED_KINDS: Final[tuple[ManagedKind[Any, Any], ...]] = (GroupKind(), UserKind())
 KINDS: Final[tuple[ConnectionKind[Any] | ManagedKind[Any, Any], ...]] = (CONNECTION_KIND, *MANAGED_KINDS)
