@@ -479,7 +479,7 @@ def _differences(desired: UserSpec, observed: ObservedUser, user: records.User) 
     if not _is_called(user.email, desired.email):
         changes.append(Change(Action.UPDATE, _EMAIL, user.email, desired.email))
     if desired.login_type and user.login_type and user.login_type != desired.login_type:
-        changes.append(Change(Action.UPDATE, _LOGIN_TYPE, user.login_type, desired.login_type))
+        changes.append(Change(Action.UPDATE, _LOGIN_TYPE, user.login_type, desired.login_type.value))
     if user.username != observed.username:
         changes.append(Change(Action.UPDATE, _USERNAME, user.username, observed.username))
     if desired.name is not None and desired.name != (user.name or ""):
@@ -490,7 +490,7 @@ def _differences(desired: UserSpec, observed: ObservedUser, user: records.User) 
         surplus = sorted(user.site_roles - wanted)
         changes += [Change(Action.REMOVE, _ROLES, before=role, subject=role) for role in surplus]
     if user.is_suspended != (desired.state is State.SUSPENDED):
-        changes.append(Change(Action.UPDATE, _STATE, user.status, desired.state))
+        changes.append(Change(Action.UPDATE, _STATE, user.status, desired.state.value))
     hours = _differs(desired.quiet_hours, observed.quiet_hours)
     return [*changes, hours] if hours else changes
 
