@@ -38,10 +38,10 @@ _KEY: Final = Ed25519PrivateKey.generate()
 class CoderServer:
     """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager.
 
-    `licensed`: with a licence for everything, added when there is none.
+    `licensed`: with a licence for everything, added when there is none. `profile`: another wire profile than usual.
     """
 
-    def __init__(self, database_url: str = "", token: str = "", *, licensed: bool = True) -> None:
+    def __init__(self, database_url: str = "", token: str = "", *, licensed: bool = True, profile: str = "") -> None:
         """`token` is that of the owner: servers on one database need the same one."""
         self.token = token or new_token()
         """A session token of the owner."""
@@ -49,6 +49,7 @@ class CoderServer:
         self.password = secrets.token_urlsafe(24)
         self.url = ""
         self._licensed = licensed
+        self._profile = profile
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
         self._process: Process | None = None
@@ -100,6 +101,7 @@ class CoderServer:
             "CODER_FIRST_USER_PASSWORD": self.password,
             "CODER_BOOTSTRAP_TOKEN_FILE": str(token_file),
             "CODER_LICENSE_KEYS_FILE": str(keys_file),
+            **({"CODER_WIRE_PROFILE": self._profile} if self._profile else {}),
         }
         command = [sys.executable, "-m", "coder_enterprise", "server"]
         process = Process("coder-enterprise server", command, self.log, environment)

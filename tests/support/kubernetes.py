@@ -22,6 +22,7 @@ _PATHS: Final = {
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",
+    "CoderUser": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderusers",
 }
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
