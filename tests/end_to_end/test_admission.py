@@ -50,7 +50,8 @@ BAD_USERS: dict[str, tuple[Body, str]] = {
     "an e-mail with a space": ({"email": "a nn@example.com"}, "spec.email"),
     "a username with a dot": ({"username": "ann.a"}, "spec.username"),
     "a username that is too long": ({"username": "a" * 33}, "spec.username"),
-    "a reserved username": ({"username": "me"}, "reserved by Coder"),
+    "a reserved username": ({"username": "me"}, "a word that Coder reserves"),
+    "a username that is a page of Coder's": ({"username": "first"}, "a word that Coder reserves"),
     "a username that looks like an id": ({"username": "0" * 32}, "take this username for an id"),
     "a name with space at its end": ({"name": "Ann "}, "spec.name"),
     "a login type with passwords": ({"loginType": "password"}, "spec.loginType"),
@@ -85,7 +86,7 @@ def test_a_schedule_in_any_spelling_is_accepted(namespace: Namespace, schedule: 
     namespace.apply(user("ann", quietHours={"schedule": schedule}))
 
 
-@pytest.mark.parametrize("name", ["with.dots", "me", "0" * 32, "a" * 33])
+@pytest.mark.parametrize("name", ["with.dots", "me", "first", "0" * 32, "a" * 33])
 def test_a_name_of_the_object_that_no_user_can_have_needs_a_username(namespace: Namespace, name: str) -> None:
     with pytest.raises(Refused, match=r"set spec\.username"):
         namespace.apply(user(name))

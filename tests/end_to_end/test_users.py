@@ -159,12 +159,12 @@ def test_whoever_has_the_username_and_another_email_is_never_taken_over(connecte
 
 
 def test_of_two_objects_for_one_person_the_oldest_wins(connected: Namespace, coder: CoderAPI) -> None:
-    applied(connected, "first", email="ann@example.com")
-    connected.apply(user("second", email="Ann@Example.com", adoptionPolicy="Adopt"))
-    conflict = connected.wait_for("CoderUser", "second", "Conflict")
-    assert f"{connected.name}/first" in conflict["message"]
-    assert coder.user("first")["email"] == "ann@example.com"
-    assert coder.find_user("second") is None
+    applied(connected, "one", email="ann@example.com")
+    connected.apply(user("two", email="Ann@Example.com", adoptionPolicy="Adopt"))
+    conflict = connected.wait_for("CoderUser", "two", "Conflict")
+    assert f"{connected.name}/one" in conflict["message"]
+    assert coder.user("one")["email"] == "ann@example.com"
+    assert coder.find_user("two") is None
 
 
 def test_drift_is_repaired_and_said(connected: Namespace, coder: CoderAPI) -> None:

@@ -51,6 +51,13 @@ MAX_SCHEDULE: Final = 96
 SEES_EVERYBODY: Final = frozenset({"owner", "user-admin", "template-admin", "auditor"})
 """Site roles whose holders see all users: what they do not see is not there."""
 
+RESERVED: Final = (
+    *("me", "new", "create"),
+    # Coder has pages of its own at /users/…, so that a user of such a name cannot be asked for.
+    *("first", "login", "logout", "roles", "authmethods", "oauth2", "oidc", "otp", "validate-password"),
+)
+
+_RESERVED: Final = "[" + ", ".join(f"'{name}'" for name in RESERVED) + "]"
 _UNCHANGED: Final = "cannot change: delete the object with deletionPolicy Retain, and create it anew"
 
 
@@ -142,8 +149,8 @@ class UserSpec(ManagedSpec):
 
     cel: ClassVar[tuple[Cel, ...]] = (
         Cel(
-            "!has(self.username) || !(self.username in ['me', 'new', 'create'])",
-            "me, new and create are reserved by Coder",
+            f"!has(self.username) || !(self.username in {_RESERVED})",
+            "username is a word that Coder reserves, such as me, new or first",
             field_path=".username",
         ),
         Cel(
@@ -235,7 +242,7 @@ class UserKind(ManagedKind[UserSpec, ObservedUser]):
             Cel(
                 "has(self.spec.username) || (self.metadata.name.matches('^[a-z0-9]+(-[a-z0-9]+)*$') && "
                 f"size(self.metadata.name) <= {MAX_USERNAME} && !self.metadata.name.matches('^[0-9a-f]{{32}}$') && "
-                "!(self.metadata.name in ['me', 'new', 'create']))",
+                f"!(self.metadata.name in {_RESERVED}))",
                 "metadata.name is not a valid username in Coder: set spec.username",
                 field_path=".spec.username",
             ),
