@@ -711,6 +711,15 @@ async def test_whoever_is_gone_already_counts_as_deleted(people: People, context
     assert people.writes() == []
 
 
+async def test_whoever_took_the_username_of_the_deleted_is_not_touched(people: People, context: Context) -> None:
+    people.put(ANN, "ann")
+    people.deleted.add(ANN)
+    people.put(BOB, "ann", email="bob@example.com")
+    await KIND.delete(context, resource({"id": ANN}, onDelete="Delete"))
+    assert people.writes() == []
+    assert (await look(context, fresh=True, recorded=ANN)).user is None
+
+
 async def test_whoever_the_token_cannot_see_is_not_known_to_be_gone(people: People, context: Context) -> None:
     people.users["me-id"]["roles"] = []
     people.put(ANN, "ann")
