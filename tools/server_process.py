@@ -39,9 +39,18 @@ class CoderServer:
     """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager.
 
     `licensed`: with a licence for everything, added when there is none. `profile`: another wire profile than usual.
+    `scim_key`: opens SCIM.
     """
 
-    def __init__(self, database_url: str = "", token: str = "", *, licensed: bool = True, profile: str = "") -> None:
+    def __init__(
+        self,
+        database_url: str = "",
+        token: str = "",
+        *,
+        licensed: bool = True,
+        profile: str = "",
+        scim_key: str = "",
+    ) -> None:
         """`token` is that of the owner: servers on one database need the same one."""
         self.token = token or new_token()
         """A session token of the owner."""
@@ -50,6 +59,7 @@ class CoderServer:
         self.url = ""
         self._licensed = licensed
         self._profile = profile
+        self._scim_key = scim_key
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
         self._process: Process | None = None
@@ -102,6 +112,7 @@ class CoderServer:
             "CODER_BOOTSTRAP_TOKEN_FILE": str(token_file),
             "CODER_LICENSE_KEYS_FILE": str(keys_file),
             **({"CODER_WIRE_PROFILE": self._profile} if self._profile else {}),
+            **({"CODER_SCIM_AUTH_HEADER": self._scim_key} if self._scim_key else {}),
         }
         command = [sys.executable, "-m", "coder_enterprise", "server"]
         process = Process("coder-enterprise server", command, self.log, environment)

@@ -14,12 +14,13 @@ from tools.operator_process import OperatorProcess
 from tools.server_process import CoderServer
 
 PROFILES = ("documented", "codersdk")
+SCIM_KEY = "the-key-of-the-identity-provider"
 BERLIN = "CRON_TZ=Europe/Berlin 30 2 * * *"
 
 
 @pytest.fixture(params=PROFILES)
 def server(request: pytest.FixtureRequest) -> Iterator[CoderServer]:
-    with CoderServer(profile=request.param) as process:
+    with CoderServer(profile=request.param, scim_key=SCIM_KEY) as process:
         yield process
         print(process.log.read_text()[-4000:])
 
@@ -240,3 +241,35 @@ def test_scim_without_a_key_says_what_is_missing(connected: Namespace, coder: Co
     connected.apply(user("ann", via="SCIM"))
     assert "scimSecretRef" in connected.wait_for("CoderUser", "ann", "SCIMNotConfigured")["message"]
     assert coder.find_user("ann") is None
+
+
+def use_scim(space: Namespace, key: str = SCIM_KEY) -> None:
+    space.apply(secret("idp", scim=key))
+    space.patch("CoderDeployment", "coder", {"spec": {"scimSecretRef": {"name": "idp"}}})
+    space.wait_for("CoderDeployment", "coder", "Connected")
+
+
+def test_scim_makes_suspends_and_lets_in(connected: Namespace, coder: CoderAPI) -> None:
+    use_scim(connected)
+    made = applied(connected, via="SCIM", name="Ann Example", roles=["auditor"])
+    assert coder.user("ann")["id"] == made
+    assert coder.roles("ann") == {"auditor"}
+    applied(connected, state="suspended")
+    assert coder.user("ann")["status"] == "suspended"
+    applied(connected, state="active")
+    assert coder.user("ann")["status"] != "suspended"
+    connected.delete("CoderUser", "ann")
+    connected.wait_until_gone("CoderUser", "ann")
+    assert coder.user("ann")["status"] == "suspended"
+
+
+def test_a_wrong_key_of_scim_concerns_nobody_else(connected: Namespace, coder: CoderAPI) -> None:
+    use_scim(connected, "wrong-key-of-scim")
+    connected.apply(user("ann", via="SCIM"))
+    refused = connected.wait_for("CoderUser", "ann", "SCIMRefused")
+    assert "wrong-key-of-scim" not in str(connected.get("CoderUser", "ann")) + refused["message"]
+    applied(connected, "bob")
+    assert connected.condition("CoderDeployment", "coder")["status"] == "True"
+    use_scim(connected)
+    connected.wait_for("CoderUser", "ann", "Applied")
+    assert coder.user("ann")["email"] == "ann@example.com"

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from scim2_models import SCIMException
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,18 +19,24 @@ from coder_enterprise.server.routes import (
     audit,
     authentication,
     deployment,
+    files,
     groups,
     licenses,
     members,
     metrics,
     organizations,
+    provisioner_daemons,
+    provisioner_keys,
     proxies,
     quiet_hours,
     replicas,
+    scim,
     template_acls,
+    template_versions,
     templates,
     tokens,
     users,
+    workspaces,
 )
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
@@ -46,6 +53,7 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    scim.router,
     licenses.router,
     appearance.router,
     members.router,
@@ -57,16 +65,25 @@ ROUTERS: Final = (
     proxies.router,
     replicas.router,
     replicas.peers,
+    provisioner_daemons.router,
+    provisioner_keys.router,
+    files.router,
+    template_versions.router,
+    workspaces.router,
 )
+
+# A websocket is accepted, or refused with an answer.
+_STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 log = structlog.get_logger(__name__)
 
 
 def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     """`rate_limit` is in requests a minute from one address to one path; none below 1."""
+    routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
     # One flat list: FastAPI matches the routes of an included router twice.
     app = FastAPI(
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=[route for router in routers for route in router.routes],
         title="Coder Enterprise API",
         version=VERSION,
         openapi_url=f"{API}/openapi.json",
@@ -76,6 +93,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     )
     app.state.services = services
     app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(SCIMException, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)
     # The last one added is the first one asked.
@@ -93,7 +111,7 @@ class CommonHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
@@ -101,21 +119,27 @@ class CommonHeaders:
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.close" and not started:  # no route has accepted it
+                await envelope(404, "Route not found.")(scope, receive, send_with_headers)
+                return
+            if message["type"] in _STARTS:
                 started = True
-                message["headers"] += (
+                message["headers"] = [
+                    *message.get("headers", ()),
                     (b"x-coder-request-id", request_id.encode()),
                     (b"x-coder-build-version", VERSION.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"vary", b"Cookie"),
-                )
+                ]
             await send(message)
 
         app = _refuse_nul if "\0" in scope["path"] or b"%00" in scope["query_string"] else self._app
         try:
             await app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("a fault of the server", method=scope["method"], path=scope["path"], request_id=request_id)
+            log.exception(
+                "a fault of the server", method=scope.get("method", "GET"), path=scope["path"], request_id=request_id
+            )
             if started:
                 raise
             answer = envelope(
@@ -129,7 +153,9 @@ async def _refuse_nul(scope: Scope, receive: Receive, send: Send) -> None:
     await envelope(400, "The request's URL holds a NUL character.")(scope, receive, send)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, SCIMException) or (isinstance(error, RequestError) and scim.speaks(request)):
+        return scim.refusal(error)
     if not isinstance(error, RequestError):
         raise error
     return refusal(error)
@@ -146,11 +172,12 @@ async def _no_route(request: Request, error: Exception) -> Response:
     """Coder answers a wrong method with an empty body."""
     if not isinstance(error, HTTPException):
         raise error
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+    if scim.speaks(request):
+        return scim.no_route(error.status_code, headers)
     if error.status_code == 404:
         return envelope(404, "Route not found.")
-    if error.status_code == 405:
-        return Response(status_code=405, headers={"Allow": ", ".join(_allowed(request))})
-    return Response(status_code=error.status_code, headers=error.headers)
+    return Response(status_code=error.status_code, headers=headers)
 
 
 def _allowed(request: Request) -> list[str]:
