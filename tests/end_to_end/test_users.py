@@ -273,3 +273,11 @@ def test_a_wrong_key_of_scim_concerns_nobody_else(connected: Namespace, coder: C
     use_scim(connected)
     connected.wait_for("CoderUser", "ann", "Applied")
     assert coder.user("ann")["email"] == "ann@example.com"
+
+
+def test_the_quota_is_shown_when_asked_for(connected: Namespace, coder: CoderAPI) -> None:
+    connected.apply(group("platform", quotaAllowance=7, members=members("ann@example.com")), user("ann"))
+    wait_until(lambda: coder.find_group("platform") and coder.members("platform"), "ann is a member")
+    assert "quota" not in connected.status("CoderUser", "ann")
+    applied(connected, showQuota=True)
+    assert connected.status("CoderUser", "ann")["quota"] == {"budget": 7, "consumed": 0}
