@@ -82,8 +82,27 @@ class CoderAPI:
     def members(self, name: str) -> set[str]:
         return {member["username"] for member in self.group(name)["members"]}
 
+    def licenses(self) -> list[Body]:
+        found: list[Body] = self._request("GET", "/licenses").json() or []
+        return found
+
+    def add_license(self, license_: str) -> Body:
+        return self._checked("POST", "/licenses", json={"license": license_})
+
+    def delete_license(self, license_id: int) -> None:
+        self._request("DELETE", f"/licenses/{license_id}")
+
+    def appearance(self) -> Body:
+        return self._checked("GET", "/appearance")
+
+    def put_appearance(self, **fields: Any) -> None:
+        self._checked("PUT", "/appearance", json=fields)
+
     def _checked(self, method: str, path: str, **arguments: Any) -> Body:
+        body: Body = self._request(method, path, **arguments).json()
+        return body
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         answer = self._http.request(method, path, **arguments)
         answer.raise_for_status()
-        body: Body = answer.json()
-        return body
+        return answer

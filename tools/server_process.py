@@ -48,7 +48,7 @@ class CoderServer:
         token: str = "",
         *,
         licensed: bool = True,
-        profile: str = "",
+        profile: str = "documented",
         scim_key: str = "",
     ) -> None:
         """`token` is that of the owner: servers on one database need the same one."""
@@ -111,7 +111,7 @@ class CoderServer:
             "CODER_FIRST_USER_PASSWORD": self.password,
             "CODER_BOOTSTRAP_TOKEN_FILE": str(token_file),
             "CODER_LICENSE_KEYS_FILE": str(keys_file),
-            **({"CODER_WIRE_PROFILE": self._profile} if self._profile else {}),
+            "CODER_WIRE_PROFILE": self._profile,
             **({"CODER_SCIM_AUTH_HEADER": self._scim_key} if self._scim_key else {}),
         }
         command = [sys.executable, "-m", "coder_enterprise", "server"]

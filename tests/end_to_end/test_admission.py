@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.kubernetes import Namespace, Refused
-from tests.support.manifests import Body, deployment, group, members, user
+from tests.support.manifests import Body, appearance, deployment, group, license_, members, user
 
 LONG = "x" * 3000
 BAD_GROUPS: dict[str, tuple[Body, str]] = {
@@ -109,6 +109,32 @@ def test_what_coder_never_changes_in_a_user_cannot_change(
         namespace.apply(user("ann", **second))
 
 
+BANNER: Body = {"message": "Hello", "backgroundColor": "#a32d2d"}
+BAD_LICENSES: dict[str, tuple[Body, str]] = {
+    "no Secret": ({"secretRef": None}, "spec.secretRef"),
+    "a Secret that cannot be": ({"secretRef": {"name": "Not A Name"}}, "spec.secretRef.name"),
+    "a key that cannot be": ({"secretRef": {"name": "licence", "key": "a/b"}}, "spec.secretRef.key"),
+    "a retireOld that is text": ({"retireOld": "yes"}, "spec.retireOld"),
+}
+BAD_APPEARANCES: dict[str, tuple[Body, str]] = {
+    "a name that is too long": ({"applicationName": LONG}, "spec.applicationName"),
+    "a logo that is no URL": ({"logoURL": "ftp://example.com/x.png"}, "spec.logoURL"),
+    "both kinds of banners": ({"serviceBanner": BANNER, "announcementBanners": [BANNER]}, "exclude each other"),
+    "a banner without a message": ({"serviceBanner": {"backgroundColor": "#a32d2d"}}, "needs message"),
+    "a banner without a colour": ({"serviceBanner": {"message": "Hello"}}, "needs message and backgroundColor"),
+    "a colour that is none": ({"serviceBanner": {**BANNER, "backgroundColor": "red"}}, "backgroundColor"),
+    "an announcement without a message": ({"announcementBanners": [{"backgroundColor": "#a32d2d"}]}, "message"),
+    "an announcement without a colour": ({"announcementBanners": [{"message": "Hello"}]}, "backgroundColor"),
+    "a time that is none": ({"announcementBanners": [{**BANNER, "startsAt": "tomorrow"}]}, "startsAt"),
+    "an end before the start": (
+        {"announcementBanners": [{**BANNER, "startsAt": "2027-01-02T00:00:00Z", "endsAt": "2027-01-01T00:00:00Z"}]},
+        "startsAt must be before endsAt",
+    ),
+    "too many banners": ({"announcementBanners": [BANNER] * 17}, "spec.announcementBanners"),
+    "more text than Coder keeps": ({"announcementBanners": [{**BANNER, "message": "x" * 1000}] * 7}, "6000 characters"),
+}
+
+
 @pytest.mark.parametrize(("spec", "message"), BAD_GROUPS.values(), ids=BAD_GROUPS)
 def test_a_bad_group_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
     with pytest.raises(Refused, match=message):
@@ -121,6 +147,22 @@ def test_a_bad_deployment_is_refused_by_name_of_the_field(namespace: Namespace, 
     body["spec"] |= spec
     with pytest.raises(Refused, match=message):
         namespace.apply(body)
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_LICENSES.values(), ids=BAD_LICENSES)
+def test_a_bad_licence_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(license_(**spec))
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_APPEARANCES.values(), ids=BAD_APPEARANCES)
+def test_a_bad_appearance_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(appearance(**spec))
+
+
+def test_a_banner_that_is_off_needs_no_message(namespace: Namespace) -> None:
+    namespace.apply(appearance(serviceBanner={"enabled": False}))
 
 
 def test_a_name_of_the_object_that_coder_cannot_have_needs_a_name_in_spec(namespace: Namespace) -> None:

@@ -23,6 +23,8 @@ _PATHS: Final = {
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",
     "CoderUser": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderusers",
+    "CoderLicense": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderlicenses",
+    "CoderAppearance": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderappearances",
 }
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 

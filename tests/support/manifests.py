@@ -38,3 +38,12 @@ def user(object_name: str, /, **spec: Any) -> Body:
 
 def members(*users: str, mode: str = "Authoritative") -> Body:
     return {"mode": mode, "users": list(users)}
+
+
+def license_(object_name: str = "licence", /, *, secret_name: str = "licence", **spec: Any) -> Body:
+    spec = {"secretRef": {"name": secret_name}, **spec}
+    return {"apiVersion": API_VERSION, "kind": "CoderLicense", "metadata": {"name": object_name}, "spec": spec}
+
+
+def appearance(object_name: str = "looks", /, **spec: Any) -> Body:
+    return {"apiVersion": API_VERSION, "kind": "CoderAppearance", "metadata": {"name": object_name}, "spec": spec}

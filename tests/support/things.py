@@ -25,6 +25,7 @@ from coder_enterprise.kinds.base import (
     Change,
     Context,
     DomainCondition,
+    Figure,
     ManagedKind,
     Names,
     Observation,
@@ -74,6 +75,8 @@ class World:
     things: dict[str, Thing] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     features: dict[str, bool] = field(default_factory=lambda: {FEATURE: True})
+    grace: frozenset[str] = frozenset()
+    figures: dict[Figure, float] = field(default_factory=dict)
     fault: Callable[[str], errors.CoderError | None] = lambda _: None
     tokens: set[str] = field(default_factory=lambda: {"good"})
     latency: float = 0.01
@@ -210,6 +213,8 @@ class WorldDeploymentKind(DeploymentKind):
             conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"),),
             fields={"circuit": "Closed", "features": features},
             features=features,
+            grace=world._world.grace,
+            figures=dict(world._world.figures),
         )
 
 

@@ -96,12 +96,16 @@ def run(
 
     Examples:
 
-      coder-enterprise server --http-address 0.0.0.0:3000 --sqlite-path /var/lib/coder/enterprise.db
+    \b
+      coder-enterprise server --http-address 0.0.0.0:3000 \\
+        --sqlite-path /var/lib/coder/enterprise.db
 
-      CODER_FIRST_USER_PASSWORD=... coder-enterprise server --first-user-username admin \\
-        --first-user-email admin@example.com
+    \b
+      CODER_FIRST_USER_PASSWORD=... coder-enterprise server \\
+        --first-user-username admin --first-user-email admin@example.com
 
-      CODER_PG_CONNECTION_URL='postgres://coder:...@db.example.com/enterprise?sslmode=verify-full' \\
+    \b
+      CODER_PG_CONNECTION_URL='postgres://coder:...@db.example.com/enterprise' \\
         coder-enterprise server
     """
     try:

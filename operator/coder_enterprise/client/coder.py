@@ -9,16 +9,20 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, RootModel, TypeAdapter
 
-from coder_enterprise.client import records, scim
+from coder_enterprise.client import errors, records, scim
 from coder_enterprise.client.http import CallHooks, ConnectionSettings, SCIMTransport, Transport
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
+from coder_enterprise.wire.licenses import AddLicenseRequest
 from coder_enterprise.wire.quiet_hours import UpdateQuietHoursRequest
 from coder_enterprise.wire.users import CreateUserRequest, UpdateProfileRequest, UpdateRolesRequest
 
 T = TypeVar("T")
+_Body = RootModel[dict[str, Any]]
 
+_READ_ONLY: Final = {"support_links", "docs_url"}
+"""Of an appearance: settings of the server."""
 USERS_PAGE: Final = 1000
 USERS_ATTEMPTS: Final = 3
 
@@ -62,6 +66,8 @@ class CoderClient:
         self.quotas = QuotaCalls(self._transport)
         self._scim_transport = SCIMTransport(settings, hooks)
         self.scim = SCIMCalls(self._scim_transport)
+        self.licenses = LicenseCalls(self._transport)
+        self.appearance = AppearanceCalls(self._transport)
 
     async def close(self) -> None:
         await self._transport.close()
@@ -87,9 +93,6 @@ class DeploymentCalls(_Calls):
 
     async def entitlements(self) -> records.Entitlements:
         return await self._transport.get("entitlements.get", "/entitlements", records.Entitlements)
-
-    async def licenses(self) -> tuple[records.License, ...]:
-        return await self._transport.get("licenses.list", "/licenses", LICENSES)
 
     async def replicas(self) -> tuple[records.Replica, ...]:
         return await self._transport.get("replicas.list", "/replicas", REPLICAS)
@@ -227,6 +230,39 @@ class GroupCalls(_Calls):
 
     async def delete(self, group_id: str) -> None:
         await self._transport.delete("groups.delete", f"/groups/{_segment(group_id)}")
+
+
+class LicenseCalls(_Calls):
+    async def list(self) -> tuple[records.License, ...]:
+        """All of them, also those that have expired; none where the token's user may not see them."""
+        return await self._transport.get("licenses.list", "/licenses", LICENSES)
+
+    async def add(self, license_: str) -> records.License:
+        """No error shows the licence, whatever the server quotes."""
+        request = AddLicenseRequest(license=license_)
+        try:
+            return await self._transport.send("licenses.add", "POST", "/licenses", request, records.License)
+        except errors.APIError as error:
+            error.hide(license_)
+            raise
+
+    async def delete(self, license_id: str) -> None:
+        await self._transport.delete("licenses.delete", f"/licenses/{_segment(license_id)}")
+
+
+class AppearanceCalls(_Calls):
+    async def get(self) -> records.Appearance:
+        """As it is shown: without a licence, and below Coder 2.8 in its grace period, all defaults."""
+        return await self._transport.get("appearance.get", "/appearance", records.Appearance)
+
+    async def put(self, appearance: records.Appearance) -> records.Appearance:
+        """Replace all of it. The answer is without what is read-only.
+
+        From Coder 2.12 `service_banner` is ignored and below `announcement_banners`, so that both are sent; so is what
+        is not known here, or it would be cleared.
+        """
+        fields = appearance.model_dump(exclude=_READ_ONLY)
+        return await self._transport.send("appearance.put", "PUT", "/appearance", _Body(fields), records.Appearance)
 
 
 def _quiet_hours(user_id: str) -> str:

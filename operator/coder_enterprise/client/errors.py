@@ -8,7 +8,7 @@ users: they name the cause and the next step, and never contain a secret.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class Meaning(StrEnum):
@@ -20,6 +20,10 @@ class Meaning(StrEnum):
     """It may work in a moment: retried with exponential backoff."""
     STALLED = "Stalled"
     """A person must act; retried slowly, and at once when something it refers to changes."""
+
+
+REMOVED: Final = "[removed]"
+"""In place of a secret."""
 
 
 class OperatorError(Exception):
@@ -78,6 +82,14 @@ class APIError(CoderError):
         parts = [message, *(f"{field}: {text}" for field, text in self.validations.items()), detail]
         told = dict.fromkeys(part.strip().rstrip(".") for part in parts)
         super().__init__(f"Coder answered {status}: " + "; ".join(part for part in told if part))
+
+    def hide(self, secret: str) -> None:
+        """Take a secret that the request held out of all that the error says."""
+        self.message, self.summary, self.detail = (
+            text.replace(secret, REMOVED) for text in (self.message, self.summary, self.detail)
+        )
+        self.validations = {field: text.replace(secret, REMOVED) for field, text in self.validations.items()}
+        self.args = (self.message,)
 
 
 class BadRequest(APIError):

@@ -39,7 +39,6 @@ DEFAULT_RETRY_AFTER: Final = 5.0
 MAX_RETRY_AFTER: Final = 300.0
 MAX_ANSWER: Final = 256 * 2**20
 """Bytes: far above the largest list, and what a server that never ends its answer may cost."""
-REMOVED: Final = "[removed]"
 
 T = TypeVar("T")
 
@@ -267,7 +266,7 @@ class Transport:
 
     def _clean(self, text: str) -> str:
         for secret in filter(None, (self.settings.token, self.settings.scim_key)):
-            text = text.replace(secret, REMOVED)
+            text = text.replace(secret, errors.REMOVED)
         return text
 
 

@@ -144,6 +144,46 @@ class License(Record):
     claims: Map[Any] = {}
 
 
+class Banner(Record):
+    enabled: bool = False
+    message: str = ""
+    background_color: str = ""
+
+
+class SupportLink(Record):
+    name: str = ""
+
+
+class Appearance(Record):
+    """With the fields that only a newer Coder has, which an update must repeat."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    application_name: str = ""
+    logo_url: str = ""
+    service_banner: Annotated[Banner, BeforeValidator(_null_to_no_entries)] = Banner()
+    announcement_banners: Many[Banner] = ()
+    """From Coder 2.12."""
+    support_links: Many[SupportLink] = ()
+
+    @property
+    def has_announcements(self) -> bool:
+        """The server knows more than one banner."""
+        return "announcement_banners" in self.model_fields_set
+
+    @property
+    def banners(self) -> tuple[Banner, ...]:
+        """All of them, also those that are switched off."""
+        if self.has_announcements:
+            return self.announcement_banners
+        return () if self.service_banner == Banner() else (self.service_banner,)
+
+    @property
+    def is_default(self) -> bool:
+        """Nobody ever set it, or the server does not show it."""
+        return not (self.application_name or self.logo_url or self.banners)
+
+
 class NullTime(Record):
     """A moment as Go's database library writes it; the capitals are real, the small letters documented."""
 

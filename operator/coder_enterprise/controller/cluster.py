@@ -9,12 +9,20 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from typing_extensions import override
 
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import SECRETS, WORKLOADS, Collection, Gone, KubernetesClient
+from coder_enterprise.controller.kubernetes import (
+    SECRETS,
+    WORKLOADS,
+    Collection,
+    Gone,
+    KubernetesClient,
+    KubernetesError,
+)
 from coder_enterprise.controller.store import Store
 from coder_enterprise.kinds import base
 from coder_enterprise.kinds.reasons import Reason
@@ -35,7 +43,16 @@ class Cluster(base.Cluster):
 
     @override
     async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
-        return await self._client.secret(resource.key.namespace, name)
+        namespace = resource.key.namespace
+        try:
+            return await self._client.secret(namespace, name)
+        except KubernetesError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            raise base.stalled(
+                Reason.FORBIDDEN,
+                f"the operator may not read Secret {namespace}/{name}; allow its service account to get it",
+            ) from None
 
     @override
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:

@@ -180,6 +180,7 @@ class Engine:
         self._backoff.reset(key)
         if key.kind == self._connection_kind.names.kind:
             self._connections.detach(key)
+            metrics.deployment_figures(key, {})
             self.open(key, changed=True)
         else:
             self._wake_rivals(resource)

@@ -142,6 +142,7 @@ class ManagedReconciler:
         kind, spec = work.kind, work.spec
         before = resource
         resource = await self._writer.claim(resource, work.claim)
+        drifted = bool(changes) and not observed.moved_on
         if changes:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
@@ -159,7 +160,7 @@ class ManagedReconciler:
             recorded = {**resource.status, **fields}
             await self._writer.status(resource, {key: value for key, value in recorded.items() if value is not None})
             raise observed.trouble
-        if changes:
+        if drifted:
             self._announce(before, changes)
         verdict = kind.verdict(spec, observed)
         await self._finish(resource, _applied(fields, verdict))
@@ -186,7 +187,7 @@ class ManagedReconciler:
     def _is_ours(self, work: _Work, resource: Resource, observed: Observation) -> bool:
         if observed.external_id is None or observed.external_id == resource.external_id:
             return True
-        return resource.external_id is None and resource.annotations.get(CLAIM) == work.claim
+        return observed.intended or (resource.external_id is None and resource.annotations.get(CLAIM) == work.claim)
 
     def _require_ownership(
         self, work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]
@@ -328,6 +329,8 @@ class ManagedReconciler:
             done = await kind.delete(context, target)
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
+        if kind.alters_deployment:
+            self._ask(self._raw_deployment_key(resource))
         if done:
             return await self._release(target, "Released", done)
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
@@ -431,6 +434,7 @@ class ManagedReconciler:
     async def _finish(self, resource: Resource, outcome: Outcome) -> None:
         was, before = resource.condition("Ready"), resource
         await self._writer.status(resource, compose(resource, outcome))
+        self._warn(before, outcome.conditions)
         known = (was["status"], was["reason"]) if was else ("Unknown", Reason.PENDING)
         if known == (outcome.ready, outcome.reason):
             return
@@ -440,6 +444,13 @@ class ManagedReconciler:
                 self._recorder.normal(before, outcome.reason, "Reconcile", outcome.message)
         elif outcome.progress is not Progress.WORKING:
             self._recorder.warning(before, outcome.reason, "Reconcile", outcome.message)
+
+    def _warn(self, before: Resource, conditions: Sequence[DomainCondition]) -> None:
+        """An event for each condition that a person should hear of, when it comes to it."""
+        for condition in conditions:
+            known = before.condition(condition.type)
+            if condition.warns and (known is None or known["reason"] != condition.reason):
+                self._recorder.warning(before, condition.reason, "Reconcile", condition.message)
 
     async def _say(self, visited: Resource, error: OperatorError) -> None:
         """An object at rest keeps what it says while its deployment is out: that is said once, there."""
@@ -513,11 +524,17 @@ def _applied(fields: dict[str, Any], verdict: Verdict) -> Outcome:
         ready="True" if verdict.ready else "False",
         reason=verdict.reason,
         message=verdict.message,
-        progress=Progress.DONE if verdict.ready else Progress.WORKING,
+        progress=_progress(verdict),
         synced=DomainCondition("Synced", "True", Reason.IN_SYNC, "Coder has what spec declares"),
         conditions=verdict.conditions,
         fields=fields,
     )
+
+
+def _progress(verdict: Verdict) -> Progress:
+    if verdict.ready:
+        return Progress.DONE
+    return Progress.STALLED if verdict.stalled else Progress.WORKING
 
 
 def _suspended(resource: Resource) -> Outcome:

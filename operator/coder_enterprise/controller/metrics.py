@@ -1,15 +1,18 @@
-"""What the operator counts, as Prometheus metrics; no object names as labels.
+"""What the operator counts, as Prometheus metrics; no object names as labels but those of deployments.
 
 Written by the engine, served by `controller.health`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from coder_enterprise.client import errors
+from coder_enterprise.kinds.base import Figure
+from coder_enterprise.kinds.resource import Key
 
 NAMESPACE: Final = "coder_enterprise"
 
@@ -34,3 +37,18 @@ def external_request(operation: str, error: errors.CoderError | None) -> None:
     """Count one request; the code is an HTTP status, or the reason without one."""
     code = "2xx" if error is None else str(getattr(error, "status", error.reason))
     external_requests.labels(operation, code).inc()
+
+
+_figures: Final[dict[Figure, Gauge]] = {}
+
+
+def deployment_figures(deployment: Key, figures: Mapping[Figure, float]) -> None:
+    """Show these numbers of a deployment and no others: one that is not known any more is not shown."""
+    label = f"{deployment.namespace}/{deployment.name}"
+    for figure in figures.keys() - _figures.keys():
+        _figures[figure] = Gauge(figure.name, figure.description, ("deployment",), namespace=NAMESPACE)
+    for figure, gauge in _figures.items():
+        if figure in figures:
+            gauge.labels(label).set(figures[figure])
+        else:
+            gauge.remove_by_labels({"deployment": label})

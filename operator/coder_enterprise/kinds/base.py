@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -98,6 +98,10 @@ class Observation:
     """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
     trouble: OperatorError | None = None
     """Why a part of spec is not applied. The rest is, and is recorded before this is said."""
+    intended: bool = False
+    """An `intent` that was recorded proves that the object made it, though its id is not recorded yet."""
+    moved_on: bool = False
+    """What is declared has changed without spec: a Secret, or the time of day. Differences are no drift then."""
 
 
 class Cluster(Protocol):
@@ -111,7 +115,8 @@ class Cluster(Protocol):
         """Another object of our kinds, as it is known now."""
 
     async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
-        """The Secret's values as text; None when there is no such Secret."""
+        """The Secret's values as text; None when there is no such Secret. Raises `KindError` when the operator may not
+        read it."""
 
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
         """Make the Secret hold these values, and label it so that its loss is noticed. Raises `KindError` for one that
@@ -156,6 +161,8 @@ class DomainCondition:
     status: str
     reason: Reason
     message: str
+    warns: bool = False
+    """A person should hear of it: that it comes to this is a warning event."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,8 @@ class Verdict:
 
     ready: bool = True
     """False: what it stands for is not usable yet, though nothing is left to write."""
+    stalled: bool = False
+    """With `ready` false: it will not become usable by itself, a person must act."""
     reason: Reason = Reason.APPLIED
     message: str = "applied"
     conditions: tuple[DomainCondition, ...] = ()
@@ -236,6 +245,14 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that a deployment has, such as days left: a metric, by deployment."""
+
+    name: str
+    description: str
+
+
 @dataclass(frozen=True)
 class Probe:
     """What a deployment's own reconcile found."""
@@ -249,6 +266,9 @@ class Probe:
     """The kind's own status fields; None clears one."""
     features: Mapping[str, bool] | None
     """Which features are enabled; None when the server does not tell."""
+    grace: frozenset[str] = frozenset()
+    """Features whose licence has expired, and which work until its grace period ends."""
+    figures: Mapping[Figure, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

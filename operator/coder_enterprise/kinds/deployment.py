@@ -20,7 +20,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, Directory
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds import durations
-from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Names, Probe, SecretKeyRef, stalled
+from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Figure, Names, Probe, SecretKeyRef, stalled
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
     READY_COLUMNS,
@@ -28,6 +28,7 @@ from coder_enterprise.kinds.common import (
     BaseSpec,
     BaseStatus,
     ObjectName,
+    SecretKey,
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
@@ -47,7 +48,9 @@ MAX_ERROR: Final = 1024
 DAEMON_SILENT_AFTER: Final = 90.0
 """Seconds without a heartbeat after which Coder itself calls a provisioner daemon offline."""
 
-SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+LICENSE_DAYS_LEFT: Final = Figure(
+    "license_days_left", "Days until the last licence of a deployment expires; 0 in its grace period and after it."
+)
 
 
 class TokenSecretRef(KindModel):
@@ -307,8 +310,10 @@ async def _healthy_probe(
         "features": None,
     }
     features: dict[str, bool] | None = None
+    grace = frozenset[str]()
     if isinstance(entitlements, records.Entitlements):
         features = {name: feature.enabled for name, feature in sorted(entitlements.features.items())}
+        grace = frozenset(name for name, item in entitlements.features.items() if item.entitlement == "grace_period")
         fields["features"] = dict(list(features.items())[:MAX_FEATURES]) or None
     for answer in answers:
         fields |= answer.fields
@@ -319,7 +324,14 @@ async def _healthy_probe(
         conditions=(reachable, token, *(answer.condition for answer in answers if answer.condition)),
         fields=fields,
         features=features,
+        grace=grace,
+        figures=_figures(fields),
     )
+
+
+def _figures(fields: Mapping[str, Any]) -> dict[Figure, float]:
+    days_left = (fields.get("license") or {}).get("daysLeft")
+    return {} if days_left is None else {LICENSE_DAYS_LEFT: days_left}
 
 
 async def _ask(call: Callable[[], Awaitable[T]]) -> T | _Refusal:
@@ -341,7 +353,7 @@ async def _license(client: CoderClient, entitlements: records.Entitlements | _Re
     if not entitlements.has_license:
         condition = DomainCondition("Licensed", "False", Reason.UNLICENSED, "no licence; add a CoderLicense")
         return _Answer(condition, {"license": {"valid": False}})
-    licenses = await _ask(client.deployment.licenses)
+    licenses = await _ask(client.licenses.list)
     expires = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
     grace = any(feature.entitlement == "grace_period" for feature in entitlements.features.values())
     notes = "; ".join((*entitlements.errors, *entitlements.warnings))

@@ -71,6 +71,10 @@ class Reason(StrEnum):
     """spec.via is SCIM, and the CoderDeployment has no key for it."""
     SCIM_REFUSED = "SCIMRefused"
     """SCIM did not accept the key or the request, or is not there; the message is the server's."""
+    INVALID_LICENSE = "InvalidLicense"
+    """The Secret holds no licence, or Coder does not count it."""
+    EXPIRED = "Expired"
+    """The licence has expired, and its grace period is over."""
 
     # Synced
     IN_SYNC = "InSync"
@@ -90,3 +94,10 @@ class Reason(StrEnum):
     NO_PROVISIONERS = "NoProvisioners"
     NOT_SERVED = "NotServed"
     """This server has no such endpoint, or does not show it to this token."""
+
+    # Domain condition of a CoderLicense, beside GracePeriod and Expired
+    VALID = "Valid"
+    EXPIRES_SOON = "ExpiresSoon"
+    """In less than 30 days, or 7 for a trial: as Coder warns."""
+    NOT_YET_VALID = "NotYetValid"
+    """Its term has not begun."""
