@@ -25,6 +25,37 @@ class CoderAPI:
         body = {"username": username, "email": f"{username}@example.com", "login_type": "none"}
         return self._checked("POST", "/users", json=body)
 
+    def find_user(self, username: str) -> Body | None:
+        """The user, or None; whoever is deleted is not found."""
+        answer = self._http.get(f"/users/{username}")
+        if answer.status_code == 400:
+            return None
+        answer.raise_for_status()
+        user: Body = answer.json()
+        return user
+
+    def user(self, username: str) -> Body:
+        found = self.find_user(username)
+        assert found is not None, f"there is no user {username}"
+        return found
+
+    def roles(self, username: str) -> set[str]:
+        return {role["name"] for role in self.user(username)["roles"]}
+
+    def set_roles(self, user_id: str, *roles: str) -> None:
+        self._checked("PUT", f"/users/{user_id}/roles", json={"roles": roles})
+
+    def suspend_user(self, user_id: str) -> None:
+        self._checked("PUT", f"/users/{user_id}/status/suspend")
+
+    def delete_user(self, user_id: str) -> None:
+        self._checked("DELETE", f"/users/{user_id}")
+
+    def schedule(self, username: str) -> str:
+        """Of the user's quiet hours."""
+        hours: Any = self._http.get(f"/users/{username}/quiet-hours").raise_for_status().json()
+        return str((hours[0] if isinstance(hours, list) else hours)["raw_schedule"])
+
     def create_group(self, name: str, **fields: Any) -> Body:
         return self._checked("POST", "/organizations/default/groups", json={"name": name, **fields})
 

@@ -30,6 +30,12 @@ def group(object_name: str, /, **spec: Any) -> Body:
     return {"apiVersion": API_VERSION, "kind": "CoderGroup", "metadata": {"name": object_name}, "spec": spec}
 
 
+def user(object_name: str, /, **spec: Any) -> Body:
+    """With an e-mail that follows from the object's name, unless spec has one."""
+    spec = {"email": f"{object_name}@example.com", **spec}
+    return {"apiVersion": API_VERSION, "kind": "CoderUser", "metadata": {"name": object_name}, "spec": spec}
+
+
 def members(*users: str, mode: str = "Authoritative") -> Body:
     return {"mode": mode, "users": list(users)}
 

@@ -1,8 +1,8 @@
 """What one Coder server holds, in bulk lists that all objects of a deployment share.
 
 Used by the kinds to look people, organizations and groups up by name, and to compare thousands of objects
-with a single request. Owns the caches; our own writes go through `put_group` and `drop_group`, so that a list
-is never older than what we wrote. The controller decides when a list is too old.
+with a single request. Owns the caches; our own writes go through `put_group`, `put_user` and their like, so that a
+list is never older than what we wrote. The controller decides when a list is too old.
 """
 
 from __future__ import annotations
@@ -89,10 +89,19 @@ class UserIndex:
         self._by_name: dict[str, records.User] = {}
         self.by_id: dict[str, records.User] = {}
         for user in users:
-            self.by_id[user.id] = user
-            self._by_name[user.username.lower()] = user
-            if user.email:
-                self._by_name[user.email.lower()] = user
+            self.put(user)
+
+    def put(self, user: records.User) -> None:
+        self.drop(user.id)
+        self.by_id[user.id] = user
+        self._by_name |= dict.fromkeys(_names(user), user)
+
+    def drop(self, user_id: str) -> None:
+        old = self.by_id.pop(user_id, None)
+        for name in _names(old) if old else ():
+            # It may be another user's by now.
+            if self._by_name.get(name) is old:
+                del self._by_name[name]
 
     def find(self, reference: str) -> records.User | None:
         """By id, e-mail or username; None when nobody is called so."""
@@ -104,6 +113,10 @@ class UserIndex:
         """The e-mail or name that a person knows, or the id."""
         user = self.by_id.get(user_id)
         return (user.email or user.username) if user else user_id
+
+
+def _names(user: records.User) -> tuple[str, ...]:
+    return tuple(name.lower() for name in (user.username, user.email) if name)
 
 
 def _canonical_id(reference: str) -> str:
@@ -200,6 +213,14 @@ class Directory:
         """Forget a group that is gone."""
         for snapshot in self._groups.values():
             snapshot.change(lambda index: index.drop(group_id))
+
+    def put_user(self, user: records.User) -> None:
+        """Remember a user as Coder has just answered it."""
+        self.users.change(lambda index: index.put(user))
+
+    def drop_user(self, user_id: str) -> None:
+        """Forget a user who is gone."""
+        self.users.change(lambda index: index.drop(user_id))
 
     def expire(self) -> None:
         """Read everything anew when it is next asked for."""

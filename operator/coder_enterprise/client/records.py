@@ -48,6 +48,8 @@ class BuildInfo(Record):
 
 class Role(Record):
     name: str
+    organization_id: str = ""
+    """Of a role in one organization only."""
 
 
 class User(Record):
@@ -55,13 +57,43 @@ class User(Record):
     username: str
     email: str = ""
     status: str = "active"
+    """active, suspended, or dormant: whoever has not been seen for long, or never."""
     organization_ids: Many[str] = ()
     roles: Many[Role] = ()
+    login_type: str = ""
+    name: str | None = None
+    """What people call the user; None where the server does not tell: below Coder 2.7, or in the documented profile."""
+
+    @property
+    def site_roles(self) -> frozenset[str]:
+        """Everybody is a member, which some servers list and others do not."""
+        return frozenset(role.name for role in self.roles if not role.organization_id) - {"member"}
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.status == "suspended"
 
 
 class UserPage(Record):
     users: Many[User]
     count: int = 0
+
+
+class QuietHours(Record):
+    raw_schedule: str
+    timezone: str = ""
+    user_can_set: bool = True
+    """From Coder 2.6."""
+
+
+class Quota(Record):
+    budget: int
+    """Credits per day; -1 is no limit."""
+    credits_consumed: int = 0
+
+
+class SCIMUser(Record):
+    id: str
 
 
 class Organization(Record):

@@ -87,9 +87,11 @@ class ManagedReconciler:
         writer: Writer,
         recorder: Recorder,
         ask: Callable[[Key], None],
+        people_came: Callable[[Key], None],
     ) -> None:
-        """`ask` has a deployment say anew how it is."""
+        """`ask` has a deployment say anew how it is; `people_came` visits its objects that wait for people."""
         self._ask = ask
+        self._people_came = people_came
         self._kinds = {kind.names.kind: kind for kind in kinds}
         self._connection_kind = connection_kind
         self._store = store
@@ -141,11 +143,11 @@ class ManagedReconciler:
         kind, spec = work.kind, work.spec
         before = resource
         resource = await self._writer.claim(resource, work.claim)
+        drifted = bool(changes) and not observed.moved_on
         if changes:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
                 resource = await self._writer.status(resource, {**resource.status, **intent})
-            drifted = not observed.moved_on
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
@@ -153,13 +155,25 @@ class ManagedReconciler:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
-            if drifted:
-                self._announce(before, changes)
-            if kind.alters_deployment:
-                self._ask(self._deployment_key(resource, spec))
+            self._tell_others(work, resource)
+        fields = kind.report(spec, observed, changes, resource.status)
+        if observed.trouble is not None:
+            recorded = {**resource.status, **fields}
+            await self._writer.status(resource, {key: value for key, value in recorded.items() if value is not None})
+            raise observed.trouble
+        if drifted:
+            self._announce(before, changes)
         verdict = kind.verdict(spec, observed)
-        await self._finish(resource, _applied(kind.report(spec, observed, changes, resource.status), verdict))
+        await self._finish(resource, _applied(fields, verdict))
         return _next(spec, verdict)
+
+    def _tell_others(self, work: _Work, resource: Resource) -> None:
+        """Whom it concerns that something was applied."""
+        deployment = self._deployment_key(resource, work.spec)
+        if work.kind.alters_deployment:
+            self._ask(deployment)
+        if work.kind.alters_people:
+            self._people_came(deployment)
 
     async def _look(self, work: _Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""

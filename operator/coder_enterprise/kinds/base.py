@@ -102,6 +102,8 @@ class Observation:
     """None when it does not exist."""
     fresh: bool
     """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
+    trouble: OperatorError | None = None
+    """Why a part of spec is not applied. The rest is, and is recorded before this is said."""
     intended: bool = False
     """An `intent` that was recorded proves that the object made it, though its id is not recorded yet."""
     moved_on: bool = False
@@ -197,6 +199,8 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     """The entitlement without which Coder refuses the calls of this kind."""
     alters_deployment: ClassVar[bool] = False
     """What is applied changes what the deployment says of itself, so that it is asked at once."""
+    alters_people: ClassVar[bool] = False
+    """What is applied may bring people whom other objects of the deployment wait for, so that those are visited."""
     spec_model: type[SpecT]
 
     def secrets(self, resource: Resource, spec: SpecT) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from coder_enterprise.kinds.group import GroupKind
 from coder_enterprise.kinds.license import LicenseKind
 from coder_enterprise.kinds.proxy import ProxyKind
 from coder_enterprise.kinds.template_acl import TemplateACLKind
+from coder_enterprise.kinds.user import UserKind
 
 CONNECTION_KIND: Final[ConnectionKind[Any]] = DeploymentKind()
 MANAGED_KINDS: Final[tuple[ManagedKind[Any, Any], ...]] = (
@@ -19,5 +20,6 @@ MANAGED_KINDS: Final[tuple[ManagedKind[Any, Any], ...]] = (
     ProxyKind(),
     TemplateACLKind(),
     AppearanceKind(),
+    UserKind(),
 )
 KINDS: Final[tuple[ConnectionKind[Any] | ManagedKind[Any, Any], ...]] = (CONNECTION_KIND, *MANAGED_KINDS)
