@@ -46,6 +46,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     needed = any(item.get_closest_marker("cluster") for item in session.items)
     if not needed or session.config.option.collectonly or len(binaries.find()) == len(binaries.GO_MODULES):
         return
+    binaries.CACHE.mkdir(exist_ok=True)
     log = binaries.CACHE / "kubernetes-build.log"
     log.write_text("")
     command = [sys.executable, "-m", "tools.kubernetes", "build"]

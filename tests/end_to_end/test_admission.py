@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.kubernetes import Namespace, Refused
@@ -293,3 +295,9 @@ def test_an_object_that_nobody_has_visited_does_not_look_done(namespace: Namespa
     namespace.apply(group("platform"))
     assert namespace.status("CoderGroup", "platform")["observedGeneration"] == -1
     assert namespace.condition("CoderGroup", "platform")["status"] == "Unknown"
+
+
+def test_every_example_is_accepted(namespace: Namespace) -> None:
+    examples = Path(__file__).parents[2] / "deploy" / "examples"
+    answer = namespace.plane.kubectl("apply", "-n", namespace.name, "--dry-run=server", "-R", "-f", str(examples))
+    assert "error" not in answer.stdout + answer.stderr
