@@ -28,7 +28,7 @@ demo: $(INSTALLED) ## Show it all on a real Kubernetes (KEEP=1 leaves it running
 	@$(BIN)/python -m tools.demo $(if $(KEEP),--keep)
 
 test: $(INSTALLED) ## Run every test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 lint: $(INSTALLED) ## Check style
 	@$(BIN)/ruff check .

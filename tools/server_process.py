@@ -38,7 +38,8 @@ _KEY: Final = Ed25519PrivateKey.generate()
 class CoderServer:
     """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager.
 
-    `licensed`: with a licence for everything, added when there is none.
+    `licensed`: with a licence for everything, added when there is none. `profile`: another wire profile than usual.
+    `scim_key`: opens SCIM.
     """
 
     def __init__(

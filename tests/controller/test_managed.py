@@ -192,6 +192,34 @@ async def test_adopt_makes_it_match(cluster: Cluster) -> None:
     assert cluster.coder.writes == ["things.update"]
 
 
+async def test_what_nobody_has_decided_about_is_taken_over_without_asking(cluster: Cluster) -> None:
+    cluster.kind.free = True
+    await cluster.begin()
+    theirs = cluster.coder.put("one", "red")
+    assert await applied(cluster, color="blue") == theirs.id
+    cluster.thing("second", name="alias")
+    cluster.kind.aliases = {"alias": "one"}
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+
+
+async def test_of_two_that_recorded_the_same_under_two_names_at_once_the_oldest_wins(cluster: Cluster) -> None:
+    cluster.kind.free = True
+    cluster.kind.aliases = {"alias": "shared"}
+    await cluster.begin()
+    theirs = cluster.coder.put("shared", "red")
+    cluster.thing("first", name="shared", color="green")
+    cluster.thing("second", name="alias", color="blue")
+    await cluster.until(lambda: cluster.status("things", "second").get("id") == theirs.id)
+    cluster.kubernetes.annotate("things", "second", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+    cluster.kubernetes.annotate("things", "first", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.status("things", "first").get("lastHandledReconcileAt") == "now")
+    assert cluster.is_applied("first")
+    assert cluster.coder.things[theirs.id].color == "green"
+    cluster.kubernetes.delete("things", "first")
+    await cluster.until(lambda: cluster.is_applied("second"))
+
+
 async def test_of_two_objects_the_oldest_wins_and_the_other_makes_no_call(cluster: Cluster) -> None:
     await cluster.begin()
     await applied(cluster, "first", name="shared", color="red")
@@ -546,3 +574,73 @@ async def test_a_new_name_that_is_taken_does_not_let_go_of_what_the_object_has(c
     cluster.kubernetes.delete("things", "one")
     await cluster.until(lambda: cluster.body("things", "one") is None)
     assert thing_id not in cluster.coder.things
+
+
+# A part that is not applied
+
+
+async def test_what_is_applied_is_recorded_although_a_part_is_refused(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.kind.trouble = errors.Forbidden(403, "not this part")
+    cluster.thing("one", color="red")
+    await cluster.until(lambda: cluster.reason("one") == "Forbidden")
+    status = cluster.status("things", "one")
+    assert cluster.coder.things[status["id"]].color == "red"
+    assert cluster.condition("Stalled", "one")["status"] == "True"
+    cluster.kind.trouble = None
+    cluster.kubernetes.annotate("things", "one", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.is_applied("one"))
+
+
+async def test_a_part_that_stays_refused_is_not_written_again(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.kind.trouble = errors.Forbidden(403, "not this part")
+    cluster.thing("one", color="red")
+    await cluster.until(lambda: cluster.reason("one") == "Forbidden")
+    writes, changes = len(cluster.writes()), len(cluster.coder.writes)
+    await asyncio.sleep(3600)
+    assert cluster.writes()[writes:] == []
+    assert cluster.coder.writes[changes:] == []
+
+
+# Waiting for people
+
+
+@pytest.mark.parametrize(("brings_people", "soon"), [(True, True), (False, False)])
+async def test_who_waits_for_people_is_visited_when_they_may_have_come(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, brings_people: bool, soon: bool
+) -> None:
+    monkeypatch.setattr(type(cluster.kind), "alters_people", brings_people)
+    await cluster.begin()
+    await applied(cluster, "one", waitsFor="two")
+    assert cluster.status("things", "one")["pending"] == "two"
+    await asyncio.sleep(10)
+    await applied(cluster, "two")
+    await asyncio.sleep(3)
+    assert ("pending" not in cluster.status("things", "one")) is soon
+
+
+async def test_people_who_come_together_cause_one_visit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(cluster.kind), "alters_people", True)
+    await cluster.begin()
+    await applied(cluster, "one", waitsFor="nobody")
+    await asyncio.sleep(10)
+    before = reconciles("done")
+    for number in range(20):
+        cluster.thing(f"t{number}")
+    await asyncio.sleep(5)
+    assert reconciles("done") - before == 21
+
+
+async def test_what_was_done_in_place_of_a_deletion_is_said(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def retire(*_: object) -> str:
+        return "it is retired"
+
+    monkeypatch.setattr(type(cluster.kind), "delete", retire)
+    await cluster.begin()
+    await applied(cluster)
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)
+    await cluster.until(lambda: cluster.events("Released"))
+    assert cluster.events("Released")[0]["note"] == "it is retired"
+    assert cluster.events("Deleted") == []

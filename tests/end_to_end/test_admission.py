@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.kubernetes import Namespace, Refused
-from tests.support.manifests import Body, appearance, deployment, group, license_, members, proxy, workload
+from tests.support.manifests import (
+    Body,
+    appearance,
+    deployment,
+    group,
+    license_,
+    members,
+    proxy,
+    roles,
+    template_acl,
+    user,
+    workload,
+)
 
 LONG = "x" * 3000
 BAD_GROUPS: dict[str, tuple[Body, str]] = {
@@ -74,6 +88,70 @@ BAD_PROXIES: dict[str, tuple[Body, str]] = {
     "a variable twice": ({"workload": workload(env=[{"name": "A"}, {"name": "A"}])}, "spec.workload.env"),
     "an empty command": ({"workload": workload(command=[])}, "spec.workload.command"),
 }
+BERLIN = "CRON_TZ=Europe/Berlin 30 2 * * *"
+BAD_USERS: dict[str, tuple[Body, str]] = {
+    "no e-mail": ({"email": None}, "spec.email"),
+    "an e-mail without a place": ({"email": "ann"}, "spec.email"),
+    "an e-mail with a space": ({"email": "a nn@example.com"}, "spec.email"),
+    "a username with a dot": ({"username": "ann.a"}, "spec.username"),
+    "a username that is too long": ({"username": "a" * 33}, "spec.username"),
+    "a reserved username": ({"username": "me"}, "a word that Coder reserves"),
+    "a username that is a page of Coder's": ({"username": "first"}, "a word that Coder reserves"),
+    "a username that looks like an id": ({"username": "0" * 32}, "take this username for an id"),
+    "a name with space at its end": ({"name": "Ann "}, "spec.name"),
+    "a login type with passwords": ({"loginType": "password"}, "spec.loginType"),
+    "a state that Coder alone decides": ({"state": "dormant"}, "spec.state"),
+    "the role of everybody": ({"roles": ["member"]}, "every user is a member"),
+    "a role of an organization": ({"roles": ["organization-admin:1"]}, "spec.roles"),
+    "the same role twice": ({"roles": ["owner", "owner"]}, "spec.roles"),
+    "quiet hours without a schedule": ({"quietHours": {}}, "spec.quietHours.schedule"),
+    "quiet hours on some days": ({"quietHours": {"schedule": "0 2 * * 1"}}, "spec.quietHours.schedule"),
+    "quiet hours twice a day": ({"quietHours": {"schedule": "0 2,4 * * *"}}, "spec.quietHours.schedule"),
+    "quiet hours at 25": ({"quietHours": {"schedule": "0 25 * * *"}}, "spec.quietHours.schedule"),
+    "quiet hours by TZ": ({"quietHours": {"schedule": "TZ=UTC 0 2 * * *"}}, "spec.quietHours.schedule"),
+    "quiet hours nowhere": ({"quietHours": {"schedule": "CRON_TZ=Mars/Olympus 0 2 * * *"}}, "Mars/Olympus"),
+    "quiet hours wherever the server is": ({"quietHours": {"schedule": "CRON_TZ=Local 0 2 * * *"}}, "IANA name"),
+    "SCIM for another login type": ({"via": "SCIM", "loginType": "github"}, "loginType oidc only"),
+    "SCIM for another organization": ({"via": "SCIM", "organization": "acme"}, "organization default only"),
+    "an unknown way": ({"via": "LDAP"}, "spec.via"),
+    "an unknown end": ({"onDelete": "Archive"}, "spec.onDelete"),
+}
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_USERS.values(), ids=BAD_USERS)
+def test_a_bad_user_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(user("bad", **spec))
+
+
+@pytest.mark.parametrize(
+    "schedule", [BERLIN, "0 2 * * *", "CRON_TZ=UTC  00  02  *  *  *", "CRON_TZ=Etc/GMT+3 0 2 * * *"]
+)
+def test_a_schedule_in_any_spelling_is_accepted(namespace: Namespace, schedule: str) -> None:
+    namespace.apply(user("ann", quietHours={"schedule": schedule}))
+
+
+@pytest.mark.parametrize("name", ["with.dots", "me", "first", "0" * 32, "a" * 33])
+def test_a_name_of_the_object_that_no_user_can_have_needs_a_username(namespace: Namespace, name: str) -> None:
+    with pytest.raises(Refused, match=r"set spec\.username"):
+        namespace.apply(user(name))
+    namespace.apply(user(name, username="ann"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ({}, {"email": "other@example.com"}, "Coder never changes an e-mail"),
+        ({"loginType": "oidc"}, {"loginType": "none"}, "loginType cannot change"),
+        ({}, {"organization": "acme"}, "organization cannot change"),
+    ],
+)
+def test_what_coder_never_changes_in_a_user_cannot_change(
+    namespace: Namespace, first: Body, second: Body, message: str
+) -> None:
+    namespace.apply(user("ann", **first))
+    with pytest.raises(Refused, match=message):
+        namespace.apply(user("ann", **second))
 
 
 BANNER: Body = {"message": "Hello", "backgroundColor": "#a32d2d"}
@@ -100,12 +178,41 @@ BAD_APPEARANCES: dict[str, tuple[Body, str]] = {
     "too many banners": ({"announcementBanners": [BANNER] * 17}, "spec.announcementBanners"),
     "more text than Coder keeps": ({"announcementBanners": [{**BANNER, "message": "x" * 1000}] * 7}, "6000 characters"),
 }
+BY_REFERENCE: Body = {"groupRef": {"name": "data"}, "role": "use"}
+BAD_ACLS: dict[str, tuple[Body, str]] = {
+    "no template": ({"template": None}, "spec.template"),
+    "a template without a name": ({"template": {"organization": "coder"}}, "either a name or an id"),
+    "a template by name and by id": ({"template": {"name": "x", "id": f"{0:08}-0000-0000-0000-{0:012}"}}, "either"),
+    "an id with an organization": (
+        {"template": {"organization": "coder", "id": f"{0:08}-0000-0000-0000-{0:012}"}},
+        "leave organization out",
+    ),
+    "an id that is none": ({"template": {"id": "docker"}}, "spec.template.id"),
+    "an unknown role": ({"users": roles(ann="owner")}, r"spec\.users\[0\]\.role"),
+    "a user without a role": ({"users": [{"user": "ann"}]}, r"spec\.users\[0\]\.role"),
+    "the same user twice": ({"users": [*roles(ann="use"), *roles(ann="admin")]}, r"spec\.users\[1\]"),
+    "too many users": ({"users": roles(**{f"user-{n}": "use" for n in range(501)})}, "spec.users"),
+    "a group without a name": ({"groups": [{"role": "use"}]}, "either a name or a groupRef"),
+    "a group by name and by reference": ({"groups": [BY_REFERENCE | {"name": "data"}]}, "either a name or a groupRef"),
+    "Everyone among the groups": ({"groups": [{"name": "Everyone", "role": "use"}]}, "spec.everyone"),
+    "the same group twice": ({"groups": [{"name": "data", "role": role} for role in ("use", "admin")]}, "named twice"),
+    "the same CoderGroup twice": ({"groups": [BY_REFERENCE, BY_REFERENCE]}, "named twice"),
+    "too many groups": ({"groups": [{"name": f"group-{n}", "role": "use"} for n in range(101)]}, "spec.groups"),
+    "an unknown role of Everyone": ({"everyone": "admin"}, "spec.everyone"),
+    "an unknown mode": ({"mode": "Unmanaged"}, "spec.mode"),
+}
 
 
 @pytest.mark.parametrize(("spec", "message"), BAD_GROUPS.values(), ids=BAD_GROUPS)
 def test_a_bad_group_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
     with pytest.raises(Refused, match=message):
         namespace.apply(group("bad", **spec))
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD_ACLS.values(), ids=BAD_ACLS)
+def test_a_bad_acl_is_refused_by_name_of_the_field(namespace: Namespace, spec: Body, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        namespace.apply(template_acl("bad", **spec))
 
 
 @pytest.mark.parametrize(("spec", "message"), BAD_DEPLOYMENTS.values(), ids=BAD_DEPLOYMENTS)
@@ -188,3 +295,9 @@ def test_an_object_that_nobody_has_visited_does_not_look_done(namespace: Namespa
     namespace.apply(group("platform"))
     assert namespace.status("CoderGroup", "platform")["observedGeneration"] == -1
     assert namespace.condition("CoderGroup", "platform")["status"] == "Unknown"
+
+
+def test_every_example_is_accepted(namespace: Namespace) -> None:
+    examples = Path(__file__).parents[2] / "deploy" / "examples"
+    answer = namespace.plane.kubectl("apply", "-n", namespace.name, "--dry-run=server", "-R", "-f", str(examples))
+    assert "error" not in answer.stdout + answer.stderr

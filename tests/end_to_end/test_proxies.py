@@ -326,8 +326,3 @@ def test_what_kubernetes_refuses_is_said(connected: Namespace) -> None:
     refused = connected.wait_for(KIND, "eu", "Refused")
     assert "nodeSelector" in refused["message"]
     assert connected.condition(KIND, "eu", "Stalled")["status"] == "True"
-
-
-def test_the_example_is_accepted(namespace: Namespace) -> None:
-    example = Path(__file__).parents[2] / "deploy" / "examples" / "proxies.yaml"
-    namespace.plane.kubectl("apply", "-n", namespace.name, "--dry-run=server", "-f", str(example))

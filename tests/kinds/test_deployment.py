@@ -392,6 +392,22 @@ def test_a_bundle_comes_from_spec_or_from_a_secret() -> None:
     assert KIND.settings(desired, token | {SecretKeyRef("ca", "ca.crt"): "PEM\n"}).ca_bundle == "PEM"
 
 
+def test_the_key_of_scim_comes_from_a_secret_of_its_own() -> None:
+    token = {SecretKeyRef("coder-token", "token"): TOKEN}
+    desired = spec(scimSecretRef={"name": "idp"})
+    assert KIND.secrets(desired) == (SecretKeyRef("coder-token", "token"), SecretKeyRef("idp", "scim"))
+    values = token | {SecretKeyRef("idp", "scim"): "Bearer abc\n"}
+    assert KIND.settings(desired, values).scim_key == "Bearer abc"
+    assert KIND.settings(spec(), token).scim_key == ""
+
+
+def test_what_cannot_be_a_key_of_scim_is_refused_and_not_told() -> None:
+    values = {SecretKeyRef("coder-token", "token"): TOKEN, SecretKeyRef("idp", "scim"): "abc\r\nHost: x"}
+    with pytest.raises(KindError, match="Secret idp holds no key") as caught:
+        KIND.settings(spec(scimSecretRef={"name": "idp"}), values)
+    assert "Host" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["abc def", "abc\ndef", "abc\x00", "t\u00f6ken"])
 def test_what_cannot_be_a_token_is_refused_and_not_told(value: str) -> None:
     with pytest.raises(KindError, match="coder-token") as caught:

@@ -24,9 +24,11 @@ _PATHS: Final = {
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",
+    "CoderUser": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderusers",
     "CoderLicense": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderlicenses",
     "CoderAppearance": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderappearances",
     "CoderWorkspaceProxy": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderworkspaceproxies",
+    "CoderTemplateACL": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codertemplateacls",
 }
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import Field
@@ -223,12 +223,15 @@ class WorldDeploymentKind(DeploymentKind):
 class ThingSpec(ManagedSpec):
     name: Annotated[str, Field(max_length=64)] | None = None
     color: Annotated[str, Field(max_length=4096)] | None = None
+    waits_for: Annotated[str, Field(max_length=64)] | None = None
+    """Another thing, which is `pending` until it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedThing(Observation):
     thing: Thing | None
     name: str
+    pending: str | None = None
 
 
 class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
@@ -241,6 +244,14 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         self.bug: Exception | None = None
         self.stands = Verdict()
         self.event = DRIFT
+        self.aliases: dict[str, str] = {}
+        """Other names of things."""
+        self.free = False
+        """Things that exist need no adoption."""
+        self.farewell: str | None = None
+        """What `delete` says that it did."""
+        self.trouble: errors.OperatorError | None = None
+        """What keeps a part of each thing from being applied."""
 
     @override
     def external_name(self, resource: Resource, spec: ThingSpec) -> str:
@@ -248,13 +259,17 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
 
     @override
     async def identity(self, context: Context, resource: Resource, spec: ThingSpec) -> str:
-        return self.external_name(resource, spec)
+        return self._name(resource, spec)
+
+    def _name(self, resource: Resource, spec: ThingSpec) -> str:
+        name = self.external_name(resource, spec)
+        return self.aliases.get(name, name)
 
     @override
     async def observe(self, context: Context, resource: Resource, spec: ThingSpec, *, fresh: bool) -> ObservedThing:
         if self.bug is not None:
             raise self.bug
-        name, recorded = self.external_name(resource, spec), resource.external_id
+        name, recorded = self._name(resource, spec), resource.external_id
         directory = cast("WorldDirectory", context.directory)
         if fresh:
             thing = await cast("WorldClient", context.client).find(recorded, name)
@@ -262,7 +277,17 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
             listed = await directory.things.get()
             thing = listed.get(recorded) if recorded else next((t for t in listed.values() if t.name == name), None)
             fresh = thing is None and recorded is None
-        return ObservedThing(external_id=thing.id if thing else None, fresh=fresh, thing=thing, name=name)
+        found = await directory.things.get() if spec.waits_for else {}
+        missing = spec.waits_for not in {other.name for other in found.values()}
+        return ObservedThing(
+            external_id=thing.id if thing else None,
+            fresh=fresh,
+            free=self.free,
+            thing=thing,
+            name=name,
+            pending=spec.waits_for if missing else None,
+            trouble=self.trouble,
+        )
 
     @override
     def plan(self, desired: ThingSpec, observed: ObservedThing, recorded: Mapping[str, Any]) -> list[Change]:
@@ -297,7 +322,7 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
             values = {change.path.removeprefix("spec."): str(change.after) for change in changes}
             thing = await client.update(observed.thing.id, **values)
         cast("WorldDirectory", context.directory).put(thing)
-        return ObservedThing(external_id=thing.id, fresh=True, thing=thing, name=observed.name)
+        return replace(observed, external_id=thing.id, fresh=True, thing=thing)
 
     @override
     def report(
@@ -307,16 +332,21 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         changes: Sequence[Change],
         recorded: Mapping[str, Any],
     ) -> dict[str, Any]:
-        return {"id": observed.external_id, "color": observed.thing.color if observed.thing else None}
+        return {
+            "id": observed.external_id,
+            "color": observed.thing.color if observed.thing else None,
+            "pending": observed.pending,
+        }
 
     @override
     def verdict(self, desired: ThingSpec, observed: ObservedThing) -> Verdict:
         return self.stands
 
     @override
-    async def delete(self, context: Context, resource: Resource) -> None:
+    async def delete(self, context: Context, resource: Resource) -> str | None:
         if resource.external_id is None:
-            return
+            return None
         with contextlib.suppress(errors.NotFound):
             await cast("WorldClient", context.client).delete(resource.external_id)
         cast("WorldDirectory", context.directory).drop(resource.external_id)
+        return self.farewell

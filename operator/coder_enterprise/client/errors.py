@@ -131,6 +131,13 @@ class AlreadyTaken(APIError):
     meaning = Meaning.STALLED
 
 
+class SCIMRefused(APIError):
+    """SCIM's own refusal, whatever its status: it says nothing about the rest of Coder."""
+
+    reason = "SCIMRefused"
+    meaning = Meaning.STALLED
+
+
 class TooManyRequests(APIError):
     """429; `retry_after` is in seconds."""
 

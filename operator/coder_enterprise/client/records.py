@@ -38,12 +38,18 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Nothing(Record):
+    """An answer of which nothing is needed."""
+
+
 class BuildInfo(Record):
     version: str
 
 
 class Role(Record):
     name: str
+    organization_id: str = ""
+    """Of a role in one organization only."""
 
 
 class User(Record):
@@ -51,13 +57,43 @@ class User(Record):
     username: str
     email: str = ""
     status: str = "active"
+    """active, suspended, or dormant: whoever has not been seen for long, or never."""
     organization_ids: Many[str] = ()
     roles: Many[Role] = ()
+    login_type: str = ""
+    name: str | None = None
+    """What people call the user; None where the server does not tell: below Coder 2.7, or in the documented profile."""
+
+    @property
+    def site_roles(self) -> frozenset[str]:
+        """Everybody is a member, which some servers list and others do not."""
+        return frozenset(role.name for role in self.roles if not role.organization_id) - {"member"}
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.status == "suspended"
 
 
 class UserPage(Record):
     users: Many[User]
     count: int = 0
+
+
+class QuietHours(Record):
+    raw_schedule: str
+    timezone: str = ""
+    user_can_set: bool = True
+    """From Coder 2.6."""
+
+
+class Quota(Record):
+    budget: int
+    """Credits per day; -1 is no limit."""
+    credits_consumed: int = 0
+
+
+class SCIMUser(Record):
+    id: str
 
 
 class Organization(Record):
@@ -80,6 +116,32 @@ class Group(Record):
     def is_everyone(self) -> bool:
         """Everyone is the group that has its organization's id."""
         return self.id == self.organization_id
+
+
+class Template(Record):
+    id: str
+    name: str
+    organization_id: str
+
+
+class ACLEntry(Record):
+    """One user or group that has a role on a template."""
+
+    id: str
+    role: str
+    """use, admin, or "" for permissions that are neither."""
+    name: str = Field("", validation_alias=AliasChoices("email", "username", "name"))
+
+
+class TemplateACL(Record):
+    users: Many[ACLEntry] = ()
+    group: Many[ACLEntry] | None = ()
+    """None when the server does not tell: documented is a list of the users, real an object that has both."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        return {"users": value, "group": None} if isinstance(value, list) else value
 
 
 class Feature(Record):

@@ -21,7 +21,7 @@ from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backoff
-from coder_enterprise.controller.managed import ManagedReconciler
+from coder_enterprise.controller.managed import PENDING, ManagedReconciler
 from coder_enterprise.controller.queue import IN_FLIGHT, Item, Priority, Queue
 from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.store import Store
@@ -31,6 +31,8 @@ from coder_enterprise.kinds.resource import CLAIM, Key, Resource
 
 SWEEP_INTERVAL: Final = 600.0
 COUNT_DELAY: Final = 2.0
+PEOPLE_DELAY: Final = 1.0
+"""In seconds, as those around it: people who come together are added together."""
 DRAIN_TIMEOUT: Final = 10.0
 STUCK_AFTER: Final = 600.0
 """Seconds: no reconcile takes that long, each of its requests being limited."""
@@ -62,7 +64,14 @@ class Engine:
         self._recorder = Recorder(client)
         writer = Writer(client, self._store, {name.kind: name.plural for name in names}, fence)
         self._managed = ManagedReconciler(
-            managed_kinds, connection_kind, self._store, self._connections, writer, self._recorder, ask=self._ask
+            managed_kinds,
+            connection_kind,
+            self._store,
+            self._connections,
+            writer,
+            self._recorder,
+            ask=self._ask,
+            people_came=self._people_came,
         )
         self._deployments = DeploymentReconciler(
             connection_kind, client, self._store, self._connections, writer, self._recorder, fence, self
@@ -110,6 +119,8 @@ class Engine:
         yield ("deployment", self._deployment_of(resource))
         if resource.external_id:
             yield ("id", key.kind, resource.external_id)
+        if any(map(resource.status.get, PENDING)):
+            yield ("pending", self._deployment_of(resource))
         kind = self._kinds[key.kind]
         with contextlib.suppress(ValueError):
             spec = kind.spec_model.model_validate(resource.spec)
@@ -184,15 +195,19 @@ class Engine:
         """Have a deployment say anew how it is."""
         self._queue.add(deployment, None, Priority.USER)
 
+    def _people_came(self, deployment: Key) -> None:
+        """Who waits for people may find them now."""
+        self._wake(("pending", deployment), Priority.RETRY, delay=PEOPLE_DELAY)
+
     def _wake_referrers(self, resource: Resource) -> None:
         """Who waits for it may go on."""
         self._wake(("reference", resource.key), Priority.RETRY)
 
-    def _wake(self, term: Hashable, priority: Priority, but: Key | None = None) -> None:
+    def _wake(self, term: Hashable, priority: Priority, but: Key | None = None, delay: float = 0.0) -> None:
         for key in self._store.find(term):
             resource = self._store.get(key)
             if resource is not None and key != but:
-                self._queue.add(key, self._lane(resource), priority)
+                self._queue.add(key, self._lane(resource), priority, delay)
 
     # The gate of the deployments
 

@@ -87,9 +87,11 @@ class ManagedReconciler:
         writer: Writer,
         recorder: Recorder,
         ask: Callable[[Key], None],
+        people_came: Callable[[Key], None],
     ) -> None:
-        """`ask` has a deployment say anew how it is."""
+        """`ask` has a deployment say anew how it is; `people_came` visits its objects that wait for people."""
         self._ask = ask
+        self._people_came = people_came
         self._kinds = {kind.names.kind: kind for kind in kinds}
         self._connection_kind = connection_kind
         self._store = store
@@ -141,11 +143,11 @@ class ManagedReconciler:
         kind, spec = work.kind, work.spec
         before = resource
         resource = await self._writer.claim(resource, work.claim)
+        drifted = bool(changes) and not observed.moved_on
         if changes:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
                 resource = await self._writer.status(resource, {**resource.status, **intent})
-            drifted = not observed.moved_on
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
@@ -153,13 +155,25 @@ class ManagedReconciler:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
-            if drifted:
-                self._announce(before, changes)
-            if kind.alters_deployment:
-                self._ask(self._deployment_key(resource, spec))
+            self._tell_others(work, resource)
+        fields = kind.report(spec, observed, changes, resource.status)
+        if observed.trouble is not None:
+            recorded = {**resource.status, **fields}
+            await self._writer.status(resource, {key: value for key, value in recorded.items() if value is not None})
+            raise observed.trouble
+        if drifted:
+            self._announce(before, changes)
         verdict = kind.verdict(spec, observed)
-        await self._finish(resource, _applied(kind.report(spec, observed, changes, resource.status), verdict))
+        await self._finish(resource, _applied(fields, verdict))
         return _next(spec, verdict)
+
+    def _tell_others(self, work: _Work, resource: Resource) -> None:
+        """Whom it concerns that something was applied."""
+        deployment = self._deployment_key(resource, work.spec)
+        if work.kind.alters_deployment:
+            self._ask(deployment)
+        if work.kind.alters_people:
+            self._people_came(deployment)
 
     async def _look(self, work: _Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""
@@ -181,7 +195,7 @@ class ManagedReconciler:
     ) -> None:
         if self._is_ours(work, resource, observed):
             return
-        name = work.kind.external_name(resource, work.spec)
+        name = work.kind.title(resource, work.spec)
         holders = self._holders(resource, observed.external_id)
         if holders:
             raise stalled(
@@ -189,14 +203,18 @@ class ManagedReconciler:
                 f"{name} ({observed.external_id}) belongs to {holders[0].key} already; remove one of the two",
             )
         policy = work.spec.adoption_policy
-        if policy is AdoptionPolicy.ADOPT or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes):
+        if (
+            observed.free
+            or policy is AdoptionPolicy.ADOPT
+            or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes)
+        ):
             return
         differs = _summary(changes) or "it is identical"
         if policy is AdoptionPolicy.FAIL:
             raise stalled(
                 Reason.ALREADY_EXISTS,
                 f"{name} exists in Coder already ({observed.external_id}) and was not made by this object: "
-                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or rename",
+                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or name another",
                 changes,
             )
         raise stalled(
@@ -213,9 +231,14 @@ class ManagedReconciler:
         name = work.kind.external_name(resource, work.spec)
         mine = _precedence(resource, name)
         identity = ""
-        for key in self._store.find(("name", resource.key.kind, name)):
+        named = self._store.find(("name", resource.key.kind, name))
+        # Under another name, or by id, another one may have recorded the same thing at the same moment.
+        held = self._store.find(("id", resource.key.kind, resource.external_id)) if resource.external_id else ()
+        for key in dict.fromkeys((*named, *held)):
             other = self._store.get(key)
-            if other is None or key == resource.key or _precedence(other, name) > mine:
+            if other is None or key == resource.key:
+                continue
+            if _precedence(other, name) > mine if key in named else other.age > resource.age:
                 continue
             identity = identity or await work.kind.identity(work.context, resource, work.spec)
             if await self._claims(work, other, identity):
@@ -313,11 +336,13 @@ class ManagedReconciler:
             target = await self._find_unrecorded(kind, context, resource)
             if target.external_id is None or self._shared(target):
                 return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
-            await kind.delete(context, target)
+            done = await kind.delete(context, target)
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
         if kind.alters_deployment:
             self._ask(self._raw_deployment_key(resource))
+        if done:
+            return await self._release(target, "Released", done)
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
 
     def _reason_to_let_go(self, resource: Resource) -> str:

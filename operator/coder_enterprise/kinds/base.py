@@ -102,10 +102,14 @@ class Observation:
     """None when it does not exist."""
     fresh: bool
     """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
+    trouble: OperatorError | None = None
+    """Why a part of spec is not applied. The rest is, and is recorded before this is said."""
     intended: bool = False
     """An `intent` that was recorded proves that the object made it, though its id is not recorded yet."""
     moved_on: bool = False
     """What is declared has changed without spec: a Secret, or the time of day. Differences are no drift then."""
+    free: bool = False
+    """It is there, and nobody has decided anything about it: it needs no adoption."""
 
 
 class Cluster(Protocol):
@@ -195,6 +199,8 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     """The entitlement without which Coder refuses the calls of this kind."""
     alters_deployment: ClassVar[bool] = False
     """What is applied changes what the deployment says of itself, so that it is asked at once."""
+    alters_people: ClassVar[bool] = False
+    """What is applied may bring people whom other objects of the deployment wait for, so that those are visited."""
     spec_model: type[SpecT]
 
     def secrets(self, resource: Resource, spec: SpecT) -> tuple[str, ...]:
@@ -208,6 +214,10 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     @abstractmethod
     def external_name(self, resource: Resource, spec: SpecT) -> str:
         """What two objects must share to claim the same thing; finer distinctions are `identity`'s."""
+
+    def title(self, resource: Resource, spec: SpecT) -> str:
+        """What messages call the thing."""
+        return self.external_name(resource, spec)
 
     @abstractmethod
     async def identity(self, context: Context, resource: Resource, spec: SpecT) -> str:
@@ -242,8 +252,11 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         return Verdict()
 
     @abstractmethod
-    async def delete(self, context: Context, resource: Resource) -> None:
-        """Removes the thing with the recorded id. What is gone already counts as removed."""
+    async def delete(self, context: Context, resource: Resource) -> str | None:
+        """Removes the thing with the recorded id. What is gone already counts as removed.
+
+        Returns what was done, for people, where that was something else.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,13 @@ class CABundleSecretRef(KindModel):
     """Its key that holds PEM certificates. Default: ca.crt."""
 
 
+class SCIMSecretRef(KindModel):
+    name: ObjectName
+    """Name of a Secret in the same namespace."""
+    key: SecretKey = "scim"
+    """Its key that holds what CODER_SCIM_AUTH_HEADER says on the server. Default: scim."""
+
+
 class DeploymentSpec(BaseSpec):
     url: Annotated[
         str,
@@ -84,6 +91,8 @@ class DeploymentSpec(BaseSpec):
     """PEM certificates that sign the server's, in place of the system's."""
     ca_bundle_secret_ref: CABundleSecretRef | None = None
     """The same from a Secret."""
+    scim_secret_ref: SCIMSecretRef | None = None
+    """What opens SCIM on the server. Needed only for users who are to be made and suspended that way."""
     allowed_namespaces: (
         Annotated[
             tuple[Annotated[str, Field(max_length=63, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$")], ...],
@@ -183,21 +192,32 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
 
     @override
     def secrets(self, spec: DeploymentSpec) -> tuple[SecretKeyRef, ...]:
-        refs = [spec.token_secret_ref] + ([spec.ca_bundle_secret_ref] if spec.ca_bundle_secret_ref else [])
-        return tuple(SecretKeyRef(ref.name, ref.key) for ref in refs)
+        refs = (spec.token_secret_ref, spec.ca_bundle_secret_ref, spec.scim_secret_ref)
+        return tuple(_key_ref(ref) for ref in refs if ref is not None)
 
     @override
     def settings(self, spec: DeploymentSpec, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
-        found = [values[ref].strip() for ref in self.secrets(spec)]
-        if not all("!" <= character <= "~" for character in found[0]):
-            ref = spec.token_secret_ref
+        ref, bundle, scim = spec.token_secret_ref, spec.ca_bundle_secret_ref, spec.scim_secret_ref
+        token = values[_key_ref(ref)].strip()
+        if not all("!" <= character <= "~" for character in token):
             raise stalled(
                 Reason.UNAUTHORIZED,
                 f"Secret {ref.name} holds no session token under the key {ref.key}: "
                 "it has spaces, line breaks or characters outside ASCII; put a valid session token there",
             )
-        bundle = found[1] if len(found) > 1 else spec.ca_bundle or ""
-        return ConnectionSettings(url=spec.url.rstrip("/"), token=found[0], ca_bundle=bundle)
+        scim_key = values[_key_ref(scim)].strip() if scim else ""
+        if scim and not all(" " <= character <= "~" for character in scim_key):
+            raise stalled(
+                Reason.UNAUTHORIZED,
+                f"Secret {scim.name} holds no key for SCIM under the key {scim.key}: it has line breaks or characters "
+                "outside ASCII; put there what CODER_SCIM_AUTH_HEADER says on the server",
+            )
+        return ConnectionSettings(
+            url=spec.url.rstrip("/"),
+            token=token,
+            ca_bundle=values[_key_ref(bundle)].strip() if bundle else spec.ca_bundle or "",
+            scim_key=scim_key,
+        )
 
     @override
     def allows(self, spec: DeploymentSpec, own_namespace: str, namespace: str) -> bool:
@@ -242,6 +262,10 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
             fields={"circuit": "Open"},
             features=None,
         )
+
+
+def _key_ref(ref: TokenSecretRef | CABundleSecretRef | SCIMSecretRef) -> SecretKeyRef:
+    return SecretKeyRef(ref.name, ref.key)
 
 
 _Refusal = errors.APIError | errors.UnexpectedShape

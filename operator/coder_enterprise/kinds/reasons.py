@@ -15,6 +15,8 @@ class Reason(StrEnum):
     """Coder has what the object declares."""
     PENDING_MEMBERS = "PendingMembers"
     """Applied, but for people who do not exist in Coder yet; they are added when they appear."""
+    PENDING_SUBJECTS = "PendingSubjects"
+    """Applied, but for users and groups that do not exist in Coder yet; they are added when they appear."""
     PLANNED = "Planned"
     """managementPolicy is Plan: the difference is in status.pendingChanges, nothing is written."""
     OBSERVED = "Observed"
@@ -33,6 +35,10 @@ class Reason(StrEnum):
     """The CoderDeployment is missing, unreachable, or its token is not accepted."""
     WAITING_FOR_ORGANIZATION = "WaitingForOrganization"
     """The organization does not exist in Coder, or the token cannot see it."""
+    WAITING_FOR_TEMPLATE = "WaitingForTemplate"
+    """The template does not exist in Coder, or the token cannot see it."""
+    WAITING_FOR_GROUP = "WaitingForGroup"
+    """A CoderGroup that is referred to has no group in Coder yet; all else is applied."""
     NOT_ENTITLED = "NotEntitled"
     """The feature is not licensed on this deployment."""
     NOT_REGISTERED = "NotRegistered"
@@ -61,6 +67,8 @@ class Reason(StrEnum):
 
     # A person must act
     INVALID_SPEC = "InvalidSpec"
+    INVALID_REFERENCE = "InvalidReference"
+    """Spec refers to something that cannot be used there."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
     NOT_ALLOWED = "NotAllowed"
@@ -75,6 +83,12 @@ class Reason(StrEnum):
     REFUSED = "Refused"
     """Coder refused the request; the message is Coder's own."""
     FORBIDDEN = "Forbidden"
+    CANNOT_CHANGE = "CannotChange"
+    """It differs in what Coder can never change, such as an e-mail; all else is applied."""
+    SCIM_NOT_CONFIGURED = "SCIMNotConfigured"
+    """spec.via is SCIM, and the CoderDeployment has no key for it."""
+    SCIM_REFUSED = "SCIMRefused"
+    """SCIM did not accept the key or the request, or is not there; the message is the server's."""
     INVALID_LICENSE = "InvalidLicense"
     """The Secret holds no licence, or Coder does not count it."""
     EXPIRED = "Expired"
@@ -87,6 +101,11 @@ class Reason(StrEnum):
     DRIFTED = "Drifted"
     UNKNOWN = "Unknown"
     """Not determined yet."""
+
+    # Domain condition of a CoderTemplateACL
+    GROUPS_SHOWN = "GroupsShown"
+    GROUPS_NOT_SHOWN = "GroupsNotShown"
+    """The server tells the roles of users alone: those of groups are as they were applied last."""
 
     # Domain conditions
     ANSWERING = "Answering"

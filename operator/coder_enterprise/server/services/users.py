@@ -149,7 +149,10 @@ class Users:
         return await self._database.read(work)
 
     async def set_profile(self, actor: Actor, reference: str, request: UpdateProfileRequest) -> SDKUser:
-        """One's own, too. Raises `Forbidden`, `BadRequest`, and `Conflict` for a username that is taken."""
+        """One's own, too; a name that is absent is kept.
+
+        Raises `Forbidden`, `BadRequest`, and `Conflict` for a username that is taken.
+        """
         problems = _name_problems(request.username, request.name)
         if problems:
             raise invalid(**problems)
@@ -157,7 +160,7 @@ class Users:
         def work(connection: Connection) -> SDKUser:
             row = _changeable(connection, actor, reference)
             try:
-                return _one(connection, update(connection, actor, row, request.model_dump()))
+                return _one(connection, update(connection, actor, row, request.model_dump(exclude_unset=True)))
             except Duplicate:
                 raise Conflict(
                     f"A user named {request.username!r} exists already.",
