@@ -28,7 +28,6 @@ from coder_enterprise.kinds.base import (
     DomainCondition,
     Figure,
     ManagedKind,
-    Names,
     Observation,
     Probe,
     Verdict,
@@ -37,7 +36,7 @@ from coder_enterprise.kinds.base import (
 from coder_enterprise.kinds.common import ManagedSpec
 from coder_enterprise.kinds.deployment import DeploymentKind
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Names, Resource
 
 T = TypeVar("T")
 

@@ -26,7 +26,6 @@ from coder_enterprise.kinds.base import (
     Context,
     KindError,
     ManagedKind,
-    Names,
     Observation,
     Verdict,
     waiting,
@@ -43,7 +42,7 @@ from coder_enterprise.kinds.common import (
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import Cel, KindModel
 
 APPEARANCE: Final = "appearance"
@@ -190,10 +189,7 @@ class AppearanceKind(ManagedKind[AppearanceSpec, ObservedAppearance]):
     spec_model = AppearanceSpec
     feature = APPEARANCE
     crd = custom_resource_definition(
-        kind="CoderAppearance",
-        plural="coderappearances",
-        singular="coderappearance",
-        short_names=("coderlook",),
+        names=names,
         spec=AppearanceSpec,
         status=AppearanceStatus,
         status_default=dict(STATUS_DEFAULT),

@@ -20,7 +20,7 @@ from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds.common import MAX_TEXT, BaseSpec, ManagedSpec, PendingChange
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.resource import Key, Names, Resource
 
 BaseSpecT = TypeVar("BaseSpecT", bound=BaseSpec)
 SpecT = TypeVar("SpecT", bound=ManagedSpec)
@@ -149,16 +149,6 @@ class Context:
     cluster: Cluster
     users_newer_than: float
     """Loop time in seconds: a list of users older than this does not prove that somebody is missing."""
-
-
-@dataclass(frozen=True)
-class Names:
-    """What Kubernetes calls a kind."""
-
-    kind: str
-    plural: str
-    singular: str
-    short: str
 
 
 @dataclass(frozen=True)

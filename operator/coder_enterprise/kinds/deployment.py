@@ -20,7 +20,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, Directory
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds import durations
-from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Figure, Names, Probe, SecretKeyRef, stalled
+from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Figure, Probe, SecretKeyRef, stalled
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
     READY_COLUMNS,
@@ -32,6 +32,7 @@ from coder_enterprise.kinds.common import (
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import Names
 from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
 
 T = TypeVar("T")
@@ -172,10 +173,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
     names = Names("CoderDeployment", "coderdeployments", "coderdeployment", "coderdep")
     spec_model = DeploymentSpec
     crd = custom_resource_definition(
-        kind="CoderDeployment",
-        plural="coderdeployments",
-        singular="coderdeployment",
-        short_names=("coderdep",),
+        names=names,
         spec=DeploymentSpec,
         status=DeploymentStatus,
         status_default=dict(STATUS_DEFAULT),

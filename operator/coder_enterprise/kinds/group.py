@@ -22,7 +22,6 @@ from coder_enterprise.kinds.base import (
     Change,
     Context,
     ManagedKind,
-    Names,
     Observation,
     Verdict,
     stalled,
@@ -38,7 +37,7 @@ from coder_enterprise.kinds.common import (
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListSet
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
@@ -177,10 +176,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
     spec_model = GroupSpec
     feature = "template_rbac"
     crd = custom_resource_definition(
-        kind="CoderGroup",
-        plural="codergroups",
-        singular="codergroup",
-        short_names=("codergrp",),
+        names=names,
         spec=GroupSpec,
         status=GroupStatus,
         status_default=dict(STATUS_DEFAULT),

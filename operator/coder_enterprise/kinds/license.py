@@ -33,7 +33,6 @@ from coder_enterprise.kinds.base import (
     DomainCondition,
     KindError,
     ManagedKind,
-    Names,
     Observation,
     Verdict,
     stalled,
@@ -53,7 +52,7 @@ from coder_enterprise.kinds.common import (
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import KindModel, ListSet
 
 DAY: Final = timedelta(days=1)
@@ -163,10 +162,7 @@ class LicenseKind(ManagedKind[LicenseSpec, ObservedLicense]):
     spec_model = LicenseSpec
     alters_deployment = True
     crd = custom_resource_definition(
-        kind="CoderLicense",
-        plural="coderlicenses",
-        singular="coderlicense",
-        short_names=("coderlic",),
+        names=names,
         spec=LicenseSpec,
         status=LicenseStatus,
         status_default=dict(STATUS_DEFAULT),

@@ -42,7 +42,6 @@ from coder_enterprise.kinds.base import (
     Context,
     DomainCondition,
     ManagedKind,
-    Names,
     Observation,
     Verdict,
     stalled,
@@ -58,7 +57,7 @@ from coder_enterprise.kinds.common import (
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import ROTATE_TOKEN_AT, Resource
+from coder_enterprise.kinds.resource import ROTATE_TOKEN_AT, Names, Resource
 from coder_enterprise.kinds.schema import Cel, KindModel
 from coder_enterprise.kinds.workload import PRIMARY_URL_KEY, TOKEN_KEY, Availability, Placement, Workload
 from coder_enterprise.wire.proxies import CreateWorkspaceProxyRequest, PatchWorkspaceProxy
@@ -233,10 +232,7 @@ class ProxyKind(ManagedKind[ProxySpec, ObservedProxy]):
     feature = "workspace_proxy"
     alters_deployment = True
     crd = custom_resource_definition(
-        kind="CoderWorkspaceProxy",
-        plural="coderworkspaceproxies",
-        singular="coderworkspaceproxy",
-        short_names=("coderproxy",),
+        names=names,
         spec=ProxySpec,
         status=ProxyStatus,
         status_default=dict(STATUS_DEFAULT),

@@ -27,6 +27,16 @@ CLAIM: Final = f"{GROUP}/claim"
 create. After a crash between create and status it proves that the thing in Coder is ours."""
 
 
+@dataclass(frozen=True)
+class Names:
+    """What Kubernetes calls a kind."""
+
+    kind: str
+    plural: str
+    singular: str
+    short: str
+
+
 class Key(NamedTuple):
     """Names one object of the cluster."""
 

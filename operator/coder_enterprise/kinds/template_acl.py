@@ -24,7 +24,6 @@ from coder_enterprise.kinds.base import (
     Context,
     DomainCondition,
     ManagedKind,
-    Names,
     Observation,
     Verdict,
     stalled,
@@ -43,7 +42,7 @@ from coder_enterprise.kinds.common import (
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.group import EVERYONE, MAX_NAME, GroupKind, Organization, UserReference
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.resource import Key, Names, Resource
 from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
 from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
 
@@ -265,10 +264,7 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
     spec_model = TemplateACLSpec
     feature = "template_rbac"
     crd = custom_resource_definition(
-        kind="CoderTemplateACL",
-        plural="codertemplateacls",
-        singular="codertemplateacl",
-        short_names=("coderacl",),
+        names=names,
         spec=TemplateACLSpec,
         status=TemplateACLStatus,
         status_default=dict(STATUS_DEFAULT),

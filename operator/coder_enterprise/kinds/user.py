@@ -25,7 +25,6 @@ from coder_enterprise.kinds.base import (
     Context,
     KindError,
     ManagedKind,
-    Names,
     Observation,
     stalled,
     waiting,
@@ -39,7 +38,7 @@ from coder_enterprise.kinds.common import (
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListSet
 from coder_enterprise.wire.users import CreateUserRequest, UpdateProfileRequest, UpdateRolesRequest
 
@@ -231,10 +230,7 @@ class UserKind(ManagedKind[UserSpec, ObservedUser]):
     spec_model = UserSpec
     alters_people = True
     crd = custom_resource_definition(
-        kind="CoderUser",
-        plural="coderusers",
-        singular="coderuser",
-        short_names=("coderuser",),
+        names=names,
         spec=UserSpec,
         status=UserStatus,
         status_default=dict(STATUS_DEFAULT),
