@@ -20,7 +20,7 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Installing the Python packages into $(CACHE)/venv ..."
 	@$(PYTHON) -m venv --clear $(CACHE)/venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -28,7 +28,7 @@ demo: $(INSTALLED) ## Show it all on a real Kubernetes (KEEP=1 leaves it running
 	@$(BIN)/python -m tools.demo $(if $(KEEP),--keep)
 
 test: $(INSTALLED) ## Run every test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 lint: $(INSTALLED) ## Check style
 	@$(BIN)/ruff check .
@@ -45,7 +45,7 @@ bench: $(INSTALLED) ## Measure speed on this machine: a table, and JSON in .cach
 kubernetes: $(INSTALLED) ## Build or find kube-apiserver, etcd, kube-controller-manager and kubectl
 	@$(BIN)/python -m tools.kubernetes build
 
-generate: $(INSTALLED) ## Write the generated files: CRDs, protobuf classes
+generate: $(INSTALLED) ## Write the generated files: CRDs, OpenAPI, protobuf classes
 	@$(BIN)/python -m tools.generate
 
 lock: $(INSTALLED) ## Resolve the dependencies anew into requirements/

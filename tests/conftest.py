@@ -6,6 +6,7 @@ Tests that need Kubernetes run last: what a cold cache lacks is built while the 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from tools.server_process import CoderServer
 
 ROOT = Path(__file__).parents[1]
 BUILD = pytest.StashKey[Process]()
+FIRST = "gw0"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -38,10 +40,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start building what the last tests will need."""
+    """Start building what the last tests will need; of several test processes, in the first."""
+    if os.environ.get("PYTEST_XDIST_WORKER", FIRST) != FIRST:
+        return
     needed = any(item.get_closest_marker("cluster") for item in session.items)
     if not needed or session.config.option.collectonly or len(binaries.find()) == len(binaries.GO_MODULES):
         return
+    binaries.CACHE.mkdir(exist_ok=True)
     log = binaries.CACHE / "kubernetes-build.log"
     log.write_text("")
     command = [sys.executable, "-m", "tools.kubernetes", "build"]

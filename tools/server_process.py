@@ -38,17 +38,28 @@ _KEY: Final = Ed25519PrivateKey.generate()
 class CoderServer:
     """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager.
 
-    `licensed`: with a licence for everything, added when there is none.
+    `licensed`: with a licence for everything, added when there is none. `profile`: another wire profile than usual.
+    `scim_key`: opens SCIM.
     """
 
-    def __init__(self, database_url: str = "", token: str = "", *, licensed: bool = True) -> None:
-        """`token` is that of the owner: servers on one database need the same one."""
+    def __init__(
+        self,
+        database_url: str = "",
+        token: str = "",
+        *,
+        licensed: bool = True,
+        profile: str = "documented",
+        **settings: str,
+    ) -> None:
+        """`token` is that of the owner: servers on one database need the same one. `settings` are further variables,
+        such as CODER_PROXY_HEALTH_INTERVAL."""
         self.token = token or new_token()
         """A session token of the owner."""
         self._database_url = database_url
         self.password = secrets.token_urlsafe(24)
         self.url = ""
         self._licensed = licensed
+        self._settings = {"CODER_WIRE_PROFILE": profile, **settings}
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
         self._process: Process | None = None
@@ -100,6 +111,7 @@ class CoderServer:
             "CODER_FIRST_USER_PASSWORD": self.password,
             "CODER_BOOTSTRAP_TOKEN_FILE": str(token_file),
             "CODER_LICENSE_KEYS_FILE": str(keys_file),
+            **self._settings,
         }
         command = [sys.executable, "-m", "coder_enterprise", "server"]
         process = Process("coder-enterprise server", command, self.log, environment)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from coder_enterprise.cli.main import app
 from coder_enterprise.cli.server import run
-from coder_enterprise.server.settings import parse_access_url, parse_address
+from coder_enterprise.server.settings import Settings, parse_access_url, parse_address
 
 PASSWORD = "correct-Horse-7-battery"
 TOKEN = "0123456789-0123456789012345678901"
@@ -174,6 +174,22 @@ def test_help_shows_examples_and_every_variable() -> None:
         assert name in shown
 
 
-def test_no_option_takes_a_password() -> None:
+def test_no_option_takes_a_password_or_a_key() -> None:
     """Options are visible to everybody on the machine."""
-    assert not [name for name in run.__annotations__ if "password" in name]
+    assert not [name for name in run.__annotations__ if "password" in name or "scim" in name]
+
+
+def test_the_key_of_an_identity_provider_is_the_variable_without_the_end_of_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[Settings] = []
+
+    async def keep(settings: Settings) -> None:
+        kept.append(settings)
+
+    monkeypatch.setattr("coder_enterprise.server.run.serve", keep)
+    with ThreadPoolExecutor(1) as pool:
+        environment = {"CODER_SCIM_AUTH_HEADER": "a-key\n"}
+        ended = pool.submit(CliRunner().invoke, app, ["server"], env=environment).result()
+    assert ended.exit_code == 0
+    assert [settings.scim_auth_header for settings in kept] == ["a-key"]

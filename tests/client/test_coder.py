@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -10,8 +11,12 @@ from aiohttp import web
 
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.directory import Directory
+from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
-from tests.support.scripted import Asked, Scripted
+from coder_enterprise.wire.proxies import CreateWorkspaceProxyRequest, PatchWorkspaceProxy
+from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
+from tests.support.scripted import HTML, NO_ROUTE, TOKEN, Asked, Scripted
 
 GROUP: Final = {"id": "g1", "name": "platform", "organization_id": "o1"}
 
@@ -232,3 +237,146 @@ async def test_proxies_of_another_shape_are_refused(server: Scripted, client: Co
     server.answer("/workspaceproxies", answer)
     with pytest.raises(errors.UnexpectedShape):
         await client.deployment.workspace_proxies()
+
+
+PROXY: Final = {"id": "p1", "name": "eu"}
+SHOWN: Final = {"Coder-Workspace-Proxy-Token": "p1:secret"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "token"),
+    [
+        ({"proxy": PROXY, "proxy_token": "p1:secret"}, {}, "p1:secret"),
+        (PROXY, SHOWN, "p1:secret"),
+        ({"proxy": PROXY, "proxy_token": ""}, {}, ""),
+        ({"proxy": PROXY}, {}, ""),
+        (PROXY, {}, ""),
+    ],
+)
+async def test_the_token_of_a_new_proxy_is_in_the_body_or_in_a_header(
+    server: Scripted, client: CoderClient, body: Body, headers: dict[str, str], token: str
+) -> None:
+    server.answer("/workspaceproxies", body, method="POST", status=201, headers=headers)
+    server.answer("/workspaceproxies/p1", body, method="PATCH", headers=headers)
+    created = await client.proxies.create(CreateWorkspaceProxyRequest(name="eu"))
+    updated = await client.proxies.update("p1", PatchWorkspaceProxy(id="p1", regenerate_token=True))
+    assert created == updated == (records.WorkspaceProxy(id="p1", name="eu"), token)
+    assert [asked.body for asked in server.asked] == ['{"name":"eu"}', '{"id":"p1","regenerate_token":true}']
+
+
+def test_a_token_is_not_in_the_repr_of_its_answer() -> None:
+    answer = records.WrittenProxy.model_validate({"proxy": PROXY, "proxy_token": "p1:secret"})
+    assert "secret" not in repr(answer)
+
+
+def test_a_report_of_nulls_is_an_empty_one() -> None:
+    status = {"status": "ok", "report": {"errors": None, "warnings": None}}
+    assert records.WorkspaceProxy.model_validate(PROXY | {"status": status}).status.report.errors == ()
+
+
+# Templates
+
+
+ANN: Final = {"id": "u1", "username": "ann", "email": "ann@example.com", "role": "admin"}
+EVERYONE: Final = {"id": "o1", "name": "Everyone", "role": "use"}
+
+
+@pytest.mark.parametrize(
+    ("body", "users", "group"),
+    [
+        ([ANN], ["ann@example.com"], None),
+        ([], [], None),
+        ({"users": [ANN], "group": [EVERYONE]}, ["ann@example.com"], ["Everyone"]),
+        ({"users": None, "group": []}, [], []),
+    ],
+    ids=["documented", "documented, empty", "real", "null"],
+)
+async def test_an_acl_is_read_in_both_shapes(
+    server: Scripted, client: CoderClient, body: Any, users: list[str], group: list[str] | None
+) -> None:
+    server.answer("/templates/t1/acl", body)
+    acl = await client.templates.acl("t1")
+    assert [entry.name for entry in acl.users] == users
+    assert (None if acl.group is None else [entry.name for entry in acl.group]) == group
+
+
+async def test_of_an_acl_only_what_changes_is_sent(server: Scripted, client: CoderClient) -> None:
+    server.answer("/templates/t1/acl", {"message": "done"}, method="PATCH")
+    await client.templates.update_acl("t1", UpdateTemplateACLRequest(user_perms={"u1": ""}))
+    assert [asked.body for asked in server.asked] == ['{"user_perms":{"u1":""}}']
+
+
+async def test_a_template_is_found_by_any_spelling_of_its_name(server: Scripted, client: CoderClient) -> None:
+    server.answer("/organizations/o1/templates", [{"id": "t1", "name": "docker", "organization_id": "o1"}])
+    found = (await Directory(client).templates("o1").get()).find("DOCKER")
+    assert found is not None
+    assert found.id == "t1"
+
+
+# Users, one at a time
+
+
+@pytest.mark.parametrize(("call", "path"), [("suspend", "status/suspend"), ("activate", "status/activate")])
+async def test_a_user_is_suspended_and_let_in_without_a_body(
+    server: Scripted, client: CoderClient, call: str, path: str
+) -> None:
+    server.answer(f"/users/u1/{path}", ANN, method="PUT")
+    assert (await getattr(client.users, call)("u1")).username == "ann"
+    assert server.asked[0].body == ""
+
+
+def test_a_role_that_everybody_has_or_that_counts_in_one_organization_is_no_site_role() -> None:
+    roles = [{"name": "owner"}, {"name": "member"}, {"name": "auditor", "organization_id": "o1"}]
+    assert records.User.model_validate(ANN | {"roles": roles}).site_roles == {"owner"}
+
+
+# SCIM
+
+SCIM: Final = "/scim/v2"
+SCIM_KEY: Final = "key-of-scim"
+SCIM_ERROR: Final = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "detail": "invalidAuthorization"}
+
+
+@pytest.fixture
+async def with_scim(server: Scripted) -> AsyncIterator[CoderClient]:
+    async with CoderClient(ConnectionSettings(server.url, TOKEN, scim_key=SCIM_KEY)) as client:
+        yield client
+
+
+REFUSALS: Final[dict[str, tuple[Body, str]]] = {
+    "an old server refuses the key": ({"body": SCIM_ERROR, "status": 500}, "invalidAuthorization"),
+    "a server refuses the key": ({"body": SCIM_ERROR, "status": 401}, "invalidAuthorization"),
+    "a gateway refuses": ({"body": {"message": "No."}, "status": 401}, "401"),
+    "an old server without SCIM answers a page": ({"text": HTML, "status": 200}, "CODER_SCIM_AUTH_HEADER"),
+    "a server without SCIM knows no such path": ({"body": NO_ROUTE, "status": 404}, "404"),
+    "the key comes back": ({"body": SCIM_ERROR | {"detail": f"bad {SCIM_KEY}"}, "status": 401}, r"bad \[removed\]"),
+}
+
+
+@pytest.mark.parametrize(("answer", "message"), REFUSALS.values(), ids=REFUSALS)
+async def test_a_refusal_of_scim_is_no_outage(
+    server: Scripted, with_scim: CoderClient, answer: Body, message: str
+) -> None:
+    server.answer("/Users/u1", method="PATCH", root=SCIM, **answer)
+    with pytest.raises(errors.SCIMRefused, match=message) as caught:
+        await with_scim.scim.set_active("u1", False)
+    assert not isinstance(caught.value, errors.OUTAGE)
+    assert SCIM_KEY not in str(caught.value)
+
+
+async def test_a_feature_that_is_not_licensed_is_named(server: Scripted, with_scim: CoderClient) -> None:
+    server.answer("/Users", {"message": "SCIM is an Enterprise feature."}, method="POST", status=403, root=SCIM)
+    with pytest.raises(errors.Forbidden, match="SCIM is an Enterprise feature"):
+        await with_scim.scim.create("ann", "ann@example.com", "", active=True)
+
+
+async def test_a_server_that_is_broken_is_an_outage_to_scim_too(server: Scripted, with_scim: CoderClient) -> None:
+    server.answer("/Users/u1", method="PATCH", status=502, text="bad gateway", root=SCIM)
+    with pytest.raises(errors.ServerError):
+        await with_scim.scim.set_active("u1", True)
+
+
+def test_keys_are_not_in_the_representation_of_settings() -> None:
+    shown = repr(ConnectionSettings("https://coder.example.com", TOKEN, scim_key=SCIM_KEY))
+    assert SCIM_KEY not in shown
+    assert TOKEN not in shown

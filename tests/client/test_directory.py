@@ -364,3 +364,26 @@ async def test_an_organization_that_was_missing_is_found_after_a_resync(server: 
     server.answer("/organizations/acme", organization("acme"))
     directory.expire()
     assert (await directory.organization("acme")).id == ORGANIZATION
+
+
+# Our own writes to users
+
+
+async def test_a_user_who_was_renamed_is_found_by_the_new_name_only(server: Scripted, client: CoderClient) -> None:
+    ann = {"id": "u1", "username": "ann", "email": "ann@example.com"}
+    server.answer("/users", {"users": [ann], "count": 1})
+    directory = Directory(client)
+    users = await directory.users.get()
+    directory.put_user(records.User(id="u1", username="annie", email="ann@example.com"))
+    assert (users.find("ann"), users.find("annie")) == (None, users.find("ann@example.com"))
+    directory.drop_user("u1")
+    assert (users.find("annie"), users.find("ann@example.com"), users.find("u1")) == (None, None, None)
+
+
+def test_a_name_that_is_another_users_by_now_stays_theirs() -> None:
+    users = UserIndex([records.User(id="u1", username="ann"), records.User(id="u2", username="bob")])
+    users.put(records.User(id="u2", username="ann"))
+    users.drop("u1")
+    found = users.find("ann")
+    assert found is not None
+    assert found.id == "u2"

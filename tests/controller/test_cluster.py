@@ -43,6 +43,8 @@ class Shelf:
 
     async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         self.asked.append(f"secret {namespace}/{name}")
+        if self.fault is not None:
+            raise self.fault
         return None
 
     async def apply(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
@@ -179,7 +181,7 @@ async def test_a_workload_that_goes_while_it_is_deleted_counts_as_deleted(desk: 
 
 async def test_a_workload_that_is_not_there_is_none_and_one_that_cannot_be_read_an_error(desk: Desk) -> None:
     assert await desk.cluster.workload(thing(), "proxy") is None
-    desk.shelf.fault = KubernetesError(403, "Forbidden", "no")
+    desk.shelf.fault = KubernetesError(0, "Unreachable", "no")
     with pytest.raises(KubernetesError):
         await desk.cluster.workload(thing(), "proxy")
 
@@ -193,3 +195,18 @@ async def test_other_objects_are_found_as_they_are_known(desk: Desk) -> None:
     assert desk.cluster.find(thing().key) is None
     desk.store.put(thing())
     assert desk.cluster.find(thing().key) == thing()
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, Reason.FORBIDDEN), (422, Reason.REFUSED), (400, Reason.REFUSED)])
+async def test_what_kubernetes_refuses_needs_a_person(desk: Desk, status: int, reason: Reason) -> None:
+    desk.shelf.fault = KubernetesError(status, "No", "not you")
+    for look in (desk.cluster.secret, desk.cluster.workload):
+        with pytest.raises(KindError, match=r"team/eu: .*not you") as raised:
+            await look(thing(), "eu")
+        assert raised.value.reason == reason
+
+
+async def test_what_kubernetes_cannot_do_now_is_no_refusal(desk: Desk) -> None:
+    desk.shelf.fault = KubernetesError(500, "InternalError", "etcd is busy")
+    with pytest.raises(KubernetesError):
+        await desk.cluster.secret(thing(), "eu")

@@ -231,6 +231,16 @@ async def test_two_that_have_recorded_the_same_and_go_together_do_not_leave_it_t
     assert cluster.coder.things == {}
 
 
+async def test_what_was_done_in_place_of_a_deletion_is_said(cluster: Cluster) -> None:
+    cluster.kind.farewell = "two entries are taken away"
+    await begin(cluster)
+    cluster.kubernetes.delete("things", "one")
+    await gone(cluster)
+    await cluster.until(lambda: cluster.events("Released"))
+    assert cluster.events("Released")[0]["note"] == "two entries are taken away"
+    assert cluster.events("Deleted") == []
+
+
 async def test_what_was_made_but_not_recorded_is_found_and_deleted(cluster: Cluster) -> None:
     await cluster.begin()
     body = cluster.kubernetes.apply("things", "one", "team", suspend=True)

@@ -217,7 +217,9 @@ async def test_what_does_not_alter_its_deployment_does_not_have_it_asked(cluster
 
 async def test_a_kind_says_how_its_object_stands_and_when_to_look_again(cluster: Cluster) -> None:
     healthy = DomainCondition("Healthy", "False", Reason.UNREACHABLE, "it does not answer")
-    cluster.kind.stands = Verdict(False, Reason.UNREACHABLE, "it is made but does not answer", (healthy,), revisit=40)
+    cluster.kind.stands = Verdict(
+        ready=False, reason=Reason.UNREACHABLE, message="it does not answer", conditions=(healthy,), revisit=40
+    )
     await cluster.begin()
     cluster.thing("one")
     await cluster.until(lambda: cluster.reason("one") == "Unreachable")

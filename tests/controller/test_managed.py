@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from coder_enterprise.client import errors
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.kubernetes import KubernetesError
+from coder_enterprise.kinds.base import DomainCondition, Verdict
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import CLAIM
 from tests.support.engine import Body, Cluster
 from tests.support.things import FEATURE, World
 
@@ -186,6 +190,34 @@ async def test_adopt_makes_it_match(cluster: Cluster) -> None:
     assert await applied(cluster, color="blue", adoptionPolicy="Adopt") == theirs.id
     assert cluster.coder.things[theirs.id].color == "blue"
     assert cluster.coder.writes == ["things.update"]
+
+
+async def test_what_nobody_has_decided_about_is_taken_over_without_asking(cluster: Cluster) -> None:
+    cluster.kind.free = True
+    await cluster.begin()
+    theirs = cluster.coder.put("one", "red")
+    assert await applied(cluster, color="blue") == theirs.id
+    cluster.thing("second", name="alias")
+    cluster.kind.aliases = {"alias": "one"}
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+
+
+async def test_of_two_that_recorded_the_same_under_two_names_at_once_the_oldest_wins(cluster: Cluster) -> None:
+    cluster.kind.free = True
+    cluster.kind.aliases = {"alias": "shared"}
+    await cluster.begin()
+    theirs = cluster.coder.put("shared", "red")
+    cluster.thing("first", name="shared", color="green")
+    cluster.thing("second", name="alias", color="blue")
+    await cluster.until(lambda: cluster.status("things", "second").get("id") == theirs.id)
+    cluster.kubernetes.annotate("things", "second", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.reason("second") == "Conflict")
+    cluster.kubernetes.annotate("things", "first", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.status("things", "first").get("lastHandledReconcileAt") == "now")
+    assert cluster.is_applied("first")
+    assert cluster.coder.things[theirs.id].color == "green"
+    cluster.kubernetes.delete("things", "first")
+    await cluster.until(lambda: cluster.is_applied("second"))
 
 
 async def test_of_two_objects_the_oldest_wins_and_the_other_makes_no_call(cluster: Cluster) -> None:
@@ -459,3 +491,156 @@ async def test_a_kubernetes_that_refuses_writes_is_tried_again(cluster: Cluster)
     assert cluster.coder.things == {}, "nothing is made that could not be claimed"
     cluster.kubernetes.fault = lambda *_: None
     await cluster.until(lambda: cluster.is_applied("one"), within=61)
+
+
+# What a kind says of its objects
+
+
+def says(cluster: Cluster, **fields: Any) -> None:
+    """How things stand from now on, once everything is applied; they are looked at every five seconds."""
+    cluster.kind.stands = Verdict(revisit=5.0, **fields)
+
+
+async def test_what_is_applied_and_not_usable_yet_is_reconciling_and_read_from_the_shared_list(
+    cluster: Cluster,
+) -> None:
+    await cluster.begin()
+    says(cluster, ready=False, reason=Reason.NOT_REGISTERED, message="nobody came")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "NotRegistered")
+    assert cluster.condition("Reconciling", "one")["status"] == "True"
+    assert cluster.condition("Synced", "one")["status"] == "True"
+    await asyncio.sleep(10)
+    read, writes = cluster.coder.count("things.get"), len(cluster.writes())
+    await asyncio.sleep(200)
+    assert (cluster.coder.count("things.get"), len(cluster.writes())) == (read, writes)
+    says(cluster)
+    await cluster.until(lambda: cluster.is_applied("one"), within=6)
+
+
+async def test_what_only_a_person_can_help_is_stalled(cluster: Cluster) -> None:
+    await cluster.begin()
+    says(cluster, ready=False, stalled=True, reason=Reason.TOKEN_NOT_SHOWN, message="no token")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "TokenNotShown")
+    assert cluster.condition("Stalled", "one")["status"] == "True"
+    assert cluster.condition("Reconciling", "one") == {}
+
+
+async def test_a_condition_stays_until_the_kind_drops_it(cluster: Cluster) -> None:
+    await cluster.begin()
+    condition = DomainCondition("WorkloadAvailable", "True", Reason.WORKLOAD_AVAILABLE, "it runs")
+    says(cluster, conditions=(condition,))
+    await applied(cluster)
+    says(cluster)
+    await asyncio.sleep(10)
+    assert cluster.condition("WorkloadAvailable", "one")["status"] == "True"
+    says(cluster, dropped=("WorkloadAvailable",))
+    await cluster.until(lambda: not cluster.condition("WorkloadAvailable", "one"), within=6)
+
+
+async def test_what_was_due_by_itself_is_no_drift(cluster: Cluster) -> None:
+    await cluster.begin()
+    thing_id = await applied(cluster, color="red")
+    cluster.kind.event = "TokenRotated"
+    cluster.coder.things[thing_id].color = "old"
+    await cluster.until(lambda: cluster.coder.things[thing_id].color == "red", within=301)
+    await asyncio.sleep(1)
+    assert [event["note"] for event in cluster.events("TokenRotated")] == ["spec.color: 'old' becomes 'red'"]
+    assert cluster.events("DriftCorrected") == []
+
+
+async def test_an_annotation_of_our_group_wakes_an_object_and_our_own_claim_does_not(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster)
+    await asyncio.sleep(10)
+    done = reconciles("done")
+    cluster.kubernetes.annotate("things", "one", rotate_token_at="now")
+    await asyncio.sleep(1)
+    assert reconciles("done") == done + 1
+    claim = cluster.kubernetes.objects["things", "team", "one"]["metadata"]["annotations"][CLAIM]
+    cluster.kubernetes.annotate("things", "one", claim=f"{claim}-2")
+    await asyncio.sleep(1)
+    assert reconciles("done") == done + 1
+
+
+async def test_a_new_name_that_is_taken_does_not_let_go_of_what_the_object_has(cluster: Cluster) -> None:
+    await cluster.begin()
+    thing_id = await applied(cluster)
+    taken = errors.AlreadyTaken(409, "two is taken")
+    cluster.coder.fault = lambda call: taken if call == "things.update" else None
+    cluster.thing("one", name="two")
+    await cluster.until(lambda: cluster.reason("one") == "AlreadyExists")
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)
+    assert thing_id not in cluster.coder.things
+
+
+# A part that is not applied
+
+
+async def test_what_is_applied_is_recorded_although_a_part_is_refused(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.kind.trouble = errors.Forbidden(403, "not this part")
+    cluster.thing("one", color="red")
+    await cluster.until(lambda: cluster.reason("one") == "Forbidden")
+    status = cluster.status("things", "one")
+    assert cluster.coder.things[status["id"]].color == "red"
+    assert cluster.condition("Stalled", "one")["status"] == "True"
+    cluster.kind.trouble = None
+    cluster.kubernetes.annotate("things", "one", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.is_applied("one"))
+
+
+async def test_a_part_that_stays_refused_is_not_written_again(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.kind.trouble = errors.Forbidden(403, "not this part")
+    cluster.thing("one", color="red")
+    await cluster.until(lambda: cluster.reason("one") == "Forbidden")
+    writes, changes = len(cluster.writes()), len(cluster.coder.writes)
+    await asyncio.sleep(3600)
+    assert cluster.writes()[writes:] == []
+    assert cluster.coder.writes[changes:] == []
+
+
+# Waiting for people
+
+
+@pytest.mark.parametrize(("brings_people", "soon"), [(True, True), (False, False)])
+async def test_who_waits_for_people_is_visited_when_they_may_have_come(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, brings_people: bool, soon: bool
+) -> None:
+    monkeypatch.setattr(type(cluster.kind), "alters_people", brings_people)
+    await cluster.begin()
+    await applied(cluster, "one", waitsFor="two")
+    assert cluster.status("things", "one")["pending"] == "two"
+    await asyncio.sleep(10)
+    await applied(cluster, "two")
+    await asyncio.sleep(3)
+    assert ("pending" not in cluster.status("things", "one")) is soon
+
+
+async def test_people_who_come_together_cause_one_visit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(cluster.kind), "alters_people", True)
+    await cluster.begin()
+    await applied(cluster, "one", waitsFor="nobody")
+    await asyncio.sleep(10)
+    before = reconciles("done")
+    for number in range(20):
+        cluster.thing(f"t{number}")
+    await asyncio.sleep(5)
+    assert reconciles("done") - before == 21
+
+
+async def test_what_was_done_in_place_of_a_deletion_is_said(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def retire(*_: object) -> str:
+        return "it is retired"
+
+    monkeypatch.setattr(type(cluster.kind), "delete", retire)
+    await cluster.begin()
+    await applied(cluster)
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)
+    await cluster.until(lambda: cluster.events("Released"))
+    assert cluster.events("Released")[0]["note"] == "it is retired"
+    assert cluster.events("Deleted") == []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
+import uvloop
 
-from coder_enterprise.controller.queue import Priority, Queue
+from coder_enterprise.controller.queue import Item, Priority, Queue
 from coder_enterprise.kinds.resource import Key
 
 pytestmark = pytest.mark.looptime
@@ -204,3 +206,16 @@ async def test_it_is_known_whether_anything_of_a_lane_is_being_worked_on(queue: 
     assert not queue.runs("other", key("self"))
     queue.done(key("one"))
     assert not queue.runs("lane", key("self"))
+
+
+@pytest.mark.looptime(enabled=False)
+def test_a_time_that_has_come_already_is_no_fault_on_uvloop() -> None:
+    async def main() -> Item:
+        queue = Queue()
+        queue.add(key("b"), "lane", Priority.RETRY, delay=1e-9)
+        time.sleep(0.001)  # noqa: ASYNC251 - the loop itself must be late
+        queue.add(key("c"), "lane", Priority.RETRY, delay=1e-9)
+        queue.add(key("a"), "lane", Priority.RETRY, delay=1e-12)
+        return await queue.get()
+
+    assert uvloop.run(main()).key.name in {"a", "b", "c"}

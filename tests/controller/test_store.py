@@ -96,6 +96,13 @@ def test_objects_are_found_by_what_they_refer_to(store: Store) -> None:
     assert store.find(("secret", "other")) == ()
 
 
+def test_one_thing_may_be_referred_to_twice() -> None:
+    store = Store(lambda resource: [("secret", resource.spec["secret"])] * 2, lambda *_: None)
+    store.put(body(1, spec={"secret": "a"}))
+    store.put(body(2, spec={"secret": "b"}))
+    assert (store.find(("secret", "a")), store.find(("secret", "b"))) == ((), (KEY,))
+
+
 def test_each_change_is_told_once(store: Store, changes: Changes) -> None:
     store.put(body(9))
     store.put(body(10))

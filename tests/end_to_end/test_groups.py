@@ -58,6 +58,7 @@ def test_what_spec_leaves_out_is_left_alone(connected: Namespace, coder: CoderAP
 def test_a_user_who_does_not_exist_yet_is_pending_and_added_when_they_appear(
     connected: Namespace, coder: CoderAPI
 ) -> None:
+    connected.patch("CoderDeployment", "coder", {"spec": {"resyncInterval": "5s"}})
     coder.create_user("ann")
     connected.apply(group("platform", members=members("ann", "zoe@example.com")))
     waits = connected.wait_for("CoderGroup", "platform", "PendingMembers")

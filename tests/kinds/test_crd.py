@@ -82,7 +82,16 @@ def defaults(schema: dict[str, Any], path: str = "spec") -> Iterator[str]:
 
 @BY_KIND
 def test_status_is_a_subresource(kind: Any) -> None:
-    assert version_of(kind)["subresources"] == {"status": {}}
+    assert version_of(kind)["subresources"]["status"] == {}
+
+
+@BY_KIND
+def test_a_scale_subresource_points_at_fields_that_exist(kind: Any) -> None:
+    version = version_of(kind)
+    for path in version["subresources"].get("scale", {}).values():
+        found = version["schema"]["openAPIV3Schema"]
+        for step in path.strip(".").split("."):
+            found = found["properties"][step]
 
 
 @BY_KIND

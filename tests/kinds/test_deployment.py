@@ -14,7 +14,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning
 from coder_enterprise.kinds.base import DomainCondition, KindError, Probe, SecretKeyRef, stalled
-from coder_enterprise.kinds.deployment import DeploymentKind, DeploymentSpec
+from coder_enterprise.kinds.deployment import CREDENTIAL_EXPIRY, LICENSE_EXPIRY, DeploymentKind, DeploymentSpec
 from coder_enterprise.kinds.reasons import Reason
 from tests.support.scripted import HTML, NO_ROUTE, NOT_FOUND, TOKEN, Scripted
 from tests.support.structural import problems
@@ -392,6 +392,22 @@ def test_a_bundle_comes_from_spec_or_from_a_secret() -> None:
     assert KIND.settings(desired, token | {SecretKeyRef("ca", "ca.crt"): "PEM\n"}).ca_bundle == "PEM"
 
 
+def test_the_key_of_scim_comes_from_a_secret_of_its_own() -> None:
+    token = {SecretKeyRef("coder-token", "token"): TOKEN}
+    desired = spec(scimSecretRef={"name": "idp"})
+    assert KIND.secrets(desired) == (SecretKeyRef("coder-token", "token"), SecretKeyRef("idp", "scim"))
+    values = token | {SecretKeyRef("idp", "scim"): "Bearer abc\n"}
+    assert KIND.settings(desired, values).scim_key == "Bearer abc"
+    assert KIND.settings(spec(), token).scim_key == ""
+
+
+def test_what_cannot_be_a_key_of_scim_is_refused_and_not_told() -> None:
+    values = {SecretKeyRef("coder-token", "token"): TOKEN, SecretKeyRef("idp", "scim"): "abc\r\nHost: x"}
+    with pytest.raises(KindError, match="Secret idp holds no key") as caught:
+        KIND.settings(spec(scimSecretRef={"name": "idp"}), values)
+    assert "Host" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["abc def", "abc\ndef", "abc\x00", "t\u00f6ken"])
 def test_what_cannot_be_a_token_is_refused_and_not_told(value: str) -> None:
     with pytest.raises(KindError, match="coder-token") as caught:
@@ -441,15 +457,16 @@ async def test_the_ends_of_licence_and_token_are_known_where_the_server_tells(
     key = {"id": "abcdefghij", "expires_at": "2029-01-01T00:00:00Z"}
     healthy.answer(f"/users/me/keys/{TOKEN.partition('-')[0]}", key)
     found = await probe(client)
-    assert found.license_expires == end.timestamp()
-    assert found.credential_expires == datetime(2029, 1, 1, tzinfo=UTC).timestamp()
+    assert found.figures[LICENSE_EXPIRY] == end.timestamp()
+    assert found.figures[CREDENTIAL_EXPIRY] == datetime(2029, 1, 1, tzinfo=UTC).timestamp()
 
 
 async def test_a_server_that_does_not_tell_when_the_token_ends_is_as_healthy(
     healthy: Scripted, client: CoderClient
 ) -> None:
     found = await probe(client)
-    assert (found.usable, found.credential_expires) == (True, None)
+    assert found.usable
+    assert CREDENTIAL_EXPIRY not in found.figures
 
 
 async def test_only_the_public_part_of_the_token_is_in_the_path(healthy: Scripted, client: CoderClient) -> None:

@@ -22,6 +22,7 @@ from coder_enterprise.kinds.group import GroupKind, GroupSpec, MemberMode, Obser
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Resource
 from tests.support.beside import Beside
+from tests.support.old_coder import TEMPLATE, OldCoder
 from tests.support.scripted import NO_ROUTE, NOT_FOUND, Scripted
 from tests.support.structural import problems
 
@@ -557,6 +558,45 @@ async def test_a_missing_route_does_not_count_as_deleted(server: Scripted, conte
     server.answer(f"/groups/{GROUP_ID}", NO_ROUTE, method="DELETE", status=404)
     with pytest.raises(errors.NotFound):
         await KIND.delete(context, resource({"id": GROUP_ID}))
+
+
+async def test_a_group_leaves_the_templates_before_it_is_deleted(server: Scripted, context: Context) -> None:
+    """Afterwards an old server would keep its entry for ever."""
+    coder = OldCoder(server)
+    coder.put_group(GROUP_ID, "platform")
+    coder.group_acl[GROUP_ID] = "admin"
+    await KIND.delete(context, resource({"id": GROUP_ID}))
+    assert GROUP_ID not in coder.group_acl
+    assert GROUP_ID not in coder.groups
+
+
+async def test_a_template_without_the_group_is_not_written(server: Scripted, context: Context) -> None:
+    coder = OldCoder(server)
+    coder.put_group(GROUP_ID, "platform")
+    await KIND.delete(context, resource({"id": GROUP_ID}))
+    assert coder.writes == []
+    assert GROUP_ID not in coder.groups
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+@pytest.mark.parametrize("status", [403, 404, 500])
+async def test_a_group_is_deleted_also_by_one_who_may_not_change_templates(
+    server: Scripted, context: Context, method: str, status: int
+) -> None:
+    coder = OldCoder(server)
+    coder.put_group(GROUP_ID, "platform")
+    coder.group_acl[GROUP_ID] = "admin"
+    server.answer(f"/templates/{TEMPLATE}/acl", {"message": "no"}, method=method, status=status)
+    await KIND.delete(context, resource({"id": GROUP_ID}))
+    assert GROUP_ID not in coder.groups
+
+
+async def test_many_groups_that_go_at_once_read_the_acls_once(server: Scripted, context: Context) -> None:
+    coder = OldCoder(server)
+    for number in range(5):
+        coder.put_group(str(UUID(int=number)), f"group-{number}")
+        await KIND.delete(context, resource({"id": str(UUID(int=number))}))
+    assert server.paths().count(f"/templates/{TEMPLATE}/acl") == 1
 
 
 @pytest.mark.parametrize("status", [{}, {"id": ORGANIZATION.id, "name": "Everyone"}])

@@ -6,11 +6,13 @@ A test that needs another database, other settings or another licence replaces `
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from fastapi import FastAPI
 
 from coder_enterprise.server.routes.app import create_app
@@ -26,6 +28,15 @@ from coder_enterprise.server.storage.migrate import upgrade
 from coder_enterprise.server.storage.open import open_database
 from tests.support.api import SITE, Client, People
 from tests.support.licenses import Claims, add_license, write_keys
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """Every write is logged, and only what is worse is of interest to most tests."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

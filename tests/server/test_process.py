@@ -41,6 +41,16 @@ def test_no_secret_is_in_its_arguments_or_its_log(shared: CoderServer) -> None:
         assert secret not in shown
 
 
+def test_its_log_is_a_line_of_json_for_each_write(shared: CoderServer) -> None:
+    url = f"{shared.url}/api/v2/organizations/default/groups?coder_session_token={shared.token}"
+    answer = httpx2.post(url, json={"name": "logged"})
+    assert answer.status_code == 201
+    lines = [json.loads(line) for line in shared.log.read_text().splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line.get("request_id") == answer.headers["x-coder-request-id"]]
+    assert (line["level"], line["method"], line["status"], line["user"]) == ("info", "POST", 201, "admin")
+    assert shared.token not in shared.log.read_text()
+
+
 def test_its_password_opens_a_session(shared: CoderServer) -> None:
     body = {"email": "admin@example.com", "password": shared.password}
     assert httpx2.post(f"{shared.url}/api/v2/users/login", json=body).status_code == 201

@@ -16,6 +16,8 @@ from coder_enterprise.wire.users import CreateFirstUserRequest, CreateUserReques
 PASSWORD: Final = "correct-Horse-7-battery"
 OWNER: Final = "olivia"
 SITE: Final = "http://coder.test"
+UNKNOWN_ID: Final = "4fa03b2c-5d5f-4c0e-9c39-7a0e5c1d2b3a"
+"""Of nothing."""
 
 Body = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What stands in Kubernetes beside an object, for tests of kinds: Secrets, workloads, other objects; all in memory."""
+"""What stands in Kubernetes beside an object, for tests of kinds: Secrets, workloads and others, in dictionaries."""
 
 from __future__ import annotations
 

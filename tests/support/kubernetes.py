@@ -18,11 +18,18 @@ from tools.kubernetes.control_plane import ControlPlane
 _numbers: Final = itertools.count(1)
 _PATHS: Final = {
     "Secret": "/api/v1/namespaces/{namespace}/secrets",
+    "Pod": "/api/v1/namespaces/{namespace}/pods",
+    "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Event": "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
     "Workload": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",
+    "CoderUser": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderusers",
+    "CoderLicense": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderlicenses",
+    "CoderAppearance": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderappearances",
+    "CoderWorkspaceProxy": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderworkspaceproxies",
+    "CoderTemplateACL": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codertemplateacls",
 }
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
@@ -69,8 +76,9 @@ class Namespace:
             else:
                 _checked(self._http.patch(self._path(kind, name), content=json.dumps(body), headers=_MERGE_PATCH))
 
-    def patch(self, kind: str, name: str, change: Mapping[str, Any]) -> None:
-        _checked(self._http.patch(self._path(kind, name), content=json.dumps(change), headers=_MERGE_PATCH))
+    def patch(self, kind: str, name: str, change: Mapping[str, Any], subresource: str = "") -> None:
+        path = self._path(kind, name) + (f"/{subresource}" if subresource else "")
+        _checked(self._http.patch(path, content=json.dumps(change), headers=_MERGE_PATCH))
 
     def annotate(self, kind: str, name: str, **annotations: str) -> None:
         named = {f"{GROUP}/{key.replace('_', '-')}": value for key, value in annotations.items()}

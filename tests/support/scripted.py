@@ -36,7 +36,10 @@ Reply = Callable[[Asked], web.Response]
 
 
 class Scripted:
-    """Paths are below the API root. What is not scripted is answered as Coder answers a path that it lacks."""
+    """Paths are below the API root, unless another one is named.
+
+    What is not scripted is answered as Coder answers a path that it lacks.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -56,6 +59,7 @@ class Scripted:
         status: int = 200,
         text: str | None = None,
         headers: Mapping[str, str] | None = None,
+        root: str = API,
     ) -> None:
         """`body` as JSON, or `text` as it is."""
         content_type = "application/json" if text is None else "text/html"
@@ -64,10 +68,11 @@ class Scripted:
             path,
             lambda _: web.Response(status=status, text=content, content_type=content_type, headers=headers),
             method=method,
+            root=root,
         )
 
-    def reply(self, path: str, reply: Reply, *, method: str = "GET") -> None:
-        self._replies[method, API + path] = reply
+    def reply(self, path: str, reply: Reply, *, method: str = "GET", root: str = API) -> None:
+        self._replies[method, root + path] = reply
 
     def paths(self, method: str = "GET") -> list[str]:
         """What was asked so far, below the API root."""

@@ -65,6 +65,9 @@ def _arrays(schema: Schema) -> st.SearchStrategy[list[Any]]:
     items = instances(schema["items"])
     if schema.get("x-kubernetes-list-type") == "set":
         return st.lists(items, min_size=low, max_size=high, unique=True)
+    keys = schema.get("x-kubernetes-list-map-keys")
+    if keys:
+        return st.lists(items, min_size=low, max_size=high, unique_by=lambda item: tuple(item[key] for key in keys))
     return st.lists(items, min_size=low, max_size=high)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import Field
@@ -21,12 +21,13 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory, Snapshot
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
 from coder_enterprise.kinds.base import (
+    DRIFT,
     Action,
     Change,
     Context,
     DomainCondition,
+    Figure,
     ManagedKind,
-    Names,
     Observation,
     Probe,
     Verdict,
@@ -35,7 +36,7 @@ from coder_enterprise.kinds.base import (
 from coder_enterprise.kinds.common import ManagedSpec
 from coder_enterprise.kinds.deployment import DeploymentKind
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.resource import Key, Names, Resource
 
 T = TypeVar("T")
 
@@ -75,6 +76,8 @@ class World:
     things: dict[str, Thing] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     features: dict[str, bool] = field(default_factory=lambda: {FEATURE: True})
+    grace: frozenset[str] = frozenset()
+    figures: dict[Figure, float] = field(default_factory=dict)
     fault: Callable[[str], errors.CoderError | None] = lambda _: None
     tokens: set[str] = field(default_factory=lambda: {"good"})
     latency: float = 0.01
@@ -211,6 +214,8 @@ class WorldDeploymentKind(DeploymentKind):
             conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"),),
             fields={"circuit": "Closed", "features": features},
             features=features,
+            grace=world._world.grace,
+            figures=dict(world._world.figures),
         )
 
 
@@ -221,12 +226,15 @@ class ThingSpec(ManagedSpec):
     """A Secret that wakes it."""
     follows: str | None = None
     """Another thing of its namespace that wakes it."""
+    waits_for: Annotated[str, Field(max_length=64)] | None = None
+    """Another thing, which is `pending` until it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedThing(Observation):
     thing: Thing | None
     name: str
+    pending: str | None = None
 
 
 class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
@@ -238,7 +246,15 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
     def __init__(self) -> None:
         self.bug: Exception | None = None
         self.stands = Verdict()
-        """What each of them is said to be."""
+        self.event = DRIFT
+        self.aliases: dict[str, str] = {}
+        """Other names of things."""
+        self.free = False
+        """Things that exist need no adoption."""
+        self.farewell: str | None = None
+        """What `delete` says that it did."""
+        self.trouble: errors.OperatorError | None = None
+        """What keeps a part of each thing from being applied."""
         self.observed: list[str] = []
 
     @override
@@ -250,23 +266,23 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         return (Key("Thing", resource.key.namespace, spec.follows),) if spec.follows else ()
 
     @override
-    def verdict(self, desired: ThingSpec, observed: ObservedThing) -> Verdict:
-        return self.stands
-
-    @override
     def external_name(self, resource: Resource, spec: ThingSpec) -> str:
         return spec.name or resource.key.name
 
     @override
     async def identity(self, context: Context, resource: Resource, spec: ThingSpec) -> str:
-        return self.external_name(resource, spec)
+        return self._name(resource, spec)
+
+    def _name(self, resource: Resource, spec: ThingSpec) -> str:
+        name = self.external_name(resource, spec)
+        return self.aliases.get(name, name)
 
     @override
     async def observe(self, context: Context, resource: Resource, spec: ThingSpec, *, fresh: bool) -> ObservedThing:
         self.observed.append(resource.key.name)
         if self.bug is not None:
             raise self.bug
-        name, recorded = self.external_name(resource, spec), resource.external_id
+        name, recorded = self._name(resource, spec), resource.external_id
         directory = cast("WorldDirectory", context.directory)
         if fresh:
             thing = await cast("WorldClient", context.client).find(recorded, name)
@@ -274,7 +290,17 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
             listed = await directory.things.get()
             thing = listed.get(recorded) if recorded else next((t for t in listed.values() if t.name == name), None)
             fresh = thing is None and recorded is None
-        return ObservedThing(external_id=thing.id if thing else None, fresh=fresh, thing=thing, name=name)
+        found = await directory.things.get() if spec.waits_for else {}
+        missing = spec.waits_for not in {other.name for other in found.values()}
+        return ObservedThing(
+            external_id=thing.id if thing else None,
+            fresh=fresh,
+            free=self.free,
+            thing=thing,
+            name=name,
+            pending=spec.waits_for if missing else None,
+            trouble=self.trouble,
+        )
 
     @override
     def plan(self, desired: ThingSpec, observed: ObservedThing, recorded: Mapping[str, Any]) -> list[Change]:
@@ -284,7 +310,8 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         if observed.thing.name != observed.name:
             changes.append(Change(Action.UPDATE, "spec.name", before=observed.thing.name, after=observed.name))
         if desired.color is not None and observed.thing.color != desired.color:
-            changes.append(Change(Action.UPDATE, "spec.color", before=observed.thing.color, after=desired.color))
+            before, after = observed.thing.color, desired.color
+            changes.append(Change(Action.UPDATE, "spec.color", before, after, event=self.event))
         return changes
 
     @override
@@ -308,7 +335,7 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
             values = {change.path.removeprefix("spec."): str(change.after) for change in changes}
             thing = await client.update(observed.thing.id, **values)
         cast("WorldDirectory", context.directory).put(thing)
-        return ObservedThing(external_id=thing.id, fresh=True, thing=thing, name=observed.name)
+        return replace(observed, external_id=thing.id, fresh=True, thing=thing)
 
     @override
     def report(
@@ -318,12 +345,21 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         changes: Sequence[Change],
         recorded: Mapping[str, Any],
     ) -> dict[str, Any]:
-        return {"id": observed.external_id, "color": observed.thing.color if observed.thing else None}
+        return {
+            "id": observed.external_id,
+            "color": observed.thing.color if observed.thing else None,
+            "pending": observed.pending,
+        }
 
     @override
-    async def delete(self, context: Context, resource: Resource) -> None:
+    def verdict(self, desired: ThingSpec, observed: ObservedThing) -> Verdict:
+        return self.stands
+
+    @override
+    async def delete(self, context: Context, resource: Resource) -> str | None:
         if resource.external_id is None:
-            return
+            return None
         with contextlib.suppress(errors.NotFound):
             await cast("WorldClient", context.client).delete(resource.external_id)
         cast("WorldDirectory", context.directory).drop(resource.external_id)
+        return self.farewell

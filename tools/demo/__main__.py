@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import secrets
 import signal
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from tools.operator_process import OperatorProcess
 from tools.processes import ProcessFailed
 from tools.server_process import CoderServer
 
+SETTINGS: Final = {"CODER_SCIM_AUTH_HEADER": secrets.token_urlsafe(16), "CODER_PROXY_HEALTH_INTERVAL": "2s"}
+"""Of the API server, which has no licence at first."""
 USAGE: Final = """
 Everything keeps running. In another terminal:
 
@@ -48,10 +51,8 @@ def started(console: Console) -> Iterator[tuple[ControlPlane, CoderServer, Opera
     console.print(f"[bold]Kubernetes {KUBERNETES_VERSION}[/], found in .cache/ or built there once (about 6 minutes)")
     locate()
     with ControlPlane() as plane:
-        console.print(
-            f"  kube-apiserver, etcd and kube-controller-manager answer at {plane.url}", highlight=False, soft_wrap=True
-        )
-        with CoderServer() as server:
+        console.print(f"  kube-apiserver, etcd and kube-controller-manager answer at {plane.url}")
+        with CoderServer(licensed=False, **SETTINGS) as server:
             console.print(f"[bold]Coder's Enterprise API[/] answers at {server.url}")
             plane.kubectl("apply", "-f", str(ROOT / "crds"))
             plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
@@ -65,14 +66,13 @@ def run(console: Console, *, keep: bool) -> None:
     with started(console) as (plane, server, operator):
         screen = Screen(console, lambda: plane.get("coder", "-A")["items"])
         coder = CoderAPI(server.url, server.token)
-        try:
-            Story(plane, server, coder, screen).tell()
-        finally:
-            coder.close()
-        console.print(f"\n[bold]$ kubectl get coder[/]\n{plane.kubectl('get', 'coder').stdout}")
-        screen.summary()
-        if keep:
-            _wait(console, plane, server, operator)
+        story = Story(plane, server, SETTINGS["CODER_SCIM_AUTH_HEADER"], coder, screen)
+        with contextlib.closing(coder), contextlib.closing(story):
+            story.tell()
+            console.print(f"\n[bold]$ kubectl get coder[/]\n{plane.kubectl('get', 'coder').stdout}")
+            screen.summary()
+            if keep:
+                _wait(console, plane, server, operator)
 
 
 def _wait(console: Console, plane: ControlPlane, server: CoderServer, operator: OperatorProcess) -> None:

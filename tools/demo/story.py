@@ -5,6 +5,7 @@ Called by `python -m tools.demo`, which brings up Kubernetes, Coder's API and th
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Final
 
@@ -13,57 +14,113 @@ from rich.markup import escape
 from tools.coder_api import CoderAPI
 from tools.demo.screen import Body, Row, Screen
 from tools.kubernetes.control_plane import ControlPlane
-from tools.server_process import CoderServer
+from tools.server_process import CoderServer, license_for_tests
+from tools.wsproxy_process import WorkspaceProxyProcess
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = Path("deploy") / "examples"
-PEOPLE: Final = ("ann", "bob", "cleo")
+DECLARED: Final = ("users", "groups", "template-acls", "appearances", "proxies")
+TEMPLATES: Final = ("gpu-workstation", "docker")
 EXAMPLE_URL: Final = "https://coder.example.com"
 EXAMPLE_TOKEN: Final = "paste-the-session-token-here"  # noqa: S105
+EXAMPLE_SCIM_KEY: Final = "paste-the-scim-key-here"
+EXAMPLE_LICENSE: Final = "paste-the-licence-here"
+PROXY: Final = "sydney"
 
 
 class Story:
-    def __init__(self, plane: ControlPlane, server: CoderServer, coder: CoderAPI, screen: Screen) -> None:
+    def __init__(
+        self, plane: ControlPlane, server: CoderServer, scim_key: str, coder: CoderAPI, screen: Screen
+    ) -> None:
         self._plane = plane
         self._server = server
         self._coder = coder
         self._screen = screen
+        self._proxy: WorkspaceProxyProcess | None = None
+        self._real = {
+            EXAMPLE_URL: server.url,
+            EXAMPLE_TOKEN: server.token,
+            EXAMPLE_SCIM_KEY: scim_key,
+            EXAMPLE_LICENSE: license_for_tests(),
+        }
 
     def tell(self) -> None:
-        """Every chapter. Raises `DemoFailed`."""
+        """Every chapter. Raises `DemoFailed`. What it started runs on until `close`."""
         self._declare()
+        self._connect()
+        self._license()
+        proxy = self._run_proxy()
         self._somebody_appears()
         self._edit()
         self._mistake()
         self._drift()
         self._delete()
+        self._stop_proxy(proxy)
+
+    def close(self) -> None:
+        """End the workspace proxy, if it runs."""
+        if self._proxy is not None:
+            self._proxy.kill()
 
     def _declare(self) -> None:
         screen = self._screen
-        screen.heading("Declare four groups, before there is a deployment they could belong to")
-        for name in PEOPLE:
-            self._coder.create_user(name)
-        screen.say(f"Coder knows {', '.join(PEOPLE)}; zoe, whom a group names, does not exist yet.")
-        self._apply("groups.yaml")
+        screen.heading("Declare people, groups, permissions, branding and a proxy, before there is a Coder")
+        for name in TEMPLATES:
+            self._coder.create_template(name)
+        for name in DECLARED:
+            self._apply(f"{name}.yaml")
         screen.follow(
-            "the groups say what they wait for",
-            lambda bodies: [Row.of(body).reason for body in bodies] == ["WaitingForDeployment"] * 4,
+            "everything says what it waits for",
+            lambda bodies: set(_reasons(bodies).values()) == {"WaitingForDeployment"},
         )
+
+    def _connect(self) -> None:
+        screen = self._screen
         screen.heading("Declare the deployment and its token")
         self._apply("token-secret.yaml")
         self._apply("deployment.yaml")
-        screen.follow("everything is Ready", lambda bodies: [Row.of(body).ready for body in bodies] == ["True"] * 5)
+        screen.follow(
+            "people are there; the rest says that a licence is missing",
+            lambda bodies: (
+                _reasons(bodies).get("coder CoderDeployment") == "Connected"
+                and _reasons(bodies).get("platform CoderGroup") == "NotEntitled"
+                and _reasons(bodies).get("ann CoderUser") == "Applied"
+            ),
+        )
+
+    def _license(self) -> None:
+        screen = self._screen
+        screen.heading("Add the licence")
+        self._apply("licenses.yaml")
+        screen.follow(
+            "everything is Ready but the proxy, which nobody runs yet",
+            lambda bodies: _waits(bodies) == {f"{PROXY} CoderWorkspaceProxy": "NotRegistered"},
+        )
         screen.expect(
             "Coder has the group platform with ann and bob",
             lambda: self._coder.members("platform") == {"ann", "bob"},
         )
 
+    def _run_proxy(self) -> WorkspaceProxyProcess:
+        screen = self._screen
+        screen.heading("Run the workspace proxy with the token that the operator put into a Secret")
+        secret = self._plane.get("secret", f"{PROXY}-token")["data"]
+        token = base64.b64decode(secret["CODER_PROXY_SESSION_TOKEN"]).decode()
+        proxy = self._proxy = WorkspaceProxyProcess(self._server.url, token, self._server.folder / "proxy.log")
+        screen.command("coder-enterprise wsproxy")
+        proxy.start()
+        screen.follow("everything is Ready", lambda bodies: not _waits(bodies))
+        return proxy
+
     def _somebody_appears(self) -> None:
         screen = self._screen
         screen.heading("Somebody appears in Coder who was declared before")
         self._coder.create_user("zoe")
-        screen.say("zoe logs in for the first time; nobody touches the object.")
-        screen.follow("zoe is a member of data-science", lambda bodies: _reason(bodies, "data-science") == "Applied")
+        screen.say("zoe, whom a group names, logs in for the first time; nobody touches the object.")
+        screen.follow(
+            "zoe is a member of data-science",
+            lambda bodies: _reasons(bodies)["data-science CoderGroup"] == "Applied",
+        )
 
     def _edit(self) -> None:
         screen = self._screen
@@ -103,14 +160,23 @@ class Story:
         screen.heading("Delete an object")
         screen.command("kubectl delete codergroup contractors")
         self._plane.kubectl("delete", "codergroup", "contractors", "--wait=false")
-        screen.follow("the object is gone", lambda bodies: not any(_is_called(body, "contractors") for body in bodies))
+        screen.follow("the object is gone", lambda bodies: "contractors CoderGroup" not in _reasons(bodies))
         screen.expect("and so is the group in Coder", lambda: self._coder.find_group("contractors") is None)
 
+    def _stop_proxy(self, proxy: WorkspaceProxyProcess) -> None:
+        screen = self._screen
+        screen.heading("Stop the workspace proxy, and start it again")
+        proxy.stop()
+        name = f"{PROXY} CoderWorkspaceProxy"
+        screen.follow("the proxy is unreachable", lambda bodies: _reasons(bodies)[name] == "ProxyUnreachable")
+        proxy.start()
+        screen.follow("the proxy is Ready again", lambda bodies: name not in _waits(bodies))
+
     def _apply(self, name: str) -> None:
-        """One of the examples, with the address and the token of this run."""
+        """One of the examples, with the address and the secrets of this run."""
         self._screen.command(f"kubectl apply -f {EXAMPLES / name}")
         text = (ROOT / EXAMPLES / name).read_text()
-        for example, real in ((EXAMPLE_URL, self._server.url), (EXAMPLE_TOKEN, self._server.token)):
+        for example, real in self._real.items():
             text = text.replace(example, real)
         self._plane.kubectl("apply", "-f", "-", input=text)
 
@@ -119,9 +185,11 @@ class Story:
         return next((event["message"] for event in events if event["involvedObject"]["name"] == "contractors"), "")
 
 
-def _is_called(body: Body, name: str) -> bool:
-    return bool(body["metadata"]["name"] == name)
+def _reasons(bodies: list[Body]) -> dict[str, str]:
+    """Of each object, by name and kind."""
+    return {f"{row.name} {row.kind}": row.reason for row in map(Row.of, bodies)}
 
 
-def _reason(bodies: list[Body], name: str) -> str:
-    return next((Row.of(body).reason for body in bodies if _is_called(body, name)), "")
+def _waits(bodies: list[Body]) -> dict[str, str]:
+    """Those that are not Ready, with the reason."""
+    return {f"{row.name} {row.kind}": row.reason for row in map(Row.of, bodies) if row.ready != "True"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from pathlib import Path
 from coder_enterprise.kinds.crd import to_yaml
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
+from coder_enterprise.server.routes.app import ROUTERS, routes_of
+from coder_enterprise.server.routes.openapi import document
 from tools.generate.rbac import rbac
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +27,12 @@ MESSAGES = ROOT / "operator" / "coder_enterprise" / "wire" / "provisioning" / "m
 def crds() -> dict[Path, str]:
     """The CustomResourceDefinitions, one file per kind."""
     return {ROOT / "crds" / f"{GROUP}_{kind.names.plural}.yaml": to_yaml(kind.crd) for kind in KINDS}
+
+
+def openapi() -> dict[Path, str]:
+    """What the server says of its API."""
+    text = json.dumps(document(routes_of(*ROUTERS)), indent=2, ensure_ascii=False)
+    return {ROOT / "docs" / "reference" / "openapi.json": f"{text}\n"}
 
 
 def protobuf() -> dict[Path, str]:
@@ -72,7 +81,7 @@ def write(wanted: dict[Path, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    wanted = crds() | rbac() | protobuf()
+    wanted = crds() | rbac() | openapi() | protobuf()
     return check(wanted) if parser.parse_args().check else write(wanted)
 
 

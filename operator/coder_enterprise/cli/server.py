@@ -88,18 +88,24 @@ def run(
 ) -> None:
     """Run the API server.
 
-    The first owner's password is read from CODER_FIRST_USER_PASSWORD alone, and the URL of a PostgreSQL database,
-    which several servers may share, from CODER_PG_CONNECTION_URL alone: options are visible to everybody on the
-    machine.
+    Secrets are read from the environment alone, for options are visible to everybody on the machine: the first
+    owner's password from CODER_FIRST_USER_PASSWORD, the URL of a PostgreSQL database, which several servers may
+    share, from CODER_PG_CONNECTION_URL, the pre-shared key of provisioner daemons from
+    CODER_PROVISIONER_DAEMON_PSK, and what an identity provider sends as Authorization to /scim/v2 from
+    CODER_SCIM_AUTH_HEADER.
 
     Examples:
 
-      coder-enterprise server --http-address 0.0.0.0:3000 --sqlite-path /var/lib/coder/enterprise.db
+    \b
+      coder-enterprise server --http-address 0.0.0.0:3000 \\
+        --sqlite-path /var/lib/coder/enterprise.db
 
-      CODER_FIRST_USER_PASSWORD=... coder-enterprise server --first-user-username admin \\
-        --first-user-email admin@example.com
+    \b
+      CODER_FIRST_USER_PASSWORD=... coder-enterprise server \\
+        --first-user-username admin --first-user-email admin@example.com
 
-      CODER_PG_CONNECTION_URL='postgres://coder:...@db.example.com/enterprise?sslmode=verify-full' \\
+    \b
+      CODER_PG_CONNECTION_URL='postgres://coder:...@db.example.com/enterprise' \\
         coder-enterprise server
     """
     try:
@@ -140,7 +146,9 @@ def run(
             license_keys_file=license_keys_file,
             support_links=parse_support_links(support_links),
             profile=parse_profile(wire_profile),
+            scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", "").strip(),
             rate_limit=api_rate_limit,
+            provisioner_daemon_psk=os.environ.get("CODER_PROVISIONER_DAEMON_PSK", ""),
             quiet_hours_default_schedule=quiet_hours_default_schedule,
             allow_custom_quiet_hours=allow_custom_quiet_hours,
             proxy_health_interval=parse_interval("CODER_PROXY_HEALTH_INTERVAL", proxy_health_interval),

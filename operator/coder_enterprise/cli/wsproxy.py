@@ -37,7 +37,9 @@ def run(
 
     Examples:
 
-      CODER_PROXY_SESSION_TOKEN=... coder-enterprise wsproxy --primary-access-url https://coder.example.com \\
+    \b
+      CODER_PROXY_SESSION_TOKEN=... coder-enterprise wsproxy \\
+        --primary-access-url https://coder.example.com \\
         --http-address 0.0.0.0:3001 --access-url https://eu.example.com
     """
     import uvloop

@@ -1,8 +1,8 @@
 """What one Coder server holds, in bulk lists that all objects of a deployment share.
 
 Used by the kinds to look people, organizations and groups up by name, and to compare thousands of objects
-with a single request. Owns the caches; our own writes go through `put_group` and `drop_group`, so that a list
-is never older than what we wrote. The controller decides when a list is too old.
+with a single request. Owns the caches; our own writes go through `put_group`, `put_user` and their like, so that a
+list is never older than what we wrote. The controller decides when a list is too old.
 """
 
 from __future__ import annotations
@@ -89,10 +89,19 @@ class UserIndex:
         self._by_name: dict[str, records.User] = {}
         self.by_id: dict[str, records.User] = {}
         for user in users:
-            self.by_id[user.id] = user
-            self._by_name[user.username.lower()] = user
-            if user.email:
-                self._by_name[user.email.lower()] = user
+            self.put(user)
+
+    def put(self, user: records.User) -> None:
+        self.drop(user.id)
+        self.by_id[user.id] = user
+        self._by_name |= dict.fromkeys(_names(user), user)
+
+    def drop(self, user_id: str) -> None:
+        old = self.by_id.pop(user_id, None)
+        for name in _names(old) if old else ():
+            # It may be another user's by now.
+            if self._by_name.get(name) is old:
+                del self._by_name[name]
 
     def find(self, reference: str) -> records.User | None:
         """By id, e-mail or username; None when nobody is called so."""
@@ -104,6 +113,10 @@ class UserIndex:
         """The e-mail or name that a person knows, or the id."""
         user = self.by_id.get(user_id)
         return (user.email or user.username) if user else user_id
+
+
+def _names(user: records.User) -> tuple[str, ...]:
+    return tuple(name.lower() for name in (user.username, user.email) if name)
 
 
 def _canonical_id(reference: str) -> str:
@@ -133,6 +146,17 @@ class GroupIndex:
         # Its name may be another group's by now.
         if old is not None and self.by_name.get(old.name) is old:
             del self.by_name[old.name]
+
+
+class TemplateIndex:
+    """Templates of one organization by id, and by name without regard to case, as in Coder."""
+
+    def __init__(self, templates: Iterable[records.Template]) -> None:
+        self.by_id = {template.id: template for template in templates}
+        self._by_name = {template.name.lower(): template for template in self.by_id.values()}
+
+    def find(self, name: str) -> records.Template | None:
+        return self._by_name.get(name.lower())
 
 
 class Directory:
@@ -171,6 +195,16 @@ class Directory:
             self._groups[organization_id] = snapshot
         return snapshot
 
+    def templates(self, organization_id: str) -> Snapshot[TemplateIndex]:
+        return self.shared(f"templates/{organization_id}", lambda: self._load_templates(organization_id))
+
+    def template(self, template_id: str) -> Snapshot[records.Template]:
+        """One template, of whatever organization. Raises `errors.NotFound` when there is none."""
+        return self.shared(f"template/{template_id}", lambda: self._client.templates.get(template_id))
+
+    def template_acl(self, template_id: str) -> Snapshot[records.TemplateACL]:
+        return self.shared(f"template-acl/{template_id}", lambda: self._client.templates.acl(template_id))
+
     def put_group(self, group: records.Group) -> None:
         """Remember a group as a write answered it."""
         self.groups(group.organization_id).change(lambda index: index.put(group))
@@ -179,6 +213,14 @@ class Directory:
         """Forget a group that is gone."""
         for snapshot in self._groups.values():
             snapshot.change(lambda index: index.drop(group_id))
+
+    def put_user(self, user: records.User) -> None:
+        """Remember a user as Coder has just answered it."""
+        self.users.change(lambda index: index.put(user))
+
+    def drop_user(self, user_id: str) -> None:
+        """Forget a user who is gone."""
+        self.users.change(lambda index: index.drop(user_id))
 
     def expire(self) -> None:
         """Read everything anew when it is next asked for."""
@@ -193,6 +235,9 @@ class Directory:
 
     async def _load_groups(self, organization_id: str) -> GroupIndex:
         return GroupIndex(await self._client.groups.list(organization_id))
+
+    async def _load_templates(self, organization_id: str) -> TemplateIndex:
+        return TemplateIndex(await self._client.templates.list(organization_id))
 
     async def _load_organization(self, reference: str) -> records.Organization:
         try:

@@ -8,7 +8,7 @@ users: they name the cause and the next step, and never contain a secret.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class Meaning(StrEnum):
@@ -20,6 +20,10 @@ class Meaning(StrEnum):
     """It may work in a moment: retried with exponential backoff."""
     STALLED = "Stalled"
     """A person must act; retried slowly, and at once when something it refers to changes."""
+
+
+REMOVED: Final = "[removed]"
+"""In place of a secret."""
 
 
 class OperatorError(Exception):
@@ -79,6 +83,14 @@ class APIError(CoderError):
         told = dict.fromkeys(part.strip().rstrip(".") for part in parts)
         super().__init__(f"Coder answered {status}: " + "; ".join(part for part in told if part))
 
+    def hide(self, secret: str) -> None:
+        """Take a secret that the request held out of all that the error says."""
+        self.message, self.summary, self.detail = (
+            text.replace(secret, REMOVED) for text in (self.message, self.summary, self.detail)
+        )
+        self.validations = {field: text.replace(secret, REMOVED) for field, text in self.validations.items()}
+        self.args = (self.message,)
+
 
 class BadRequest(APIError):
     """400, 412, 413, 422 and other refusals of the request itself."""
@@ -116,6 +128,13 @@ class AlreadyTaken(APIError):
     """409: the name is taken."""
 
     reason = "AlreadyExists"
+    meaning = Meaning.STALLED
+
+
+class SCIMRefused(APIError):
+    """SCIM's own refusal, whatever its status: it says nothing about the rest of Coder."""
+
+    reason = "SCIMRefused"
     meaning = Meaning.STALLED
 
 

@@ -15,18 +15,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import yarl
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from typing_extensions import override
 
 from coder_enterprise import __version__
 from coder_enterprise.client import errors
 
 API: Final = "/api/v2"
+SCIM: Final = "/scim/v2"
+"""Beside the API, not below it."""
+SCIM_ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 MAX_CONNECTIONS: Final = 32
 CONNECT_TIMEOUT: Final = 5.0
 READ_TIMEOUT: Final = 30.0
@@ -35,7 +39,6 @@ DEFAULT_RETRY_AFTER: Final = 5.0
 MAX_RETRY_AFTER: Final = 300.0
 MAX_ANSWER: Final = 256 * 2**20
 """Bytes: far above the largest list, and what a server that never ends its answer may cost."""
-REMOVED: Final = "[removed]"
 
 T = TypeVar("T")
 
@@ -49,6 +52,8 @@ class ConnectionSettings:
     token: str = field(repr=False)
     ca_bundle: str = field(default="", repr=False)
     """PEM certificates that are trusted in place of the system's; "" means the system's."""
+    scim_key: str = field(default="", repr=False)
+    """What opens SCIM; "" when it is not to be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ class Transport:
     Coder reads, never into a URL, and is removed from every message.
     """
 
+    root: ClassVar[str] = API
+
     def __init__(self, settings: ConnectionSettings, hooks: CallHooks | None = None) -> None:
         self.settings = settings
         self._hooks = hooks
@@ -112,10 +119,10 @@ class Transport:
         except ValueError as error:
             raise errors.Unreachable(f"{settings.url} is no URL: {error}; check spec.url") from None
         context = _ssl_context(settings)
-        self._base = settings.url.rstrip("/") + API
+        self._base = settings.url.rstrip("/") + self.root
         self._http = aiohttp.ClientSession(
             headers={
-                "Coder-Session-Token": settings.token,
+                **self._credentials(),
                 "Accept": "application/json",
                 "User-Agent": f"coder-enterprise/{__version__}",
             },
@@ -128,6 +135,9 @@ class Transport:
     async def close(self) -> None:
         await self._http.close()
 
+    def _credentials(self) -> dict[str, str]:
+        return {"Coder-Session-Token": self.settings.token}
+
     async def get(self, operation: str, path: str, model: type[T] | TypeAdapter[T], **query: str | int) -> T:
         """GET `path` below the API root and read the answer as `model`."""
         return await self._request(Call(operation, "GET", path), partial(self._read, model), query=query)
@@ -137,6 +147,16 @@ class Transport:
     ) -> T:
         """Send `body` without its unset fields and read the answer as `model`."""
         return await self._request(Call(operation, method, path), partial(self._read, model), body=body)
+
+    async def send_and_see(
+        self, operation: str, method: str, path: str, body: BaseModel, model: type[T] | TypeAdapter[T], header: str
+    ) -> tuple[T, str]:
+        """As `send`; and that header of the answer, "" when it has none."""
+        return await self._request(
+            Call(operation, method, path),
+            lambda answer: (self._read(model, answer), answer.headers.get(header, "")),
+            body=body,
+        )
 
     async def delete(self, operation: str, path: str) -> None:
         """DELETE `path`; raises `errors.NotFound` when it is gone already."""
@@ -177,7 +197,7 @@ class Transport:
             ) as response:
                 return _Answer(
                     call.method,
-                    API + call.path,
+                    self.root + call.path,
                     response.status,
                     response.reason or "",
                     response.headers,
@@ -250,15 +270,55 @@ class Transport:
             )
             raise errors.UnexpectedShape(self._clean(message)) from None
 
-    def _not_coder(self, answer: _Answer) -> errors.NotCoder:
+    def _not_coder(self, answer: _Answer) -> errors.CoderError:
         return errors.NotCoder(
             f"{answer.method} {answer.path} answered {answer.status} with {answer.content_type} "
             f"instead of JSON; check that {self.settings.url} is Coder itself, not a proxy's login page"
         )
 
     def _clean(self, text: str) -> str:
-        token = self.settings.token
-        return text.replace(token, REMOVED) if token else text
+        for secret in filter(None, (self.settings.token, self.settings.scim_key)):
+            text = text.replace(secret, errors.REMOVED)
+        return text
+
+
+class SCIMTransport(Transport):
+    """The same for SCIM, which has an address, a key and errors of its own.
+
+    Old servers answer 500 to everything that SCIM refuses, the key included, and a page of HTML where it is switched
+    off. So none of its refusals may count as an outage of Coder: they are `errors.SCIMRefused`.
+    """
+
+    root: ClassVar[str] = SCIM
+
+    @override
+    def _credentials(self) -> dict[str, str]:
+        return {"Authorization": self.settings.scim_key}
+
+    @override
+    def _api_error(self, answer: _Answer) -> errors.CoderError:
+        detail = _scim_detail(answer)
+        if detail is None and answer.status not in {401, 404}:
+            return super()._api_error(answer)
+        told = detail or answer.phrase or "no message"
+        return errors.SCIMRefused(answer.status, self._clean(f"SCIM: {told}"))
+
+    @override
+    def _not_coder(self, answer: _Answer) -> errors.CoderError:
+        return errors.SCIMRefused(
+            answer.status, f"SCIM: {answer.content_type} instead of JSON; is CODER_SCIM_AUTH_HEADER set on the server?"
+        )
+
+
+def _scim_detail(answer: _Answer) -> str | None:
+    """What an error of SCIM says; None when the answer is none."""
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or SCIM_ERROR not in (body.get("schemas") or ()):
+        return None
+    return str(body.get("detail") or body.get("scimType") or "no details")
 
 
 async def _body(call: Call, response: aiohttp.ClientResponse) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 T = TypeVar("T")
 
@@ -38,12 +38,18 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Nothing(Record):
+    """An answer of which nothing is needed."""
+
+
 class BuildInfo(Record):
     version: str
 
 
 class Role(Record):
     name: str
+    organization_id: str = ""
+    """Of a role in one organization only."""
 
 
 class User(Record):
@@ -51,8 +57,21 @@ class User(Record):
     username: str
     email: str = ""
     status: str = "active"
+    """active, suspended, or dormant: whoever has not been seen for long, or never."""
     organization_ids: Many[str] = ()
     roles: Many[Role] = ()
+    login_type: str = ""
+    name: str | None = None
+    """What people call the user; None where the server does not tell: below Coder 2.7, or in the documented profile."""
+
+    @property
+    def site_roles(self) -> frozenset[str]:
+        """Everybody is a member, which some servers list and others do not."""
+        return frozenset(role.name for role in self.roles if not role.organization_id) - {"member"}
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.status == "suspended"
 
 
 class UserPage(Record):
@@ -63,6 +82,23 @@ class UserPage(Record):
 class APIKey(Record):
     id: str
     expires_at: AwareDatetime
+
+
+class QuietHours(Record):
+    raw_schedule: str
+    timezone: str = ""
+    user_can_set: bool = True
+    """From Coder 2.6."""
+
+
+class Quota(Record):
+    budget: int
+    """Credits per day; -1 is no limit."""
+    credits_consumed: int = 0
+
+
+class SCIMUser(Record):
+    id: str
 
 
 class Organization(Record):
@@ -85,6 +121,32 @@ class Group(Record):
     def is_everyone(self) -> bool:
         """Everyone is the group that has its organization's id."""
         return self.id == self.organization_id
+
+
+class Template(Record):
+    id: str
+    name: str
+    organization_id: str
+
+
+class ACLEntry(Record):
+    """One user or group that has a role on a template."""
+
+    id: str
+    role: str
+    """use, admin, or "" for permissions that are neither."""
+    name: str = Field("", validation_alias=AliasChoices("email", "username", "name"))
+
+
+class TemplateACL(Record):
+    users: Many[ACLEntry] = ()
+    group: Many[ACLEntry] | None = ()
+    """None when the server does not tell: documented is a list of the users, real an object that has both."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        return {"users": value, "group": None} if isinstance(value, list) else value
 
 
 class Feature(Record):
@@ -117,6 +179,46 @@ class License(Record):
     claims: Map[Any] = {}
 
 
+class Banner(Record):
+    enabled: bool = False
+    message: str = ""
+    background_color: str = ""
+
+
+class SupportLink(Record):
+    name: str = ""
+
+
+class Appearance(Record):
+    """With the fields that only a newer Coder has, which an update must repeat."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    application_name: str = ""
+    logo_url: str = ""
+    service_banner: Annotated[Banner, BeforeValidator(_null_to_no_entries)] = Banner()
+    announcement_banners: Many[Banner] = ()
+    """From Coder 2.12."""
+    support_links: Many[SupportLink] = ()
+
+    @property
+    def has_announcements(self) -> bool:
+        """The server knows more than one banner."""
+        return "announcement_banners" in self.model_fields_set
+
+    @property
+    def banners(self) -> tuple[Banner, ...]:
+        """All of them, also those that are switched off."""
+        if self.has_announcements:
+            return self.announcement_banners
+        return () if self.service_banner == Banner() else (self.service_banner,)
+
+    @property
+    def is_default(self) -> bool:
+        """Nobody ever set it, or the server does not show it."""
+        return not (self.application_name or self.logo_url or self.banners)
+
+
 class NullTime(Record):
     """A moment as Go's database library writes it; the capitals are real, the small letters documented."""
 
@@ -141,16 +243,42 @@ class ProvisionerDaemon(Record):
         return self.updated_at.time if self.updated_at and self.updated_at.valid else None
 
 
+class ProxyReport(Record):
+    errors: Many[str] = ()
+    warnings: Many[str] = ()
+
+
 class ProxyStatus(Record):
     status: str = "unknown"
+    report: ProxyReport = ProxyReport()
 
 
 class WorkspaceProxy(Record):
     id: str
     name: str
+    display_name: str = ""
+    icon_url: str = ""
+    path_app_url: str = ""
+    """"" until it has registered for the first time."""
+    wildcard_hostname: str = ""
+    version: str = ""
+    """What the proxy said of itself; servers below Coder 2.12 do not tell."""
     deleted: bool = False
     healthy: bool = False
     status: ProxyStatus = ProxyStatus()
+
+
+class WrittenProxy(Record):
+    """What creating or changing a proxy answers: in Coder both of these, in its documentation the proxy alone."""
+
+    proxy: WorkspaceProxy
+    proxy_token: str = Field("", repr=False)
+    """"" unless a new one was made; it is shown this once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) and "proxy" in value else {"proxy": value}
 
 
 class ProxyRegions(Record):

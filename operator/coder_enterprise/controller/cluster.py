@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
 
 from typing_extensions import override
 
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import SECRETS, WORKLOADS, Collection, Gone, KubernetesClient
+from coder_enterprise.controller.kubernetes import (
+    SECRETS,
+    WORKLOADS,
+    Collection,
+    Gone,
+    KubernetesClient,
+    KubernetesError,
+)
 from coder_enterprise.controller.store import Store
 from coder_enterprise.kinds import base
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import GROUP, VERSION, WATCH_LABEL, Key, Resource
 
 WATCHED = {WATCH_LABEL: "true"}
+_REFUSED: Final = {400: Reason.REFUSED, 403: Reason.FORBIDDEN, 422: Reason.REFUSED}
 
 
 class Cluster(base.Cluster):
@@ -35,7 +44,8 @@ class Cluster(base.Cluster):
 
     @override
     async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
-        return await self._client.secret(resource.key.namespace, name)
+        with _refusals(f"Secret {resource.key.namespace}/{name}"):
+            return await self._client.secret(resource.key.namespace, name)
 
     @override
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
@@ -57,13 +67,14 @@ class Cluster(base.Cluster):
         if known is None or not _owns(resource, known):
             return
         self._fence(resource)
-        with contextlib.suppress(Gone):
+        with contextlib.suppress(Gone), _refusals(f"Deployment {resource.key.namespace}/{name}"):
             await self._client.delete(WORKLOADS, resource.key.namespace, name)
         metrics.kubernetes_writes.labels(WORKLOADS.plural).inc()
 
     async def _get(self, collection: Collection, resource: Resource, name: str) -> dict[str, Any] | None:
         try:
-            return await self._client.get(collection, resource.key.namespace, name)
+            with _refusals(f"{collection.plural} {resource.key.namespace}/{name}"):
+                return await self._client.get(collection, resource.key.namespace, name)
         except Gone:
             return None
 
@@ -78,9 +89,22 @@ class Cluster(base.Cluster):
             )
         self._fence(resource)
         metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
-        applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
+        with _refusals(f"{body['kind']} {resource.key.namespace}/{name}"):
+            applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
         metrics.kubernetes_writes.labels(collection.plural).inc()
         return applied
+
+
+@contextlib.contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """What Kubernetes refuses is said on the object: more of the same would be refused too."""
+    try:
+        yield
+    except KubernetesError as error:
+        if error.status not in _REFUSED:
+            raise
+        advice = "; allow the operator's service account to use it" if error.status == HTTPStatus.FORBIDDEN else ""
+        raise base.stalled(_REFUSED[error.status], f"Kubernetes refuses {what}: {error}{advice}") from None
 
 
 def _owner(resource: Resource) -> dict[str, Any]:

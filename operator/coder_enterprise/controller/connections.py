@@ -194,7 +194,6 @@ class Connection:
         self.probed_at = _now()
         if probe.usable and self._hooks:
             self._hooks.breaker.reset()
-            metrics.expiries(metrics.label(self.key), probe.license_expires, probe.credential_expires)
 
     def cool_down(self) -> float:
         """Seconds until a deployment whose circuit opened is asked: 0 the first time, then ever more, as long as it

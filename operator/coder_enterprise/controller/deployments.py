@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from coder_enterprise.client.errors import OperatorError
+from coder_enterprise.controller import metrics
 from coder_enterprise.controller.connections import Connection, Connections, Gate
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
@@ -77,8 +78,9 @@ class DeploymentReconciler:
         known, was_usable, was_lost = connection.probe, connection.usable, connection.lost_credentials
         changed = renewed or not was_usable or connection.generation != resource.generation
         connection.judge(probe, resource.generation)
+        metrics.deployment_figures(resource.key, probe.figures)
         if connection.usable:
-            changed = changed or known is None or known.features != probe.features
+            changed = changed or known is None or _entitlements(known) != _entitlements(probe)
             self._open(connection, spec, changed=changed)
         else:
             # Without credentials, those that worked last may still delete.
@@ -179,6 +181,11 @@ class DeploymentReconciler:
             return Result(Again.AFTER, max(MIN_RESYNC / 2, connection.resync_at - now))
         connection.retry_delay = min(RETRY_MAX, max(RETRY_MIN, connection.retry_delay * 2))
         return Result(Again.AFTER, connection.retry_delay * random.uniform(0.8, 1.0), "transient")  # noqa: S311
+
+
+def _entitlements(probe: Probe) -> tuple[object, ...]:
+    """What objects may wait for."""
+    return probe.features, probe.grace
 
 
 _SUSPENDED: Final = Outcome("Unknown", Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)

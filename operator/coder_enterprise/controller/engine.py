@@ -23,17 +23,19 @@ from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backoff
-from coder_enterprise.controller.managed import ManagedReconciler
+from coder_enterprise.controller.managed import PENDING, ManagedReconciler
 from coder_enterprise.controller.queue import IN_FLIGHT, Item, Priority, Queue
 from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import FORCE_DETACH, RECONCILE_REQUESTED_AT, Key, Resource
+from coder_enterprise.kinds.resource import CLAIM, Key, Resource
 
 SWEEP_INTERVAL: Final = 600.0
 COUNT_DELAY: Final = 2.0
+PEOPLE_DELAY: Final = 1.0
+"""In seconds, as those around it: people who come together are added together."""
 DRAIN_TIMEOUT: Final = 10.0
 STUCK_AFTER: Final = 600.0
 """Seconds: no reconcile takes that long, each of its requests being limited."""
@@ -78,7 +80,14 @@ class Engine:
         self._recorder = Recorder(client)
         writer = Writer(client, self._store, {name.kind: name.plural for name in names}, self._fence)
         self._managed = ManagedReconciler(
-            managed_kinds, connection_kind, self._store, self._connections, writer, self._recorder, ask=self._ask
+            managed_kinds,
+            connection_kind,
+            self._store,
+            self._connections,
+            writer,
+            self._recorder,
+            ask=self._ask,
+            people_came=self._people_came,
         )
         self._deployments = DeploymentReconciler(
             connection_kind, client, self._store, self._connections, writer, self._recorder, self._fence, self
@@ -183,6 +192,8 @@ class Engine:
         yield ("deployment", self._deployment_of(resource))
         if resource.external_id:
             yield ("id", key.kind, resource.external_id)
+        if any(map(resource.status.get, PENDING)):
+            yield ("pending", self._deployment_of(resource))
         kind = self._kinds[key.kind]
         with contextlib.suppress(ValueError):
             spec = kind.spec_model.model_validate(resource.spec)
@@ -256,6 +267,7 @@ class Engine:
         if key.kind == self._connection_kind.names.kind:
             if key in self.held:
                 self._connections.detach(key)
+                metrics.deployment_figures(key, {})
                 self.open(key, changed=True)
         else:
             self._wake_rivals(resource)
@@ -271,15 +283,19 @@ class Engine:
         if deployment in self.held:
             self._queue.add(deployment, None, Priority.USER)
 
+    def _people_came(self, deployment: Key) -> None:
+        """Who waits for people may find them now."""
+        self._wake(("pending", deployment), Priority.RETRY, delay=PEOPLE_DELAY)
+
     def _wake_referrers(self, resource: Resource) -> None:
         """Who waits for it may go on."""
         self._wake(("reference", resource.key), Priority.RETRY)
 
-    def _wake(self, term: Hashable, priority: Priority, but: Key | None = None) -> None:
+    def _wake(self, term: Hashable, priority: Priority, but: Key | None = None, delay: float = 0.0) -> None:
         for key in self._store.find(term):
             resource = self._store.get(key)
             if resource is not None and key != but:
-                self._add(resource, priority)
+                self._add(resource, priority, delay)
 
     # The gate of the deployments
 
@@ -421,10 +437,14 @@ def _asks_for_work(known: Resource, resource: Resource) -> bool:
     return (
         known.generation != resource.generation
         or known.deleting != resource.deleting
-        or known.annotations.get(FORCE_DETACH) != resource.annotations.get(FORCE_DETACH)
-        or known.annotations.get(RECONCILE_REQUESTED_AT) != resource.annotations.get(RECONCILE_REQUESTED_AT)
+        or _requests(known) != _requests(resource)
         or (known.status != resource.status and resource.status.get("observedGeneration") == -1)
     )
+
+
+def _requests(resource: Resource) -> dict[str, str]:
+    """What users ask for by annotation."""
+    return {name: value for name, value in resource.annotations.items() if name != CLAIM}
 
 
 def _secret_names(spec: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds import durations
 from coder_enterprise.kinds.base import (
+    DRIFT,
     Action,
     Change,
     ConnectionKind,
@@ -87,9 +88,11 @@ class ManagedReconciler:
         writer: Writer,
         recorder: Recorder,
         ask: Callable[[Key], None],
+        people_came: Callable[[Key], None],
     ) -> None:
-        """`ask` has a deployment say anew how it is."""
+        """`ask` has a deployment say anew how it is; `people_came` visits its objects that wait for people."""
         self._ask = ask
+        self._people_came = people_came
         self._kinds = {kind.names.kind: kind for kind in kinds}
         self._connection_kind = connection_kind
         self._store = store
@@ -143,6 +146,7 @@ class ManagedReconciler:
         kind, spec = work.kind, work.spec
         before = resource
         resource = await self._writer.claim(resource, work.claim)
+        drifted = bool(changes) and not observed.moved_on
         if changes:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
@@ -150,16 +154,29 @@ class ManagedReconciler:
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
-                if error.reason == Reason.ALREADY_EXISTS:
+                if error.reason == Reason.ALREADY_EXISTS and resource.external_id is None:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     await self._writer.release(resource)
                 raise
+            self._tell_others(work, resource)
+        fields = kind.report(spec, observed, changes, resource.status)
+        if observed.trouble is not None:
+            recorded = {**resource.status, **fields}
+            await self._writer.status(resource, {key: value for key, value in recorded.items() if value is not None})
+            raise observed.trouble
+        if drifted:
             self._announce(before, changes)
-            if kind.alters_deployment:
-                self._ask(self._deployment_key(resource, spec))
         verdict = kind.verdict(spec, observed)
-        await self._finish(resource, _applied(kind.report(spec, observed, changes, resource.status), verdict))
+        await self._finish(resource, _applied(fields, verdict))
         return _next(spec, verdict)
+
+    def _tell_others(self, work: _Work, resource: Resource) -> None:
+        """Whom it concerns that something was applied."""
+        deployment = self._deployment_key(resource, work.spec)
+        if work.kind.alters_deployment:
+            self._ask(deployment)
+        if work.kind.alters_people:
+            self._people_came(deployment)
 
     async def _look(self, work: _Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""
@@ -174,14 +191,14 @@ class ManagedReconciler:
     def _is_ours(self, work: _Work, resource: Resource, observed: Observation) -> bool:
         if observed.external_id is None or observed.external_id == resource.external_id:
             return True
-        return resource.external_id is None and resource.annotations.get(CLAIM) == work.claim
+        return observed.intended or (resource.external_id is None and resource.annotations.get(CLAIM) == work.claim)
 
     def _require_ownership(
         self, work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]
     ) -> None:
         if self._is_ours(work, resource, observed):
             return
-        name = work.kind.external_name(resource, work.spec)
+        name = work.kind.title(resource, work.spec)
         holders = self._holders(resource, observed.external_id)
         if holders:
             raise stalled(
@@ -189,14 +206,18 @@ class ManagedReconciler:
                 f"{name} ({observed.external_id}) belongs to {holders[0].key} already; remove one of the two",
             )
         policy = work.spec.adoption_policy
-        if policy is AdoptionPolicy.ADOPT or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes):
+        if (
+            observed.free
+            or policy is AdoptionPolicy.ADOPT
+            or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes)
+        ):
             return
         differs = _summary(changes) or "it is identical"
         if policy is AdoptionPolicy.FAIL:
             raise stalled(
                 Reason.ALREADY_EXISTS,
                 f"{name} exists in Coder already ({observed.external_id}) and was not made by this object: "
-                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or rename",
+                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or name another",
                 changes,
             )
         raise stalled(
@@ -213,9 +234,14 @@ class ManagedReconciler:
         name = work.kind.external_name(resource, work.spec)
         mine = _precedence(resource, name)
         identity = ""
-        for key in self._store.find(("name", resource.key.kind, name)):
+        named = self._store.find(("name", resource.key.kind, name))
+        # Under another name, or by id, another one may have recorded the same thing at the same moment.
+        held = self._store.find(("id", resource.key.kind, resource.external_id)) if resource.external_id else ()
+        for key in dict.fromkeys((*named, *held)):
             other = self._store.get(key)
-            if other is None or key == resource.key or _precedence(other, name) > mine:
+            if other is None or key == resource.key:
+                continue
+            if _precedence(other, name) > mine if key in named else other.age > resource.age:
                 continue
             identity = identity or await work.kind.identity(work.context, resource, work.spec)
             if await self._claims(work, other, identity):
@@ -310,9 +336,13 @@ class ManagedReconciler:
             target = await self._find_unrecorded(kind, context, resource)
             if target.external_id is None or self._shared(target):
                 return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
-            await kind.delete(context, target)
+            done = await kind.delete(context, target)
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
+        if kind.alters_deployment:
+            self._ask(self._raw_deployment_key(resource))
+        if done:
+            return await self._release(target, "Released", done)
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
 
     def _reason_to_let_go(self, resource: Resource) -> str:
@@ -432,6 +462,7 @@ class ManagedReconciler:
         if outcome.ready == "True" and resource.uid in self._new:
             self._new.discard(resource.uid)
             metrics.time_to_ready_seconds.labels(resource.key.kind).observe(_age(resource))
+        self._warn(before, outcome.conditions)
         known = (was["status"], was["reason"]) if was else ("Unknown", Reason.PENDING)
         if known == (outcome.ready, outcome.reason):
             return
@@ -441,6 +472,13 @@ class ManagedReconciler:
                 self._recorder.normal(before, outcome.reason, "Reconcile", outcome.message)
         elif outcome.progress is not Progress.WORKING:
             self._recorder.warning(before, outcome.reason, "Reconcile", outcome.message)
+
+    def _warn(self, before: Resource, conditions: Sequence[DomainCondition]) -> None:
+        """An event for each condition that a person should hear of, when it comes to it."""
+        for condition in conditions:
+            known = before.condition(condition.type)
+            if condition.warns and (known is None or known["reason"] != condition.reason):
+                self._recorder.warning(before, condition.reason, "Reconcile", condition.message)
 
     async def _say(self, visited: Resource, error: OperatorError) -> None:
         """An object at rest keeps what it says while its deployment is out: that is said once, there."""
@@ -457,13 +495,18 @@ class ManagedReconciler:
         await self._finish(resource, failed(error))
 
     def _announce(self, resource: Resource, changes: Sequence[Change]) -> None:
-        """An event, when a settled object was found changed in Coder."""
+        """Events, when a settled object needed changes: it was changed in Coder, or something was due."""
         if not resource.settled:
             return
         if any(change.action is Action.ADD for change in changes) and any(map(resource.status.get, PENDING)):
             return
-        metrics.drift_found.labels(resource.key.kind).inc(len(changes))
-        self._recorder.warning(resource, "DriftCorrected", "Reconcile", f"changed in Coder: {_summary(changes)}")
+        for event in dict.fromkeys(change.event for change in changes):
+            told = [change for change in changes if change.event == event]
+            if event == DRIFT:
+                metrics.drift_found.labels(resource.key.kind).inc(len(told))
+                self._recorder.warning(resource, event, "Reconcile", f"changed in Coder: {_summary(told)}")
+            else:
+                self._recorder.normal(resource, event, "Reconcile", _summary(told))
 
 
 def _age(resource: Resource) -> float:
@@ -505,7 +548,9 @@ def _must_read(work: _Work, resource: Resource) -> bool:
     if resource.external_id is None:
         return resource.annotations.get(CLAIM) == work.claim
     edited = resource.status.get("observedGeneration") != resource.generation
-    return edited or bool(work.spec.resync_interval) or not resource.ready
+    synced = resource.condition("Synced")
+    applied = resource.ready or (synced is not None and synced["status"] == "True")
+    return edited or bool(work.spec.resync_interval) or not applied
 
 
 def _summary(changes: Sequence[Change]) -> str:
@@ -519,11 +564,18 @@ def _applied(fields: dict[str, Any], verdict: Verdict) -> Outcome:
         ready="True" if verdict.ready else "False",
         reason=verdict.reason,
         message=verdict.message,
-        progress=Progress.DONE if verdict.ready else Progress.WORKING,
+        progress=_progress(verdict),
         synced=DomainCondition("Synced", "True", Reason.IN_SYNC, "Coder has what spec declares"),
         conditions=verdict.conditions,
+        dropped=verdict.dropped,
         fields=fields,
     )
+
+
+def _progress(verdict: Verdict) -> Progress:
+    if verdict.ready:
+        return Progress.DONE
+    return Progress.STALLED if verdict.stalled else Progress.WORKING
 
 
 def _suspended(resource: Resource) -> Outcome:
@@ -558,6 +610,7 @@ def _reported(
         progress=Progress.WORKING if missing else Progress.DONE,
         synced=synced,
         conditions=verdict.conditions,
+        dropped=verdict.dropped,
         fields=fields,
         pending=changes,
     )

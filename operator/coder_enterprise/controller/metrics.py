@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from coder_enterprise.client import errors
 from coder_enterprise.client.http import Call
+from coder_enterprise.kinds.base import Figure
 from coder_enterprise.kinds.resource import Key
 
 NAMESPACE: Final = "coder_enterprise"
@@ -58,15 +59,6 @@ circuit_open = Gauge(
 last_success = Gauge(
     "last_success_timestamp_seconds", "When a deployment last answered well.", ("deployment",), namespace=NAMESPACE
 )
-license_expiry = Gauge(
-    "license_expiry_timestamp_seconds", "When the licence of a deployment ends.", ("deployment",), namespace=NAMESPACE
-)
-credential_expiry = Gauge(
-    "credential_expiry_timestamp_seconds",
-    "When the operator's session token of a deployment ends.",
-    ("deployment",),
-    namespace=NAMESPACE,
-)
 
 kubernetes_writes = Counter("kubernetes_writes", "Writes to Kubernetes by what.", ("what",), namespace=NAMESPACE)
 queue_depth = Gauge("queue_depth", "Keys that are ready or in work.", namespace=NAMESPACE)
@@ -76,8 +68,6 @@ queue_oldest_seconds = Gauge(
 )  # fmt: skip
 shards_held = Gauge("shards_held", "Deployments that this replica works for.", namespace=NAMESPACE)
 replicas = Gauge("replicas", "Replicas of the operator that live, as this one sees it.", namespace=NAMESPACE)
-
-_OF_DEPLOYMENTS: Final = (circuit_open, last_success, license_expiry, credential_expiry)
 
 
 def label(deployment: Key) -> str:
@@ -96,19 +86,11 @@ def external_request(deployment: str, call: Call, error: errors.CoderError | Non
             external_writes.labels(deployment, call.operation).inc()
 
 
-def expiries(deployment: str, license_expires: float | None, credential_expires: float | None) -> None:
-    """Unix times; None is not known, or never."""
-    for gauge, moment in ((license_expiry, license_expires), (credential_expiry, credential_expires)):
-        if moment is None:
-            gauge.remove(deployment)
-        else:
-            gauge.labels(deployment).set(moment)
-
-
 def forget(deployment: Key) -> None:
     """This replica works for it no more: what it knew last is not so for ever."""
-    for gauge in (circuit_open, last_success, license_expiry, credential_expiry):
+    for gauge in (circuit_open, last_success):
         gauge.remove(label(deployment))
+    deployment_figures(deployment, {})
 
 
 _counted: set[tuple[str, str, str]] = set()
@@ -122,3 +104,17 @@ def count_objects(counts: Mapping[tuple[str, str, str], int]) -> None:
         objects.labels(*labels).set(count)
     _counted.clear()
     _counted.update(counts)
+
+
+_figures: Final[dict[Figure, Gauge]] = {}
+
+
+def deployment_figures(deployment: Key, figures: Mapping[Figure, float]) -> None:
+    """Show these numbers of a deployment and no others: one that is not known any more is not shown."""
+    for figure in figures.keys() - _figures.keys():
+        _figures[figure] = Gauge(figure.name, figure.description, ("deployment",), namespace=NAMESPACE)
+    for figure, gauge in _figures.items():
+        if figure in figures:
+            gauge.labels(label(deployment)).set(figures[figure])
+        else:
+            gauge.remove(label(deployment))

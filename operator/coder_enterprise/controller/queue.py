@@ -69,7 +69,8 @@ class Queue:
         self._running: dict[Key, tuple[_Lane, float]] = {}
         self._again: dict[Key, tuple[Hashable, Priority]] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
+        self._alarm_at = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -199,9 +200,11 @@ class Queue:
         """One timer for the earliest of all delayed keys."""
         due = self._timers[0][0]
         if self._alarm is not None:
-            if self._alarm.when() <= due:
+            if self._alarm_at <= due:
                 return
             self._alarm.cancel()
+        # Not asked of the handle: uvloop gives one without `when` for a time that has come already.
+        self._alarm_at = due
         self._alarm = asyncio.get_running_loop().call_at(due, self._promote)
 
     def _promote(self) -> None:

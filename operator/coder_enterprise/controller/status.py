@@ -43,6 +43,8 @@ class Outcome:
     conditions: tuple[DomainCondition, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     """The kind's own status fields; None clears one, absent keeps it."""
+    dropped: tuple[str, ...] = ()
+    """Types of conditions that are kept no longer."""
     pending: Sequence[Change] = ()
     """Differences that were not applied."""
 
@@ -90,7 +92,7 @@ def _conditions(resource: Resource, outcome: Outcome) -> list[dict[str, Any]]:
     if outcome.synced:
         wanted.append(outcome.synced)
     wanted += outcome.conditions
-    replaced = {condition.type for condition in wanted} | {"Reconciling", "Stalled"}
+    replaced = {condition.type for condition in wanted} | {"Reconciling", "Stalled", *outcome.dropped}
     kept = [dict(item) for item in resource.status.get("conditions") or () if item["type"] not in replaced]
     return [_dated(resource, condition) for condition in wanted] + kept
 

@@ -55,7 +55,7 @@ class Store:
             self.remove(resource.key, resource.uid)
             return True
         self._objects[resource.key] = resource
-        self._reindex(resource.key, tuple(self._index(resource)))
+        self._reindex(resource.key, tuple(dict.fromkeys(self._index(resource))))
         self._on_change(known, resource)
         return True
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -20,7 +20,7 @@ from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds.common import MAX_TEXT, BaseSpec, ManagedSpec, PendingChange
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.resource import Key, Names, Resource
 
 BaseSpecT = TypeVar("BaseSpecT", bound=BaseSpec)
 SpecT = TypeVar("SpecT", bound=ManagedSpec)
@@ -48,6 +48,10 @@ def stalled(reason: Reason, message: str, pending: Sequence[Change] = ()) -> Kin
     return KindError(reason, message, meaning=Meaning.STALLED, pending=pending)
 
 
+DRIFT: Final = "DriftCorrected"
+"""Somebody else has changed it in Coder."""
+
+
 class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
@@ -66,6 +70,8 @@ class Change:
     after: str | int | None = None
     subject: str = ""
     """The id in Coder that is added or removed, where `path` is a list."""
+    event: str = DRIFT
+    """What the event is called that tells of it, when an object at rest needed it."""
 
     @override
     def __str__(self) -> str:
@@ -96,20 +102,29 @@ class Observation:
     """None when it does not exist."""
     fresh: bool
     """Read for this reconcile, so that a plan from it may be applied; else it comes from a shared list."""
+    trouble: OperatorError | None = None
+    """Why a part of spec is not applied. The rest is, and is recorded before this is said."""
+    intended: bool = False
+    """An `intent` that was recorded proves that the object made it, though its id is not recorded yet."""
+    moved_on: bool = False
+    """What is declared has changed without spec: a Secret, or the time of day. Differences are no drift then."""
+    free: bool = False
+    """It is there, and nobody has decided anything about it: it needs no adoption."""
 
 
 class Cluster(Protocol):
     """What a kind may read and write in Kubernetes beside its own object; always in that object's namespace.
 
-    Raises what the controller raises for Kubernetes, which ends the reconcile. What is written belongs to the object:
-    Kubernetes deletes it with the object.
+    Raises what the controller raises for Kubernetes, which ends the reconcile, and `KindError` for what Kubernetes
+    refuses. What is written belongs to the object: Kubernetes deletes it with the object.
     """
 
     def find(self, key: Key) -> Resource | None:
         """Another object of our kinds, as it is known now."""
 
     async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
-        """The Secret's values as text; None when there is no such Secret."""
+        """The Secret's values as text; None when there is no such Secret. Raises `KindError` when the operator may not
+        read it."""
 
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
         """Make the Secret hold these values, and label it so that its loss is noticed. Raises `KindError` for one that
@@ -137,16 +152,6 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Names:
-    """What Kubernetes calls a kind."""
-
-    kind: str
-    plural: str
-    singular: str
-    short: str
-
-
-@dataclass(frozen=True)
 class DomainCondition:
     """A condition of one kind, such as Reachable. `status` is "True", "False" or "Unknown"."""
 
@@ -154,6 +159,8 @@ class DomainCondition:
     status: str
     reason: Reason
     message: str
+    warns: bool = False
+    """A person should hear of it: that it comes to this is a warning event."""
 
 
 @dataclass(frozen=True)
@@ -162,9 +169,13 @@ class Verdict:
 
     ready: bool = True
     """False: what it stands for is not usable yet, though nothing is left to write."""
+    stalled: bool = False
+    """With `ready` false: it will not become usable by itself, a person must act."""
     reason: Reason = Reason.APPLIED
     message: str = "applied"
     conditions: tuple[DomainCondition, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Types of conditions that have lost their sense."""
     revisit: float | None = None
     """Seconds until it is to be looked at again although nothing has happened; None is the next resync."""
 
@@ -178,6 +189,8 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     """The entitlement without which Coder refuses the calls of this kind."""
     alters_deployment: ClassVar[bool] = False
     """What is applied changes what the deployment says of itself, so that it is asked at once."""
+    alters_people: ClassVar[bool] = False
+    """What is applied may bring people whom other objects of the deployment wait for, so that those are visited."""
     spec_model: type[SpecT]
 
     def secrets(self, resource: Resource, spec: SpecT) -> tuple[str, ...]:
@@ -191,6 +204,10 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     @abstractmethod
     def external_name(self, resource: Resource, spec: SpecT) -> str:
         """What two objects must share to claim the same thing; finer distinctions are `identity`'s."""
+
+    def title(self, resource: Resource, spec: SpecT) -> str:
+        """What messages call the thing."""
+        return self.external_name(resource, spec)
 
     @abstractmethod
     async def identity(self, context: Context, resource: Resource, spec: SpecT) -> str:
@@ -225,8 +242,19 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         return Verdict()
 
     @abstractmethod
-    async def delete(self, context: Context, resource: Resource) -> None:
-        """Removes the thing with the recorded id. What is gone already counts as removed."""
+    async def delete(self, context: Context, resource: Resource) -> str | None:
+        """Removes the thing with the recorded id. What is gone already counts as removed.
+
+        Returns what was done, for people, where that was something else.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that a deployment has, such as days left: a metric, by deployment."""
+
+    name: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -242,10 +270,9 @@ class Probe:
     """The kind's own status fields; None clears one."""
     features: Mapping[str, bool] | None
     """Which features are enabled; None when the server does not tell."""
-    license_expires: float | None = None
-    """Unix time; None when there is none, or the server does not tell."""
-    credential_expires: float | None = None
-    """Unix time at which the token ends; None when the server does not tell."""
+    grace: frozenset[str] = frozenset()
+    """Features whose licence has expired, and which work until its grace period ends."""
+    figures: Mapping[Figure, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
@@ -16,6 +16,9 @@ from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListMap
 
 PENDING_RETRY: Final = 20.0
 """Seconds until people who did not exist in Coder are looked for again: one list for all objects."""
+MIN_REVISIT: Final = 0.2
+MAX_REVISIT: Final = 3600.0
+"""Seconds between two looks at an object that waits for a moment: the clock may be set meanwhile."""
 MAX_PENDING_CHANGES: Final = 100
 MAX_TEXT: Final = 1024
 
@@ -26,6 +29,7 @@ Duration = Annotated[
     Field(max_length=32, pattern=durations.PATTERN),
     Cel("duration(self) >= duration('5s')", "must be at least 5s"),
 ]
+SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 Text = Annotated[str, Field(max_length=1024)]
 
 
@@ -143,6 +147,16 @@ AGE_COLUMNS: Final = (
     Column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1),
     Column("Age", ".metadata.creationTimestamp", type="date"),
 )
+
+
+def timestamp(moment: datetime) -> str:
+    """As Kubernetes writes it, to the second."""
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def revisit_in(left: timedelta) -> float:
+    """Seconds until an object is to be looked at that waits for a moment."""
+    return min(max(MIN_REVISIT, left.total_seconds()), MAX_REVISIT)
 
 
 def bounded(changes: Sequence[PendingChange]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, Directory
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds import durations
-from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Names, Probe, SecretKeyRef, stalled
+from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Figure, Probe, SecretKeyRef, stalled
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
     READY_COLUMNS,
@@ -28,9 +28,11 @@ from coder_enterprise.kinds.common import (
     BaseSpec,
     BaseStatus,
     ObjectName,
+    SecretKey,
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import Names
 from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
 
 T = TypeVar("T")
@@ -47,7 +49,14 @@ MAX_ERROR: Final = 1024
 DAEMON_SILENT_AFTER: Final = 90.0
 """Seconds without a heartbeat after which Coder itself calls a provisioner daemon offline."""
 
-SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+LICENSE_DAYS_LEFT: Final = Figure(
+    "license_days_left", "Days until the last licence of a deployment expires; 0 in its grace period and after it."
+)
+LICENSE_EXPIRY: Final = Figure("license_expiry_timestamp_seconds", "When the last licence of a deployment expires.")
+CREDENTIAL_EXPIRY: Final = Figure(
+    "credential_expiry_timestamp_seconds", "When the operator's session token of a deployment expires."
+)
+FIGURES: Final = (LICENSE_DAYS_LEFT, LICENSE_EXPIRY, CREDENTIAL_EXPIRY)
 
 
 class TokenSecretRef(KindModel):
@@ -62,6 +71,13 @@ class CABundleSecretRef(KindModel):
     """Name of a Secret in the same namespace."""
     key: SecretKey = "ca.crt"
     """Its key that holds PEM certificates. Default: ca.crt."""
+
+
+class SCIMSecretRef(KindModel):
+    name: ObjectName
+    """Name of a Secret in the same namespace."""
+    key: SecretKey = "scim"
+    """Its key that holds what CODER_SCIM_AUTH_HEADER says on the server. Default: scim."""
 
 
 class DeploymentSpec(BaseSpec):
@@ -81,6 +97,8 @@ class DeploymentSpec(BaseSpec):
     """PEM certificates that sign the server's, in place of the system's."""
     ca_bundle_secret_ref: CABundleSecretRef | None = None
     """The same from a Secret."""
+    scim_secret_ref: SCIMSecretRef | None = None
+    """What opens SCIM on the server. Needed only for users who are to be made and suspended that way."""
     allowed_namespaces: (
         Annotated[
             tuple[Annotated[str, Field(max_length=63, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$")], ...],
@@ -160,10 +178,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
     names = Names("CoderDeployment", "coderdeployments", "coderdeployment", "coderdep")
     spec_model = DeploymentSpec
     crd = custom_resource_definition(
-        kind="CoderDeployment",
-        plural="coderdeployments",
-        singular="coderdeployment",
-        short_names=("coderdep",),
+        names=names,
         spec=DeploymentSpec,
         status=DeploymentStatus,
         status_default=dict(STATUS_DEFAULT),
@@ -180,21 +195,32 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
 
     @override
     def secrets(self, spec: DeploymentSpec) -> tuple[SecretKeyRef, ...]:
-        refs = [spec.token_secret_ref] + ([spec.ca_bundle_secret_ref] if spec.ca_bundle_secret_ref else [])
-        return tuple(SecretKeyRef(ref.name, ref.key) for ref in refs)
+        refs = (spec.token_secret_ref, spec.ca_bundle_secret_ref, spec.scim_secret_ref)
+        return tuple(_key_ref(ref) for ref in refs if ref is not None)
 
     @override
     def settings(self, spec: DeploymentSpec, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
-        found = [values[ref].strip() for ref in self.secrets(spec)]
-        if not all("!" <= character <= "~" for character in found[0]):
-            ref = spec.token_secret_ref
+        ref, bundle, scim = spec.token_secret_ref, spec.ca_bundle_secret_ref, spec.scim_secret_ref
+        token = values[_key_ref(ref)].strip()
+        if not all("!" <= character <= "~" for character in token):
             raise stalled(
                 Reason.UNAUTHORIZED,
                 f"Secret {ref.name} holds no session token under the key {ref.key}: "
                 "it has spaces, line breaks or characters outside ASCII; put a valid session token there",
             )
-        bundle = found[1] if len(found) > 1 else spec.ca_bundle or ""
-        return ConnectionSettings(url=self.url(spec), token=found[0], ca_bundle=bundle)
+        scim_key = values[_key_ref(scim)].strip() if scim else ""
+        if scim and not all(" " <= character <= "~" for character in scim_key):
+            raise stalled(
+                Reason.UNAUTHORIZED,
+                f"Secret {scim.name} holds no key for SCIM under the key {scim.key}: it has line breaks or characters "
+                "outside ASCII; put there what CODER_SCIM_AUTH_HEADER says on the server",
+            )
+        return ConnectionSettings(
+            url=self.url(spec),
+            token=token,
+            ca_bundle=values[_key_ref(bundle)].strip() if bundle else spec.ca_bundle or "",
+            scim_key=scim_key,
+        )
 
     @override
     def url(self, spec: DeploymentSpec) -> str:
@@ -245,6 +271,10 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
         )
 
 
+def _key_ref(ref: TokenSecretRef | CABundleSecretRef | SCIMSecretRef) -> SecretKeyRef:
+    return SecretKeyRef(ref.name, ref.key)
+
+
 _Refusal = errors.APIError | errors.UnexpectedShape
 _REFUSALS: Final = (errors.APIError, errors.UnexpectedShape)
 
@@ -274,7 +304,7 @@ async def _healthy_probe(
     roles = sorted(role.name[:MAX_NAME] for role in me.roles)
     token = DomainCondition("Authenticated", "True", Reason.TOKEN_ACCEPTED, f"the token belongs to {me.username}")
     entitlements = await _ask(client.deployment.entitlements)
-    licenses = await _ask(client.deployment.licenses) if _has_license(entitlements) else ()
+    licenses = await _ask(client.licenses.list) if _has_license(entitlements) else ()
     ends = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
     key = await _ask(client.users.own_key)
     answers = [
@@ -290,8 +320,10 @@ async def _healthy_probe(
         "features": None,
     }
     features: dict[str, bool] | None = None
+    grace = frozenset[str]()
     if isinstance(entitlements, records.Entitlements):
         features = {name: feature.enabled for name, feature in sorted(entitlements.features.items())}
+        grace = frozenset(name for name, item in entitlements.features.items() if item.entitlement == "grace_period")
         fields["features"] = dict(list(features.items())[:MAX_FEATURES]) or None
     for answer in answers:
         fields |= answer.fields
@@ -302,9 +334,20 @@ async def _healthy_probe(
         conditions=(reachable, token, *(answer.condition for answer in answers if answer.condition)),
         fields=fields,
         features=features,
-        license_expires=ends.timestamp() if ends else None,
-        credential_expires=None if isinstance(key, _REFUSALS) else key.expires_at.timestamp(),
+        grace=grace,
+        figures=_figures(fields, ends, key),
     )
+
+
+def _figures(
+    fields: Mapping[str, Any], license_ends: datetime | None, key: records.APIKey | _Refusal
+) -> dict[Figure, float]:
+    known = {
+        LICENSE_DAYS_LEFT: (fields.get("license") or {}).get("daysLeft"),
+        LICENSE_EXPIRY: license_ends.timestamp() if license_ends else None,
+        CREDENTIAL_EXPIRY: None if isinstance(key, _REFUSALS) else key.expires_at.timestamp(),
+    }
+    return {figure: value for figure, value in known.items() if value is not None}
 
 
 async def _ask(call: Callable[[], Awaitable[T]]) -> T | _Refusal:

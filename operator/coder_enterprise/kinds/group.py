@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
+import structlog
 from pydantic import Field
 from typing_extensions import override
 
@@ -21,7 +22,6 @@ from coder_enterprise.kinds.base import (
     Change,
     Context,
     ManagedKind,
-    Names,
     Observation,
     Verdict,
     stalled,
@@ -37,15 +37,21 @@ from coder_enterprise.kinds.common import (
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListSet
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
+from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
 
 EVERYONE: Final = "Everyone"
 MAX_MEMBERS: Final = 2000
 MAX_NAME: Final = 255
+MAX_TEMPLATES: Final = 500
+"""Whose ACLs are looked at when a group is deleted."""
+
+log = structlog.get_logger(__name__)
 
 UserReference = Annotated[str, Field(min_length=1, max_length=254)]
+Organization = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$")]
 
 
 class MemberMode(StrEnum):
@@ -72,9 +78,7 @@ class Members(KindModel):
 
 class GroupSpec(ManagedSpec):
     organization: Annotated[
-        str,
-        Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$"),
-        Immutable("organization cannot change: delete the object and create it anew"),
+        Organization, Immutable("organization cannot change: delete the object and create it anew")
     ] = DEFAULT_ORGANIZATION
     """Name or id of the organization. Default: default, which is the deployment's first one."""
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")] | None = (
@@ -172,10 +176,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
     spec_model = GroupSpec
     feature = "template_rbac"
     crd = custom_resource_definition(
-        kind="CoderGroup",
-        plural="codergroups",
-        singular="codergroup",
-        short_names=("codergrp",),
+        names=names,
         spec=GroupSpec,
         status=GroupStatus,
         status_default=dict(STATUS_DEFAULT),
@@ -308,6 +309,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         group_id = resource.external_id
         if group_id is None or resource.status.get("name") == EVERYONE:
             return
+        await _leave_templates(context, resource, group_id)
         try:
             await context.client.groups.delete(group_id)
         except errors.NotFound as error:
@@ -437,3 +439,27 @@ def _managed_members(
     added = {change.subject for change in changes if change.action is Action.ADD}
     known = set(recorded.get("managedMembers") or ())
     return sorted((added | known) & observed.group.member_ids) or None
+
+
+_NOT_FOR_US: Final = (errors.BadRequest, errors.Forbidden, errors.NotFound, errors.ServerError, errors.UnexpectedShape)
+
+
+async def _leave_templates(context: Context, resource: Resource, group_id: str) -> None:
+    """Take the group out of the ACLs of its organization's templates, as far as the server lets us.
+
+    Coder keeps the entries of a group that is deleted, hidden, and before autumn 2025 cannot remove them any more. Read
+    are shared ACLs, seconds old, so that a thousand groups that go at once cost no more than one.
+    """
+    directory, newest = context.directory, context.users_newer_than
+    try:
+        organization = await directory.organization(resource.spec.get("organization") or DEFAULT_ORGANIZATION)
+        templates = await directory.templates(organization.id).get(newer_than=newest)
+        for template_id in sorted(templates.by_id)[:MAX_TEMPLATES]:
+            acl = await directory.template_acl(template_id).get(newer_than=newest)
+            if any(entry.id == group_id for entry in acl.group or ()):
+                request = UpdateTemplateACLRequest(group_perms={group_id: ""})
+                await context.client.templates.update_acl(template_id, request)
+                directory.template_acl(template_id).expire()
+    except _NOT_FOR_US as error:
+        # It may go all the same: one who may delete groups need not administer templates, whose answer may be 500.
+        log.info("not taken out of templates", group=group_id, error=error.message)

@@ -15,6 +15,8 @@ class Reason(StrEnum):
     """Coder has what the object declares."""
     PENDING_MEMBERS = "PendingMembers"
     """Applied, but for people who do not exist in Coder yet; they are added when they appear."""
+    PENDING_SUBJECTS = "PendingSubjects"
+    """Applied, but for users and groups that do not exist in Coder yet; they are added when they appear."""
     PLANNED = "Planned"
     """managementPolicy is Plan: the difference is in status.pendingChanges, nothing is written."""
     OBSERVED = "Observed"
@@ -33,8 +35,18 @@ class Reason(StrEnum):
     """The CoderDeployment is missing, unreachable, or its token is not accepted."""
     WAITING_FOR_ORGANIZATION = "WaitingForOrganization"
     """The organization does not exist in Coder, or the token cannot see it."""
+    WAITING_FOR_TEMPLATE = "WaitingForTemplate"
+    """The template does not exist in Coder, or the token cannot see it."""
+    WAITING_FOR_GROUP = "WaitingForGroup"
+    """A CoderGroup that is referred to has no group in Coder yet; all else is applied."""
     NOT_ENTITLED = "NotEntitled"
     """The feature is not licensed on this deployment."""
+    NOT_REGISTERED = "NotRegistered"
+    """No workspace proxy has ever registered with the token."""
+    NOT_CHECKED = "NotChecked"
+    """Coder has not looked at the workspace proxy yet."""
+    WORKLOAD_UNAVAILABLE = "WorkloadUnavailable"
+    """The Deployment that spec.workload declares is not available."""
 
     # It may work in a moment
     UNREACHABLE = "Unreachable"
@@ -48,9 +60,15 @@ class Reason(StrEnum):
     REQUEST_FAILED = "RequestFailed"
     INTERNAL_ERROR = "InternalError"
     """A fault of the operator itself; its log has the details."""
+    PROXY_UNREACHABLE = "ProxyUnreachable"
+    """Coder cannot reach the workspace proxy at the address that it registered."""
+    PROXY_UNHEALTHY = "ProxyUnhealthy"
+    """The workspace proxy answers Coder, and reports errors."""
 
     # A person must act
     INVALID_SPEC = "InvalidSpec"
+    INVALID_REFERENCE = "InvalidReference"
+    """Spec refers to something that cannot be used there."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
     NOT_ALLOWED = "NotAllowed"
@@ -65,6 +83,18 @@ class Reason(StrEnum):
     REFUSED = "Refused"
     """Coder refused the request; the message is Coder's own."""
     FORBIDDEN = "Forbidden"
+    CANNOT_CHANGE = "CannotChange"
+    """It differs in what Coder can never change, such as an e-mail; all else is applied."""
+    SCIM_NOT_CONFIGURED = "SCIMNotConfigured"
+    """spec.via is SCIM, and the CoderDeployment has no key for it."""
+    SCIM_REFUSED = "SCIMRefused"
+    """SCIM did not accept the key or the request, or is not there; the message is the server's."""
+    INVALID_LICENSE = "InvalidLicense"
+    """The Secret holds no licence, or Coder does not count it."""
+    EXPIRED = "Expired"
+    """The licence has expired, and its grace period is over."""
+    TOKEN_NOT_SHOWN = "TokenNotShown"  # noqa: S105
+    """Coder made a token and did not show it: a server with only the documented API."""
 
     # Synced
     IN_SYNC = "InSync"
@@ -72,7 +102,12 @@ class Reason(StrEnum):
     UNKNOWN = "Unknown"
     """Not determined yet."""
 
-    # Domain conditions of a CoderDeployment
+    # Domain condition of a CoderTemplateACL
+    GROUPS_SHOWN = "GroupsShown"
+    GROUPS_NOT_SHOWN = "GroupsNotShown"
+    """The server tells the roles of users alone: those of groups are as they were applied last."""
+
+    # Domain conditions
     ANSWERING = "Answering"
     TOKEN_ACCEPTED = "TokenAccepted"  # noqa: S105
     LICENSED = "Licensed"
@@ -82,5 +117,15 @@ class Reason(StrEnum):
     REPLICA_ERRORS = "ReplicaErrors"
     PROVISIONERS_SEEN = "ProvisionersSeen"
     NO_PROVISIONERS = "NoProvisioners"
+    REGISTERED = "Registered"
+    PROXY_HEALTHY = "ProxyHealthy"
+    WORKLOAD_AVAILABLE = "WorkloadAvailable"
     NOT_SERVED = "NotServed"
     """This server has no such endpoint, or does not show it to this token."""
+
+    # Domain condition of a CoderLicense, beside GracePeriod and Expired
+    VALID = "Valid"
+    EXPIRES_SOON = "ExpiresSoon"
+    """In less than 30 days, or 7 for a trial: as Coder warns."""
+    NOT_YET_VALID = "NotYetValid"
+    """Its term has not begun."""

@@ -20,9 +20,21 @@ WATCH_LABEL: Final = f"{GROUP}/watch"
 """On a Secret: the operator notices its changes within seconds."""
 FORCE_DETACH: Final = f"{GROUP}/force-detach"
 RECONCILE_REQUESTED_AT: Final = f"{GROUP}/reconcile-requested-at"
+ROTATE_TOKEN_AT: Final = f"{GROUP}/rotate-token-at"
+"""On a CoderWorkspaceProxy: give it a new token once for each value."""
 CLAIM: Final = f"{GROUP}/claim"
 """Written with the finalizer, before the first create: the object's uid and the external name it is about to
 create. After a crash between create and status it proves that the thing in Coder is ours."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What Kubernetes calls a kind."""
+
+    kind: str
+    plural: str
+    singular: str
+    short: str
 
 
 class Key(NamedTuple):

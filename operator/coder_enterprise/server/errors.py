@@ -59,8 +59,21 @@ class Conflict(RequestError):
     status = 409
 
 
+class PreconditionFailed(RequestError):
+    """What the request wants to change is not in the state for it."""
+
+    status = 412
+
+
 class TooLarge(RequestError):
     status = 413
+
+
+class UpgradeRequired(RequestError):
+    """The route speaks another protocol."""
+
+    status = 426
+    headers: Mapping[str, str] = {"Connection": "Upgrade", "Upgrade": "websocket"}
 
 
 class Overloaded(RequestError):

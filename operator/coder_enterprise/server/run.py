@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 import uvicorn
@@ -19,31 +19,43 @@ from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
-from coder_enterprise.server.services.entitlements import Entitlements
+from coder_enterprise.server.services.entitlements import Entitlements, Feature
+from coder_enterprise.server.services.files import Files
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
+from coder_enterprise.server.services.provisioner_daemons import ProvisionerDaemons
+from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
+from coder_enterprise.server.services.provisioner_keys import ProvisionerKeys
 from coder_enterprise.server.services.proxies import Proxies
 from coder_enterprise.server.services.proxy_health import ProxyHealth
 from coder_enterprise.server.services.quiet_hours import QuietHours, default_schedule
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
+from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
+from coder_enterprise.server.services.template_versions import TemplateVersions
 from coder_enterprise.server.services.templates import Templates
 from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users, bootstrap
+from coder_enterprise.server.services.workspace_builds import WorkspaceBuilds
+from coder_enterprise.server.services.workspace_quota import WorkspaceQuotas
+from coder_enterprise.server.services.workspaces import Workspaces
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 from coder_enterprise.server.workers.entitlements import EntitlementsWorker
+from coder_enterprise.server.workers.provisioners import ProvisionerCleaner
 from coder_enterprise.server.workers.proxies import ProxyHealthLoop
 from coder_enterprise.server.workers.replicas import ReplicaSync
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish after SIGTERM."""
 BACKLOG: Final = 2048
+MAX_WEBSOCKET_MESSAGE: Final = 256 * 1024
+"""Bytes; Coder and its daemons send no larger ones."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,27 +72,35 @@ async def serve(settings: Settings) -> None:
             services = create_services(settings, database, deployment)
             await services.entitlements.refresh()
             app = create_app(services, settings.rate_limit)
-            config = uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                backlog=BACKLOG,
-                timeout_graceful_shutdown=DRAIN_TIMEOUT,
-            )
             async with Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
-                await _Server(config, url).serve(sockets=[listener])
+                await _Server(server_config(app), url).serve(sockets=[listener])
     finally:
         await database.close()
 
 
+def server_config(app: Callable[..., Any]) -> uvicorn.Config:
+    """Websockets with dead peers are closed: uvicorn pings each of them."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=DRAIN_TIMEOUT,
+    )
+
+
 def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
     """Raises `SettingsError`. Every feature is off until `entitlements` are refreshed."""
-    entitlements = Entitlements(database, settings.license_keys(), deployment.id)
+    configured = frozenset({Feature.SCIM} if settings.scim_auth_header else ())
+    entitlements = Entitlements(database, settings.license_keys(), deployment.id, configured)
     sessions = Sessions(database)
+    jobs = ProvisionerJobs(database, entitlements, deployment)
     schedule = default_schedule(settings.quiet_hours_default_schedule)
     proxy_health = ProxyHealth(database.notifications)
     return Services(
@@ -90,6 +110,7 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         users=Users(database, sessions),
         organizations=Organizations(database),
         groups=Groups(database, entitlements),
+        scim=Scim(database, sessions, entitlements, deployment.access_url, settings.scim_auth_header),
         entitlements=entitlements,
         licenses=Licenses(database, entitlements),
         appearance=Appearance(database, entitlements, settings.support_links),
@@ -102,6 +123,14 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         proxies=Proxies(database, entitlements, deployment, proxy_health),
         registrations=Registrations(database, entitlements, proxy_health),
         replicas=Replicas(database, settings.relay_url),
+        provisioner_daemons=ProvisionerDaemons(database, sessions, entitlements, jobs, settings.provisioner_daemon_psk),
+        provisioner_keys=ProvisionerKeys(database, entitlements),
+        provisioner_jobs=jobs,
+        files=Files(database),
+        template_versions=TemplateVersions(database, jobs),
+        workspaces=Workspaces(database, jobs),
+        workspace_builds=WorkspaceBuilds(database, jobs),
+        workspace_quotas=WorkspaceQuotas(database, entitlements),
     )
 
 
@@ -114,6 +143,7 @@ def _workers(settings: Settings, database: Database, services: Services, probes:
     yield EntitlementsWorker(services.entitlements)
     yield ProxyHealthLoop(database, services.proxies.health, probes, settings.proxy_health_interval)
     yield ReplicaSync(services.replicas, probes, services.entitlements.count_replicas)
+    yield ProvisionerCleaner(services.provisioner_jobs, services.provisioner_daemons)
 
 
 @asynccontextmanager

@@ -51,8 +51,12 @@ class Settings:
     support_links: tuple[SupportLink, ...] = ()
     """Without any, Coder's own are shown."""
     profile: Profile = Profile.DOCUMENTED
+    scim_auth_header: str = field(default="", repr=False)
+    """What an identity provider sends as Authorization; "" is no SCIM at the server's root."""
     rate_limit: int = 512
     """Requests a minute from one address to one path; none below 1."""
+    provisioner_daemon_psk: str = field(default="", repr=False)
+    """The pre-shared key that provisioner daemons may come with; "" is none."""
     quiet_hours_default_schedule: str = ""
     """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
     allow_custom_quiet_hours: bool = True

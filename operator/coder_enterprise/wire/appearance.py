@@ -12,6 +12,11 @@ from coder_enterprise.wire.profiles import Shape, View
 
 class Banner(WireModel):
     enabled: bool = False
+    message: str = ""
+    background_color: str = ""
+
+
+class SDKBanner(Banner):
     message: str = Field(default="", exclude_if=lambda value: not value)
     background_color: str = Field(default="", exclude_if=lambda value: not value)
 
@@ -31,7 +36,8 @@ class UpdateAppearanceConfig(WireModel):
 
 
 class SDKUpdateAppearanceConfig(UpdateAppearanceConfig):
-    announcement_banners: list[Banner]
+    service_banner: SDKBanner
+    announcement_banners: list[SDKBanner]
 
 
 class AppearanceConfig(UpdateAppearanceConfig):
@@ -39,7 +45,8 @@ class AppearanceConfig(UpdateAppearanceConfig):
 
 
 class SDKAppearanceConfig(AppearanceConfig):
-    announcement_banners: list[Banner]
+    service_banner: SDKBanner
+    announcement_banners: list[SDKBanner]
     docs_url: str
 
 
@@ -48,8 +55,8 @@ class UpdateAppearanceRequest(WireModel):
 
     application_name: str = ""
     logo_url: str = ""
-    service_banner: Banner | None = None
-    announcement_banners: list[Banner] | None = None
+    service_banner: SDKBanner | None = None
+    announcement_banners: list[SDKBanner] | None = None
 
 
 APPEARANCE: Final[Shape[SDKAppearanceConfig]] = Shape(View(AppearanceConfig), View(SDKAppearanceConfig))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Shape, View
@@ -43,15 +44,28 @@ class Feature(StrEnum):
 _TITLES: Final = {Feature.SCIM: "SCIM", Feature.TEMPLATE_RBAC: "Template RBAC"}
 
 
+def _documented_count(count: int | None) -> int:
+    """The page shows both counts of every feature; only users have any."""
+    return count or 0
+
+
+_Count = Annotated[int | None, PlainSerializer(_documented_count)]
+
+
 class FeatureState(WireModel):
     entitlement: Entitlement
     enabled: bool
+    limit: _Count = None
+    actual: _Count = None
+
+
+class SDKFeatureState(FeatureState):
     limit: int | None = Field(default=None, exclude_if=lambda value: value is None)
     actual: int | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Entitlements(WireModel):
-    features: dict[Feature, FeatureState]
+    features: Mapping[Feature, FeatureState]
     """Every feature, always."""
     warnings: list[str]
     errors: list[str]
@@ -61,4 +75,8 @@ class Entitlements(WireModel):
     refreshed_at: datetime
 
 
-ENTITLEMENTS: Final[Shape[Entitlements]] = Shape(View(Entitlements))
+class SDKEntitlements(Entitlements):
+    features: dict[Feature, SDKFeatureState]
+
+
+ENTITLEMENTS: Final[Shape[SDKEntitlements]] = Shape(View(Entitlements), View(SDKEntitlements))

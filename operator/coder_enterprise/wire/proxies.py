@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import Field, PlainSerializer
 
-from coder_enterprise.wire.common import Response, WireModel
+from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Shape, View
 from coder_enterprise.wire.replicas import Replica
 
@@ -149,7 +149,6 @@ def _with_token(status: int) -> Shape[ProxyWithToken]:
 PROXY: Final[Shape[SDKWorkspaceProxy]] = Shape(View(WorkspaceProxy), View(SDKWorkspaceProxy))
 PROXY_CREATED: Final = _with_token(201)
 PROXY_CHANGED: Final = _with_token(200)
-PROXY_DELETED: Final[Shape[Response]] = Shape(View(Response))
 PROXIES: Final[Shape[SDKProxiesResponse]] = Shape(
     View(list[ProxiesResponse], convert=lambda answer: [answer]), View(SDKProxiesResponse)
 )

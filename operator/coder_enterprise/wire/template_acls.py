@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from coder_enterprise.wire.common import Response, WireModel
+from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.groups import Group, SDKGroup
 from coder_enterprise.wire.profiles import Shape, View
 from coder_enterprise.wire.users import SDKUser, User
@@ -53,7 +53,6 @@ class SDKACLAvailable(ACLAvailable):
 TEMPLATE_ACL: Final[Shape[TemplateACL]] = Shape(
     View(list[TemplateUser], convert=lambda acl: acl.users), View(TemplateACL)
 )
-TEMPLATE_ACL_UPDATED: Final[Shape[Response]] = Shape(View(Response))
 ACL_AVAILABLE: Final[Shape[SDKACLAvailable]] = Shape(
     View(list[ACLAvailable], convert=lambda available: [available]), View(SDKACLAvailable)
 )

@@ -5,15 +5,19 @@ A new route fails here until it says who may not call it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.settings import Settings
 from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
 from tests.support.licenses import signed
+from tests.support.provisioners import upload
 from tests.support.proxies import create_proxy
 from tests.support.templates import create_private_template
 
@@ -48,6 +52,8 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/organizations/{organization}/templates"),  # a member sees those they may use
     ("GET", "/api/v2/regions"),
     ("GET", "/api/v2/workspaceproxies"),  # a member sees the primary
+    ("GET", "/api/v2/organizations/{organization}/provisionerdaemons"),
+    ("GET", "/api/v2/workspaces"),  # a member sees their own
 }
 """With any session, whatever the roles."""
 REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
@@ -62,7 +68,11 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("PATCH", "/api/v2/groups/{group}"): 404,
     ("DELETE", "/api/v2/groups/{group}"): 404,
     ("POST", "/api/v2/organizations/{organization}/groups"): 403,
-    ("GET", "/api/v2/organizations/{organization}/groups/{name}"): 404,
+    ("GET", "/api/v2/organizations/{organization}/groups/{groupName}"): 404,
+    ("GET", "/api/v2/scim/v2/Users"): 403,
+    ("POST", "/api/v2/scim/v2/Users"): 403,
+    ("GET", "/api/v2/scim/v2/Users/{id}"): 403,
+    ("PATCH", "/api/v2/scim/v2/Users/{id}"): 403,
     ("POST", "/api/v2/licenses"): 403,
     ("DELETE", "/api/v2/licenses/{id}"): 403,
     ("POST", "/api/v2/licenses/refresh-entitlements"): 403,
@@ -96,13 +106,40 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
     ("DELETE", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
     ("GET", "/api/v2/replicas"): 404,
+    ("GET", "/api/v2/organizations/{organization}/provisionerkeys"): 404,
+    ("POST", "/api/v2/organizations/{organization}/provisionerkeys"): 403,
+    ("DELETE", "/api/v2/organizations/{organization}/provisionerkeys/{key}"): 403,
+    ("GET", "/api/v2/files/{file}"): 404,
+    ("GET", "/api/v2/workspace-quota/{user}"): 400,
+    ("GET", "/api/v2/organizations/{organization}/members/{user}/workspace-quota"): 400,
 }
 """With the status that a member without roles gets for somebody else's resource."""
+WITH_A_DAEMON: Final[set[Route]] = {
+    ("GET", "/api/v2/organizations/{organization}/provisionerdaemons/serve"),
+    ("POST", "/api/v2/files"),
+    ("POST", "/api/v2/organizations/{organization}/templateversions"),
+    ("GET", "/api/v2/templates/{template}/versions"),
+    ("PATCH", "/api/v2/templates/{template}/versions"),
+    ("GET", "/api/v2/templateversions/{version}"),
+    ("GET", "/api/v2/templateversions/{version}/logs"),
+    ("GET", "/api/v2/templateversions/{version}/resources"),
+    ("PATCH", "/api/v2/templateversions/{version}/cancel"),
+    ("POST", "/api/v2/organizations/{organization}/members/{user}/workspaces"),
+    ("GET", "/api/v2/workspaces/{workspace}"),
+    ("POST", "/api/v2/workspaces/{workspace}/builds"),
+    ("GET", "/api/v2/workspacebuilds/{build}"),
+    ("GET", "/api/v2/workspacebuilds/{build}/logs"),
+    ("PATCH", "/api/v2/workspacebuilds/{build}/cancel"),
+}
+"""What needs more than a row to be refused or not: refused in the tests of provisioner daemons, files, template
+versions and workspaces."""
 BODIES: Final[dict[Route, Body]] = {
     ("POST", "/api/v2/users"): {"username": "bob", "email": "bob@example.com", "login_type": "none"},
     ("PUT", "/api/v2/users/{user}/roles"): {"roles": ["owner"]},
     ("PATCH", "/api/v2/groups/{group}"): {"name": "mine"},
     ("POST", "/api/v2/organizations/{organization}/groups"): {"name": "mine"},
+    ("POST", "/api/v2/scim/v2/Users"): {"userName": "bob@example.com"},
+    ("PATCH", "/api/v2/scim/v2/Users/{id}"): {"active": False},
     ("POST", "/api/v2/licenses"): {"license": signed(trial=True)},
     ("PUT", "/api/v2/appearance"): {},
     ("POST", "/api/v2/organizations/{organization}/templates"): {"name": "mine"},
@@ -114,8 +151,17 @@ BODIES: Final[dict[Route, Body]] = {
     ("POST", "/api/v2/users/{user}/keys/tokens"): {"token_name": "mine"},
     ("POST", "/api/v2/workspaceproxies"): {"name": "mine"},
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): {"name": "mine"},
+    ("POST", "/api/v2/organizations/{organization}/provisionerkeys"): {"name": "mine"},
 }
 """Good ones: what is refused is refused for who sends it."""
+NEVER_FOUND: Final[Route] = ("GET", "/api/v2/scim/v2/Users/{id}")
+"""The contract page documents 404, and nothing else."""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With what makes a route be there."""
+    return replace(settings, scim_auth_header="a-key")
 
 
 @pytest.fixture
@@ -128,15 +174,18 @@ async def values(owner: Client, services: Services) -> dict[str, str]:
     checked(await owner.post(f"/users/{user['id']}/keys/tokens", json=token))
     services.entitlements.current.refreshed_at -= timedelta(hours=1)  # they may be refreshed again
     proxy, _ = await create_proxy(owner, "eu")
+    checked(await owner.post("/organizations/default/provisionerkeys", json={"name": "theirs"}))
     return {
         "organization": "default",
         "group": group["id"],
         "name": "platform",
+        "groupName": "platform",
         "user": user["id"],
         "template": template["id"],
         "key": "theirs",
         "id": "1",
         "workspaceproxy": proxy["id"],
+        "file": await upload(owner),
     }
 
 
@@ -144,7 +193,7 @@ def test_every_route_says_who_may_not_call_it(app: FastAPI) -> None:
     documented = {
         (method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations
     }
-    assert documented == PUBLIC | FOR_PROXIES | EVERYBODY | set(REFUSED_TO_MEMBERS)
+    assert documented == PUBLIC | FOR_PROXIES | EVERYBODY | WITH_A_DAEMON | set(REFUSED_TO_MEMBERS)
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC), ids=" ".join)
@@ -156,13 +205,13 @@ async def test_a_public_route_needs_no_session(nobody: Client, route: Route) -> 
 @pytest.mark.parametrize("route", sorted({*FOR_PROXIES, *EVERYBODY, *REFUSED_TO_MEMBERS}), ids=" ".join)
 async def test_any_other_route_needs_a_session(nobody: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    refused(await nobody.request(method, SITE + path.format(**values), json=BODIES.get(route)), 401)
+    _refused(await nobody.request(method, SITE + _path(path, values), json=BODIES.get(route)), 401)
 
 
 @pytest.mark.parametrize("route", sorted(EVERYBODY), ids=" ".join)
 async def test_some_routes_are_everybodys(member: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    assert (await member.request(method, SITE + path.format(**values))).status_code == 200
+    assert (await member.request(method, SITE + _path(path, values))).status_code == 200
 
 
 @pytest.mark.parametrize(("route", "status"), sorted(REFUSED_TO_MEMBERS.items()), ids=str)
@@ -170,13 +219,26 @@ async def test_a_member_is_refused_what_is_not_theirs(
     member: Client, values: dict[str, str], route: Route, status: int
 ) -> None:
     method, path = route
-    refused(await member.request(method, SITE + path.format(**values), json=BODIES.get(route)), status)
+    _refused(await member.request(method, SITE + _path(path, values), json=BODIES.get(route)), status)
 
 
 @pytest.mark.parametrize("route", sorted(REFUSED_TO_MEMBERS), ids=" ".join)
 async def test_an_owner_is_refused_none_of_it(owner: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    answer = await owner.request(method, SITE + path.format(**values), json=BODIES.get(route))
+    answer = await owner.request(method, SITE + _path(path, values), json=BODIES.get(route))
     # The user is a member already.
     expected = {409} if route == ("POST", "/api/v2/organizations/{organization}/members/{user}") else {200, 201, 204}
-    assert answer.status_code in expected
+    assert answer.status_code in ({404} if route == NEVER_FOUND else expected)
+
+
+def _path(path: str, values: dict[str, str]) -> str:
+    """The page calls the users of SCIM, and licences, `id`."""
+    return path.format(**values | {"id": values["user"]} if "/scim/" in path else values)
+
+
+def _refused(answer: httpx2.Response, status: int) -> None:
+    """As an envelope, or as SCIM writes it."""
+    if answer.headers["Content-Type"] == "application/scim+json":
+        assert (answer.status_code, answer.json()["status"]) == (status, str(status))
+    else:
+        refused(answer, status)

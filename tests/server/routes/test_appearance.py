@@ -20,7 +20,7 @@ from tests.support.licenses import DAY, Claims, add_license, write_keys
 BANNER = {"enabled": True, "message": "Maintenance on Sunday", "background_color": "#aBc123"}
 SECOND = {"enabled": False, "message": "Later", "background_color": "#000000"}
 LOOK = {"application_name": "Acme", "logo_url": "https://acme.example/logo.png", "service_banner": BANNER}
-OFF = {"enabled": False}
+OFF = {"enabled": False, "message": "", "background_color": ""}
 DEFAULTS = [link.model_dump() for link in DEFAULT_SUPPORT_LINKS]
 OWN_LINK = {"name": "Help desk", "target": "https://help.example.com", "icon": "chat"}
 IN_GRACE = {"license_expires": int(time.time()) - DAY, "exp": int(time.time()) + DAY}
@@ -69,7 +69,7 @@ async def test_what_is_absent_or_null_is_cleared(owner: Client) -> None:
 async def test_keys_match_in_any_case_and_null_is_a_default_within_a_banner(owner: Client) -> None:
     content = '{"Service_Banner": {"ENABLED": true, "Message": null, "background_color": "#ffffff", "more": 1}}'
     answer = checked(await owner.put("/appearance", content=content))
-    assert answer["service_banner"] == {"enabled": True, "background_color": "#ffffff"}
+    assert answer["service_banner"] == {"enabled": True, "message": "", "background_color": "#ffffff"}
 
 
 async def test_a_banner_that_is_off_keeps_its_text_and_any_colour(owner: Client) -> None:
@@ -213,3 +213,7 @@ class TestProfile:
     async def test_without_banners_there_is_an_empty_list(self, owner: Client) -> None:
         await put(owner, service_banner=OFF)
         assert (await get(owner))["announcement_banners"] == []
+
+    async def test_what_is_empty_in_a_banner_is_left_out(self, owner: Client) -> None:
+        await put(owner, service_banner={"enabled": True, "background_color": "#ffffff"})
+        assert (await get(owner))["service_banner"] == {"enabled": True, "background_color": "#ffffff"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from coder_enterprise.wire.buildinfo import VERSION
 from tests.support.api import SITE, Client, checked
 
@@ -27,3 +30,8 @@ async def test_buildinfo_tells_the_version_and_the_address(nobody: Client) -> No
 
 async def test_the_openapi_document_is_public(nobody: Client) -> None:
     assert "/api/v2/groups/{group}" in checked(await nobody.get("/openapi.json"))["paths"]
+
+
+async def test_the_openapi_document_is_the_committed_one(nobody: Client) -> None:
+    committed = json.loads((Path(__file__).parents[3] / "docs" / "reference" / "openapi.json").read_text())
+    assert checked(await nobody.get("/openapi.json")) == committed

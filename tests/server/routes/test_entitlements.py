@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.wire.entitlements import Feature
 from tests.support.api import Client, checked, refused
 from tests.support.licenses import Claims
+from tests.support.templates import as_the_sdk
 
 FIELDS = {"errors", "features", "has_license", "refreshed_at", "require_telemetry", "trial", "warnings"}
 GROUP = "/groups/00000000-0000-0000-0000-000000000001"
@@ -17,9 +19,20 @@ async def test_everybody_reads_the_entitlements(nobody: Client) -> None:
     answer = checked(await nobody.get("/entitlements"))
     assert set(answer) == FIELDS
     assert set(answer["features"]) == set(Feature)
-    assert answer["features"]["template_rbac"] == {"entitlement": "entitled", "enabled": True}
+    assert answer["features"]["template_rbac"] == {
+        "entitlement": "entitled",
+        "enabled": True,
+        "limit": 0,
+        "actual": 0,
+    }
     assert answer["features"]["user_limit"] == {"entitlement": "entitled", "enabled": True, "limit": 1000, "actual": 0}
     assert answer["refreshed_at"].endswith("Z")
+
+
+async def test_the_sdk_sees_no_counts_where_there_are_none(services: Services, nobody: Client) -> None:
+    features = checked(await as_the_sdk(services, nobody).get("/entitlements"))["features"]
+    assert features["template_rbac"] == {"entitlement": "entitled", "enabled": True}
+    assert features["user_limit"] == {"entitlement": "entitled", "enabled": True, "limit": 1000, "actual": 0}
 
 
 async def test_a_bad_token_does_not_matter_there(nobody: Client) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.api import OWNER, Body, Client, checked, create_group, create_user, refused
+from tests.support.api import OWNER, UNKNOWN_ID, Body, Client, checked, create_group, create_user, refused
 
 GROUPS = "/organizations/default/groups"
 FIELDS = {
@@ -132,7 +132,7 @@ async def test_an_id_may_be_spelled_in_each_way(owner: Client, spelling: str) ->
     assert checked(await owner.get(f"/groups/{made['id'].replace('-', '')}")) == made
 
 
-@pytest.mark.parametrize("reference", ["unknown", str(uuid4())])
+@pytest.mark.parametrize("reference", ["unknown", UNKNOWN_ID])
 async def test_an_unknown_organization_is_not_found(owner: Client, reference: str) -> None:
     refused(await owner.get(f"/organizations/{reference}/groups"), 404)
     refused(await owner.get(f"/organizations/{reference}/groups/Everyone"), 404)
@@ -323,7 +323,7 @@ async def test_to_remove_somebody_who_is_no_member_is_no_error(owner: Client) ->
 
 
 @pytest.mark.parametrize("field", ["add_users", "remove_users"])
-@pytest.mark.parametrize("reference", ["ann", "", "me", "ann@example.com", str(uuid4()), "' OR 1=1 --"])
+@pytest.mark.parametrize("reference", ["ann", "", "me", "ann@example.com", UNKNOWN_ID, "' OR 1=1 --"])
 async def test_who_is_not_in_the_organization_or_no_id_is_refused_and_nothing_changes(
     owner: Client, field: str, reference: str
 ) -> None:

@@ -7,10 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from pydantic import Field
 
 from coder_enterprise.server.errors import BadRequest
 from coder_enterprise.server.routes.bodies import expects, parse
+from coder_enterprise.server.routes.openapi import document
 from coder_enterprise.wire.common import WireModel
 from tests.support.api import Client, checked
 
@@ -79,5 +81,12 @@ async def test_every_reference_in_the_openapi_document_leads_somewhere(owner: Cl
 
 
 def test_a_body_is_described_with_the_objects_within() -> None:
-    schema = expects(Outer)["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["properties"]["many"]["items"]["properties"]["a"]["type"] == "integer"
+    app = FastAPI()
+
+    @app.post("/", openapi_extra=expects(Outer))
+    async def post() -> None:
+        """Nothing."""
+
+    schemas = document(app.routes)["components"]["schemas"]
+    inner = schemas["Outer"]["properties"]["many"]["items"]["$ref"].rpartition("/")[2]
+    assert schemas[inner]["properties"]["a"]["type"] == "integer"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
-from tests.support.api import OWNER, Client, checked, refused
+from tests.support.api import OWNER, UNKNOWN_ID, Client, checked, refused
 
 
 async def test_there_is_a_default_one_with_all_documented_fields(owner: Client) -> None:
@@ -22,7 +22,7 @@ async def test_it_is_found_in_each_way(owner: Client, reference: str) -> None:
     assert checked(await owner.get(f"/organizations/{spelled.get(reference, reference)}")) == default
 
 
-@pytest.mark.parametrize("reference", ["unknown", str(uuid4()), "Default", "%25", "' OR 1=1 --"])
+@pytest.mark.parametrize("reference", ["unknown", UNKNOWN_ID, "Default", "%25", "' OR 1=1 --"])
 async def test_an_unknown_one_is_not_found(owner: Client, reference: str) -> None:
     refused(await owner.get(f"/organizations/{reference}"), 404)
 

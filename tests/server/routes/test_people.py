@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from coder_enterprise.server.services.users import bootstrap
+from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.wire.profiles import Profile
 from tests.support.api import PASSWORD, Body, Client, People, checked, create_user, refused
+from tests.support.licenses import write_keys
 
 NEW_PASSWORD = "another-Horse-8-battery"
 
@@ -176,3 +181,16 @@ async def test_pages_go_on_after_a_user(owner: Client) -> None:
     assert await usernames(owner, after_id=owner.user_id) == []
     refused(await owner.get("/users", params={"after_id": "bob"}), 400)
     refused(await owner.get("/users", params={"limit": -1}), 400, "limit")
+
+
+class TestProfile:
+    """The Go SDK's shapes, which show the name."""
+
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Settings:
+        return Settings(license_keys_file=write_keys(tmp_path / "keys.json"), profile=Profile.CODERSDK)
+
+    async def test_a_rename_without_a_name_keeps_the_name(self, member: Client) -> None:
+        checked(await member.put("/users/me/profile", json={"username": "ann", "name": "Ann A."}))
+        renamed = checked(await member.put("/users/me/profile", json={"username": "anna"}))
+        assert (renamed["username"], renamed["name"]) == ("anna", "Ann A.")

@@ -20,7 +20,7 @@ from coder_enterprise.server.storage import proxies
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire.profiles import Profile
 from tests.support import contract
-from tests.support.api import SITE, Body, Client, People, checked, refused
+from tests.support.api import SITE, UNKNOWN_ID, Body, Client, People, checked, refused
 from tests.support.proxies import create_proxy, register
 from tests.support.storage import audit_rows
 
@@ -159,7 +159,7 @@ async def test_a_proxy_is_found_by_id_and_by_its_exact_name(owner: Client) -> No
 
 
 @pytest.mark.parametrize(
-    "reference", ["nobody", str(uuid4()), "%27%20OR%201=1", "..%2f..%2fetc", "eu%00", "%F0%9F%8F%A1"]
+    "reference", ["nobody", UNKNOWN_ID, "%27%20OR%201=1", "..%2f..%2fetc", "eu%00", "%F0%9F%8F%A1"]
 )
 async def test_what_is_not_there_is_not_found(owner: Client, reference: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):

@@ -13,7 +13,7 @@ from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire.proxies import RegisterWorkspaceProxyRequest
-from tests.support.api import Body, Client, checked, refused
+from tests.support.api import UNKNOWN_ID, Body, Client, checked, refused
 from tests.support.proxies import create_proxy, deregister, register
 from tests.support.storage import audit_rows
 
@@ -249,7 +249,7 @@ async def test_a_replica_of_another_proxy_cannot_be_taken_or_deregistered(
     refused(await deregister(nobody, token, theirs), 404)
 
 
-@pytest.mark.parametrize(("replica_id", "status"), [("x", 400), (1, 400), (None, 400), (str(uuid4()), 404)])
+@pytest.mark.parametrize(("replica_id", "status"), [("x", 400), (1, 400), (None, 400), (UNKNOWN_ID, 404)])
 async def test_only_a_replica_that_is_there_can_be_deregistered(
     nobody: Client, token: str, replica_id: object, status: int
 ) -> None:

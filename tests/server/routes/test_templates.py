@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.api import Body, Client, checked, refused
+from tests.support.api import UNKNOWN_ID, Body, Client, checked, refused
 from tests.support.templates import create_private_template, create_template, grant
 
 LIST = "/organizations/default/templates"
@@ -227,7 +227,7 @@ async def test_the_role_admin_lets_a_member_change_and_delete(owner: Client, mem
     checked(await member.delete(path))
 
 
-@pytest.mark.parametrize(("reference", "status"), [("docker", 400), ("..%2f..%2fetc", 404), (str(uuid4()), 404)])
+@pytest.mark.parametrize(("reference", "status"), [("docker", 400), ("..%2f..%2fetc", 404), (UNKNOWN_ID, 404)])
 async def test_an_unknown_template_is_refused(owner: Client, reference: str, status: int) -> None:
     refused(await owner.get(f"/templates/{reference}"), status)
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.api import OWNER, PASSWORD, Body, Client, People, checked, create_user, refused
+from tests.support.api import OWNER, PASSWORD, UNKNOWN_ID, Body, Client, People, checked, create_user, refused
 
 NEW: Body = {"username": "ann", "email": "ann@example.com", "password": PASSWORD}
 NIL = str(UUID(int=0))
@@ -144,7 +144,7 @@ async def test_an_id_may_be_spelled_in_each_way(owner: Client, spelling: str) ->
     assert checked(await owner.get(f"/users/{owner.user_id.replace('-', '')}"))["id"] == owner.user_id
 
 
-@pytest.mark.parametrize("reference", ["unknown", str(uuid4()), NIL, f"{OWNER}@example.com", "%20", "0x1"])
+@pytest.mark.parametrize("reference", ["unknown", UNKNOWN_ID, NIL, f"{OWNER}@example.com", "%20", "0x1"])
 async def test_an_unknown_user_is_a_bad_request_that_repeats_the_reference(owner: Client, reference: str) -> None:
     body = refused(await owner.get(f"/users/{reference}"), 400)
     assert reference.replace("%20", " ") in body["detail"]
@@ -282,7 +282,7 @@ async def test_only_owners_and_user_admins_change_users(
     assert checked(await owner.get("/users/ann")) == ann
 
 
-@pytest.mark.parametrize("url", ["/users/unknown/status/suspend", f"/users/{uuid4()}/status/activate"])
+@pytest.mark.parametrize("url", ["/users/unknown/status/suspend", f"/users/{UNKNOWN_ID}/status/activate"])
 async def test_to_change_an_unknown_user_is_a_bad_request(owner: Client, url: str) -> None:
     refused(await owner.put(url), 400)
 

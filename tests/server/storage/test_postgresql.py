@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import Connection, text
 
 from coder_enterprise.server.errors import BadRequest, Overloaded, Unauthorized, Unavailable
@@ -238,6 +240,7 @@ async def test_a_database_that_goes_away_is_an_outage_until_it_returns(
 async def test_an_outage_is_logged_once_and_its_end_too(
     database: Database, restarted: PostgreSQL, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     await database.read(users.count)
     await asyncio.to_thread(restarted.stop)
     for _ in range(5):

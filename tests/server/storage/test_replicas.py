@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from tests.support.postgresql import PostgreSQL
+from tests.support.provisioners import Daemon, create_version
 from tests.support.waiting import wait_until
 from tools.server_process import CoderServer, new_token
 
@@ -220,3 +221,15 @@ def test_a_server_ends_in_good_order_and_leaves_no_connection(
     assert servers[1].stop() == 0
     count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'coder-enterprise'"
     wait_until(lambda: postgresql.execute(count)[0][0] == 0, "no connection is left")
+
+
+async def test_a_daemon_at_one_server_does_the_jobs_that_both_are_given(
+    servers: list[CoderServer], clients: list[httpx2.AsyncClient]
+) -> None:
+    headers = {"Coder-Session-Token": servers[0].token}
+    address = servers[0].url.removeprefix("http://")
+    async with Daemon(address, headers, name="first") as daemon, Daemon(address, headers, name="second") as second:
+        acquiring = [asyncio.create_task(item.acquire()) for item in (daemon, second) * 4]
+        versions = [await create_version(client) for client in clients * 4]
+        orders = await asyncio.gather(*acquiring)
+    assert Counter(order.job_id for order in orders) == Counter(version["job"]["id"] for version in versions)

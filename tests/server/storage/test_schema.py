@@ -65,7 +65,7 @@ async def test_a_database_with_the_tables_of_another_program_is_refused(storage_
 
     await database.write(disown)
     await database.close()
-    with pytest.raises(StorageError, match=r"another program.*users.*empty database"):
+    with pytest.raises(StorageError, match=r"another program.*workspaces.*empty database"):
         await reopen(storage_url, tmp_path)
 
 
@@ -75,7 +75,14 @@ async def test_names_are_sorted_by_code_point_whatever_the_locale_of_postgresql(
     name = database_url.rpartition("/")[2].partition("?")[0]
     query = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE collation_name = 'C'"
     columns = {row[0] for row in postgresql.execute(f"{query} AND table_schema = 'public'", name)}
-    assert columns == {"users.username_key", "users.email_key", "organizations.name", "proxies.name_key"}
+    assert columns == {
+        "users.username_key",
+        "users.email_key",
+        "organizations.name",
+        "proxies.name_key",
+        "provisioner_keys.name_key",
+        "workspaces.name_key",
+    }
 
 
 async def test_servers_that_start_at_once_migrate_one_after_the_other(empty_url: str) -> None:

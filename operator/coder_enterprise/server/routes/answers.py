@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from fastapi import Response as HTTPResponse
 
 from coder_enterprise.server.errors import RequestError
-from coder_enterprise.wire.common import Response
+from coder_enterprise.wire.common import Envelope, Validation
 from coder_enterprise.wire.profiles import Profile, Shape
 
 T = TypeVar("T")
@@ -38,13 +38,9 @@ def envelope(
     validations: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONBytes:
-    """`detail` and `validations` are left out when they are empty."""
-    content: dict[str, Any] = {"message": message}
-    if detail:
-        content["detail"] = detail
-    if validations:
-        content["validations"] = [{"field": field, "detail": text} for field, text in validations.items()]
-    body = Response.model_validate(content).model_dump_json(exclude_unset=True)
+    """An error."""
+    problems = [Validation(field=field, detail=text) for field, text in (validations or {}).items()]
+    body = Envelope(message=message, detail=detail, validations=problems).model_dump_json()
     return JSONBytes(_finished(body.encode()), status, dict(headers or {}))
 
 

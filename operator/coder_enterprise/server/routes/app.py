@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from typing import Final
+from typing import Any, Final
 
-import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from scim2_models import SCIMException
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import override
 
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.routes import (
@@ -18,23 +20,31 @@ from coder_enterprise.server.routes import (
     audit,
     authentication,
     deployment,
+    files,
     groups,
     licenses,
+    logs,
     members,
     metrics,
     organizations,
+    provisioner_daemons,
+    provisioner_keys,
     proxies,
     quiet_hours,
     replicas,
+    scim,
     template_acls,
+    template_versions,
     templates,
     tokens,
     users,
+    workspaces,
 )
 from coder_enterprise.server.routes.answers import envelope, refusal
 from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.routes.limits import RateLimit
 from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
+from coder_enterprise.server.routes.openapi import document
 from coder_enterprise.wire.buildinfo import VERSION
 
 # Literal paths such as /users/login come before /users/{user}.
@@ -46,6 +56,7 @@ ROUTERS: Final = (
     users.router,
     organizations.router,
     groups.router,
+    scim.router,
     licenses.router,
     appearance.router,
     members.router,
@@ -57,18 +68,24 @@ ROUTERS: Final = (
     proxies.router,
     replicas.router,
     replicas.peers,
+    provisioner_daemons.router,
+    provisioner_keys.router,
+    files.router,
+    template_versions.router,
+    workspaces.router,
+    workspaces.quota,
 )
 
-log = structlog.get_logger(__name__)
+# A websocket is accepted, or refused with an answer.
+_STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 
 def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     """`rate_limit` is in requests a minute from one address to one path; none below 1."""
+    routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
     # One flat list: FastAPI matches the routes of an included router twice.
-    app = FastAPI(
-        routes=[route for router in ROUTERS for route in router.routes],
-        title="Coder Enterprise API",
-        version=VERSION,
+    app = _Application(
+        routes=routes_of(*routers),
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -76,6 +93,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     )
     app.state.services = services
     app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(SCIMException, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)
     # The last one added is the first one asked.
@@ -86,42 +104,59 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     return app
 
 
+def routes_of(*routers: APIRouter) -> list[BaseRoute]:
+    return [route for router in routers for route in router.routes]
+
+
+class _Application(FastAPI):
+    @override
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = document(self.routes)
+        return self.openapi_schema
+
+
 class CommonHeaders:
-    """What every answer carries, and the answer when a handler fails."""
+    """What every answer carries, the answer when a handler fails, and the line in the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
-        started = False
+        began = time.perf_counter()
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] += (
+            nonlocal status
+            if message["type"] == "websocket.close" and not status:  # no route has accepted it
+                await envelope(404, "Route not found.")(scope, receive, send_with_headers)
+                return
+            if message["type"] in _STARTS:
+                status = message.get("status", 101)
+                message["headers"] = [
+                    *message.get("headers", ()),
                     (b"x-coder-request-id", request_id.encode()),
                     (b"x-coder-build-version", VERSION.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"vary", b"Cookie"),
-                )
+                ]
             await send(message)
 
         app = _refuse_nul if "\0" in scope["path"] or b"%00" in scope["query_string"] else self._app
         try:
             await app(scope, receive, send_with_headers)
-        except Exception:
-            log.exception("a fault of the server", method=scope["method"], path=scope["path"], request_id=request_id)
-            if started:
+        except Exception as fault:
+            logs.report(scope, request_id, status or 500, time.perf_counter() - began, fault)
+            if status:
                 raise
-            answer = envelope(
-                500, "An internal server error occurred.", f"Request {request_id} is in the server's log."
-            )
-            await answer(scope, receive, send_with_headers)
+            detail = f"Request {request_id} is in the server's log."
+            await envelope(500, "An internal server error occurred.", detail)(scope, receive, send_with_headers)
+        else:
+            logs.report(scope, request_id, status, time.perf_counter() - began)
 
 
 async def _refuse_nul(scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,7 +164,9 @@ async def _refuse_nul(scope: Scope, receive: Receive, send: Send) -> None:
     await envelope(400, "The request's URL holds a NUL character.")(scope, receive, send)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, SCIMException) or (isinstance(error, RequestError) and scim.speaks(request)):
+        return scim.refusal(error)
     if not isinstance(error, RequestError):
         raise error
     return refusal(error)
@@ -146,11 +183,12 @@ async def _no_route(request: Request, error: Exception) -> Response:
     """Coder answers a wrong method with an empty body."""
     if not isinstance(error, HTTPException):
         raise error
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+    if scim.speaks(request):
+        return scim.no_route(error.status_code, headers)
     if error.status_code == 404:
         return envelope(404, "Route not found.")
-    if error.status_code == 405:
-        return Response(status_code=405, headers={"Allow": ", ".join(_allowed(request))})
-    return Response(status_code=error.status_code, headers=error.headers)
+    return Response(status_code=error.status_code, headers=headers)
 
 
 def _allowed(request: Request) -> list[str]:

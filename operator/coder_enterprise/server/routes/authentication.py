@@ -6,17 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from coder_enterprise.server.routes.answers import documented, envelope
+from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, SESSION_TOKEN, Authenticated, Public
 from coder_enterprise.server.services.sessions import LIFETIME
-from coder_enterprise.wire import common
 from coder_enterprise.wire.authentication import LOGGED_IN, LoginRequest
+from coder_enterprise.wire.common import RESPONSE
 
 router = APIRouter(prefix=API, tags=["Authorization"])
 
 
-@router.post("/users/login", **documented(LOGGED_IN), openapi_extra=expects(LoginRequest))
+@router.post("/users/login", **documented(LOGGED_IN, responses={401: {}}), openapi_extra=expects(LoginRequest))
 async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRequest)]) -> Response:
     session = await services.sessions.log_in(request)
     response = services.answer(LOGGED_IN, session)
@@ -31,9 +31,9 @@ async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRe
     return response
 
 
-@router.post("/users/logout", response_model=common.Response)
+@router.post("/users/logout", **documented(RESPONSE))
 async def log_out(caller: Authenticated) -> Response:
     await caller.services.sessions.log_out(caller.actor)
-    response = envelope(200, "Logged out!")
+    response = caller.done("Logged out!")
     response.delete_cookie(SESSION_TOKEN)
     return response

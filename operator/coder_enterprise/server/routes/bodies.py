@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from coder_enterprise.server.errors import BadRequest, TooLarge, invalid
+from coder_enterprise.server.routes.openapi import SCHEMAS
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -33,48 +34,45 @@ def body(model: type[ModelT]) -> Any:
     """A dependency that is the request's body as `model`."""
 
     async def read(request: Request) -> ModelT:
-        return parse(await _read(request), model)
+        return parse(await read_bytes(request), model)
 
     dependency: Callable[[Request], Awaitable[ModelT]] = read
     return Depends(dependency)
 
 
 def expects(model: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI says of a body that `body` reads."""
-    schema = model.model_json_schema()
-    schema = _inlined(schema, schema.pop("$defs", {}))
+    """What OpenAPI says of a body that `body` reads; `openapi` moves the schema to its place."""
+    schema = model.model_json_schema(ref_template=f"{SCHEMAS}{{model}}")
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """With the models within in their places: they cannot be referred to from inside an OpenAPI document."""
-    if isinstance(schema, list):
-        return [_inlined(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return {key: _inlined(part, definitions) for key, part in schema.items()}
+async def json_object(request: Request) -> dict[str, Any]:
+    """The request's body for those who read it themselves. Raises `BadRequest`."""
+    return _object(await read_bytes(request))
 
 
 def parse(raw: bytes, model: type[ModelT]) -> ModelT:
     """Raises `BadRequest` that names the field."""
-    try:
-        text = raw.decode().lstrip(" \t\r\n")
-        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(_NOT_JSON, str(error)) from None
-    if not isinstance(value, dict):
-        raise BadRequest(_NOT_JSON, f"an object is needed, not {type(value).__name__}")
+    value = _object(raw)
     try:
         request = model.model_validate(_fields(value, model), strict=True)
     except ValidationError as error:
         raise _refused(error) from None
-    if "\\u" in text:  # the only way to write such a character in JSON
+    if b"\\u" in raw:  # the only way to write such a character in JSON
         unstorable = [name for name, item in request.model_dump().items() if _is_unstorable(item)]
         if unstorable:
             raise invalid(**dict.fromkeys(unstorable, "must not hold a NUL character or half a surrogate pair"))
     return request
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(raw.decode().lstrip(" \t\r\n"))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(_NOT_JSON, str(error)) from None
+    if not isinstance(value, dict):
+        raise BadRequest(_NOT_JSON, f"an object is needed, not {type(value).__name__}")
+    return value
 
 
 def _fields(value: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
@@ -122,14 +120,15 @@ def _where(problem: ErrorDetails) -> str:
     return ".".join(str(part) for part in problem["loc"])
 
 
-async def _read(request: Request) -> bytes:
+async def read_bytes(request: Request, limit: int = MAX_BODY) -> bytes:
+    """Raises `TooLarge` over `limit` bytes."""
     chunks: list[bytes] = []
     size = 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > MAX_BODY:
-                raise TooLarge(f"The request body is larger than {MAX_BODY} bytes.")
+            if size > limit:
+                raise TooLarge(f"The request body is larger than {limit} bytes.")
             chunks.append(chunk)
     except ClientDisconnect:
         raise BadRequest("The request ended before its body did.") from None

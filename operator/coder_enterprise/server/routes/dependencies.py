@@ -6,26 +6,39 @@ from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Request, Response
+from starlette.requests import HTTPConnection
 
 from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.routes.logs import note_user
+from coder_enterprise.server.routes.openapi import BEARER, SESSION_COOKIE, SESSION_HEADER, secured_by
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
+from coder_enterprise.server.services.files import Files
 from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.permissions import Actor
+from coder_enterprise.server.services.provisioner_daemons import ProvisionerDaemons
+from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
+from coder_enterprise.server.services.provisioner_keys import ProvisionerKeys
 from coder_enterprise.server.services.proxies import Proxies
 from coder_enterprise.server.services.quiet_hours import QuietHours
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
+from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
+from coder_enterprise.server.services.template_versions import TemplateVersions
 from coder_enterprise.server.services.templates import Templates
 from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users
+from coder_enterprise.server.services.workspace_builds import WorkspaceBuilds
+from coder_enterprise.server.services.workspace_quota import WorkspaceQuotas
+from coder_enterprise.server.services.workspaces import Workspaces
+from coder_enterprise.wire.common import RESPONSE, Envelope
 from coder_enterprise.wire.profiles import Profile, Shape
 
 T = TypeVar("T")
@@ -43,6 +56,7 @@ class Services:
     users: Users
     organizations: Organizations
     groups: Groups
+    scim: Scim
     entitlements: Entitlements
     licenses: Licenses
     appearance: Appearance
@@ -55,9 +69,21 @@ class Services:
     proxies: Proxies
     registrations: Registrations
     replicas: Replicas
+    provisioner_daemons: ProvisionerDaemons
+    provisioner_keys: ProvisionerKeys
+    provisioner_jobs: ProvisionerJobs
+    files: Files
+    template_versions: TemplateVersions
+    workspaces: Workspaces
+    workspace_builds: WorkspaceBuilds
+    workspace_quotas: WorkspaceQuotas
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)
+
+    def done(self, message: str) -> Response:
+        """A success that has nothing else to show."""
+        return self.answer(RESPONSE, Envelope(message=message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +94,10 @@ class Caller:
     services: Services
 
     def answer(self, shape: Shape[T], value: T) -> Response:
-        return answer(self.services.profile, shape, value)
+        return self.services.answer(shape, value)
+
+    def done(self, message: str) -> Response:
+        return self.services.done(message)
 
 
 async def _services(request: Request) -> Services:
@@ -76,13 +105,16 @@ async def _services(request: Request) -> Services:
     return services
 
 
+@secured_by(SESSION_HEADER, SESSION_COOKIE, BEARER)
 async def _caller(request: Request) -> Caller:
     """Raises `Unauthorized`."""
     services = await _services(request)
-    return Caller(await services.sessions.authenticate(session_token(request)), services)
+    actor = await services.sessions.authenticate(session_token(request))
+    note_user(request.scope, actor.user.username)
+    return Caller(actor, services)
 
 
-def session_token(request: Request) -> str:
+def session_token(request: HTTPConnection) -> str:
     """The first that is sent of cookie, query parameter, Coder-Session-Token and Authorization; else ""."""
     found = (
         request.cookies.get(SESSION_TOKEN)

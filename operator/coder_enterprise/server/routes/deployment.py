@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
-from coder_enterprise.server.routes.answers import documented, envelope
+from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.dependencies import API, Public
-from coder_enterprise.wire import common
 from coder_enterprise.wire.buildinfo import BUILD_INFO
+from coder_enterprise.wire.common import RESPONSE
 
 router = APIRouter(prefix=API, tags=["General"])
 health = APIRouter(tags=["General"])
 
 
-@health.get("/healthz", response_class=Response)
+@health.get("/healthz", response_class=PlainTextResponse)
 async def healthz() -> Response:
-    return Response("OK", media_type="text/plain")
+    return PlainTextResponse("OK")
 
 
-@router.get("/", response_model=common.Response)
-async def root() -> Response:
-    return envelope(200, "👋")
+@router.get("/", **documented(RESPONSE))
+async def root(services: Public) -> Response:
+    return services.done("👋")
 
 
 @router.get("/buildinfo", **documented(BUILD_INFO))

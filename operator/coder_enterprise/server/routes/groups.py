@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
@@ -63,9 +63,11 @@ async def create_group(
 
 
 @router.get(
-    "/organizations/{organization}/groups/{name}",
+    "/organizations/{organization}/groups/{groupName}",
     **documented(GROUP),
     summary="Get group by organization and group name",
 )
-async def get_group_by_name(organization: str, name: str, caller: Authenticated) -> Response:
+async def get_group_by_name(
+    organization: str, name: Annotated[str, Path(alias="groupName")], caller: Authenticated
+) -> Response:
     return caller.answer(GROUP, await caller.services.groups.by_name(caller.actor, organization, name))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.wire.entitlements import ENTITLEMENTS
 from coder_enterprise.wire.licenses import ENTITLEMENTS_REFRESHED, LICENSE_CREATED, LICENSES, AddLicenseRequest
+
+LicenseID = Annotated[str, Path(alias="id", description="License id", json_schema_extra={"format": "number"})]
 
 router = APIRouter(prefix=API, tags=["Enterprise"])
 
@@ -41,6 +43,6 @@ async def refresh_entitlements(caller: Authenticated) -> Response:
 
 
 @router.delete("/licenses/{id}", response_class=Response, summary="Delete license")
-async def delete_license(id: str, caller: Authenticated) -> Response:  # noqa: A002
-    await caller.services.licenses.delete(caller.actor, id)
+async def delete_license(license_id: LicenseID, caller: Authenticated) -> Response:
+    await caller.services.licenses.delete(caller.actor, license_id)
     return Response(status_code=200)

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
-from coder_enterprise.wire import common
+from coder_enterprise.server.routes.openapi import PROXY_HEADER, secured_by
+from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.profiles import Shape
 from coder_enterprise.wire.proxies import (
     PROXIES,
@@ -21,7 +22,6 @@ from coder_enterprise.wire.proxies import (
     PROXY_AUTHENTICATION,
     PROXY_CHANGED,
     PROXY_CREATED,
-    PROXY_DELETED,
     REGIONS,
     REGISTERED,
     TOKEN_HEADER,
@@ -34,6 +34,7 @@ from coder_enterprise.wire.proxies import (
 router = APIRouter(prefix=API, tags=["Enterprise"])
 
 
+@secured_by(PROXY_HEADER)
 async def _proxy_token(request: Request, services: Public) -> str:
     """The token of the proxy that calls, before its body is read. Raises `Unauthorized`."""
     token = request.headers.get(PROXY_AUTHENTICATION, "")
@@ -90,10 +91,10 @@ async def patch_proxy(
     return caller.answer(PROXY_CHANGED, await caller.services.proxies.patch(caller.actor, workspaceproxy, request))
 
 
-@router.delete("/workspaceproxies/{workspaceproxy}", **documented(PROXY_DELETED), summary="Delete workspace proxy")
+@router.delete("/workspaceproxies/{workspaceproxy}", **documented(RESPONSE), summary="Delete workspace proxy")
 async def delete_proxy(workspaceproxy: str, caller: Authenticated) -> Response:
     await caller.services.proxies.delete(caller.actor, workspaceproxy)
-    return caller.answer(PROXY_DELETED, common.Response(message="Workspace proxy has been deleted!"))
+    return caller.done("Workspace proxy has been deleted!")
 
 
 @router.post(

@@ -11,10 +11,10 @@ from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
 from coder_enterprise.server.routes.pages import Search, page
 from coder_enterprise.server.services.users import Page
+from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.template_acls import (
     ACL_AVAILABLE,
     TEMPLATE_ACL,
-    TEMPLATE_ACL_UPDATED,
     UpdateTemplateACLRequest,
 )
 
@@ -28,7 +28,7 @@ async def get_acl(template: str, caller: Authenticated) -> Response:
 
 @router.patch(
     "/templates/{template}/acl",
-    **documented(TEMPLATE_ACL_UPDATED),
+    **documented(RESPONSE),
     summary="Update template ACL",
     openapi_extra=expects(UpdateTemplateACLRequest),
 )
@@ -36,7 +36,7 @@ async def patch_acl(
     template: str, caller: Authenticated, request: Annotated[UpdateTemplateACLRequest, body(UpdateTemplateACLRequest)]
 ) -> Response:
     updated = await caller.services.template_acls.patch(caller.actor, template, request)
-    return caller.answer(TEMPLATE_ACL_UPDATED, updated)
+    return caller.answer(RESPONSE, updated)
 
 
 @router.get(

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from coder_enterprise.server.routes.answers import documented, envelope
+from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
-from coder_enterprise.wire import common
+from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.templates import (
     TEMPLATE,
     TEMPLATE_CREATED,
@@ -33,10 +33,10 @@ async def patch_template(
     return caller.answer(TEMPLATE, await caller.services.templates.patch(caller.actor, template, request))
 
 
-@router.delete("/templates/{template}", response_model=common.Response)
+@router.delete("/templates/{template}", **documented(RESPONSE))
 async def delete_template(template: str, caller: Authenticated) -> Response:
     await caller.services.templates.delete(caller.actor, template)
-    return envelope(200, "Template has been deleted!")
+    return caller.done("Template has been deleted!")
 
 
 @router.get("/organizations/{organization}/templates", **documented(TEMPLATES))

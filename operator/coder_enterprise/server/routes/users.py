@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from coder_enterprise.server.errors import NotFound
-from coder_enterprise.server.routes.answers import documented, envelope
+from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.server.routes.pages import Search, page
 from coder_enterprise.server.services.users import Page
-from coder_enterprise.wire import common
+from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.users import (
     FIRST_USER_CREATED,
     USER,
@@ -29,11 +29,11 @@ from coder_enterprise.wire.users import (
 router = APIRouter(prefix=API, tags=["Users"])
 
 
-@router.get("/users/first", response_model=common.Response)
+@router.get("/users/first", **documented(RESPONSE, responses={404: {}}))
 async def has_first_user(services: Public) -> Response:
     if not await services.users.has_first():
         raise NotFound("The initial user has not been created!")
-    return envelope(200, "The initial user has already been created!")
+    return services.done("The initial user has already been created!")
 
 
 @router.post(
@@ -52,7 +52,7 @@ async def list_users(caller: Authenticated, which: Annotated[Page, Depends(page)
     return caller.answer(USERS, await caller.services.users.list(caller.actor, q, which))
 
 
-@router.post("/users", **documented(USER_CREATED), openapi_extra=expects(CreateUserRequest))
+@router.post("/users", **documented(USER_CREATED, responses={404: {}}), openapi_extra=expects(CreateUserRequest))
 async def create_user(
     caller: Authenticated, request: Annotated[CreateUserRequest, body(CreateUserRequest)]
 ) -> Response:
@@ -64,10 +64,10 @@ async def get_user(user: str, caller: Authenticated) -> Response:
     return caller.answer(USER, await caller.services.users.get(caller.actor, user))
 
 
-@router.delete("/users/{user}", response_model=common.Response)
+@router.delete("/users/{user}", **documented(RESPONSE))
 async def delete_user(user: str, caller: Authenticated) -> Response:
     await caller.services.users.delete(caller.actor, user)
-    return envelope(200, "User has been deleted!")
+    return caller.done("User has been deleted!")
 
 
 @router.put("/users/{user}/status/suspend", **documented(USER))

@@ -19,8 +19,8 @@ from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import site_settings
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.wire.appearance import (
-    Banner,
     SDKAppearanceConfig,
+    SDKBanner,
     SDKUpdateAppearanceConfig,
     SupportLink,
     UpdateAppearanceRequest,
@@ -54,12 +54,12 @@ class Stored(WireModel):
 
     application_name: str = ""
     logo_url: str = ""
-    banners: list[Banner] = Field(default_factory=list)
+    banners: list[SDKBanner] = Field(default_factory=list)
 
     @property
-    def service_banner(self) -> Banner:
+    def service_banner(self) -> SDKBanner:
         """For those who know only one."""
-        return self.banners[0] if self.banners else Banner()
+        return self.banners[0] if self.banners else SDKBanner()
 
 
 class Appearance:
@@ -99,10 +99,10 @@ class Appearance:
         )
 
 
-def _banners(request: UpdateAppearanceRequest) -> list[Banner]:
+def _banners(request: UpdateAppearanceRequest) -> list[SDKBanner]:
     if request.announcement_banners is not None:
         return request.announcement_banners
-    return [request.service_banner] if request.service_banner not in (None, Banner()) else []
+    return [request.service_banner] if request.service_banner not in (None, SDKBanner()) else []
 
 
 def _check(request: UpdateAppearanceRequest) -> None:
@@ -117,7 +117,7 @@ def _check(request: UpdateAppearanceRequest) -> None:
         raise BadRequest("A colour is not valid.", f"{wrong[0]} {cause}.", dict.fromkeys(wrong, cause))
 
 
-def _named_banners(request: UpdateAppearanceRequest) -> Iterator[tuple[str, Banner]]:
+def _named_banners(request: UpdateAppearanceRequest) -> Iterator[tuple[str, SDKBanner]]:
     if request.service_banner is not None:
         yield "service_banner", request.service_banner
     for number, banner in enumerate(request.announcement_banners or ()):

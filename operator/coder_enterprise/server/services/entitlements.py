@@ -22,7 +22,7 @@ from coder_enterprise.server.storage import licenses, users
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.wire import entitlements as wire
-from coder_enterprise.wire.entitlements import Entitlement, Feature, FeatureState
+from coder_enterprise.wire.entitlements import Entitlement, Feature, SDKFeatureState
 
 __all__ = ["ALWAYS_ON", "Circumstances", "Entitlements", "Feature", "compute", "next_change"]
 
@@ -59,6 +59,8 @@ REFRESH_AGAIN_AFTER: Final = timedelta(minutes=1)
 CHANGES: Final = "licenses"
 """The channel on which replicas tell each other that a licence has changed."""
 
+_States = Mapping[Feature, SDKFeatureState]
+
 _RANK: Final[Mapping[Entitlement, int]] = {"not_entitled": 0, "grace_period": 1, "entitled": 2}
 
 
@@ -77,7 +79,7 @@ class Circumstances:
     """What else to report."""
 
 
-def compute(claims: Iterable[Claims], circumstances: Circumstances) -> wire.Entitlements:
+def compute(claims: Iterable[Claims], circumstances: Circumstances) -> wire.SDKEntitlements:
     """What licences with these claims allow. A licence counts from `nbf` until `exp`, the order does not matter.
 
     The rules are Coder 2.4's but for these, most of which are those of later versions:
@@ -98,7 +100,7 @@ def compute(claims: Iterable[Claims], circumstances: Circumstances) -> wire.Enti
             f"{Feature.TEMPLATE_AUTOSTOP_REQUIREMENT.label} is off: it needs a licence for "
             f"{Feature.ADVANCED_TEMPLATE_SCHEDULING.label} as well."
         )
-    return wire.Entitlements(
+    return wire.SDKEntitlements(
         features=states,
         warnings=list(_warnings(states, every, current, circumstances)),
         errors=errors,
@@ -123,11 +125,11 @@ def _level(claims: Claims, now: datetime) -> Entitlement:
     return "grace_period" if now >= claims.license_expires else "entitled"
 
 
-def _state(feature: Feature, current: Sequence[Claims], circumstances: Circumstances) -> FeatureState:
+def _state(feature: Feature, current: Sequence[Claims], circumstances: Circumstances) -> SDKFeatureState:
     offers = [(_level(item, circumstances.now), value) for item in current if (value := _value(item, feature)) > 0]
     level, value = max(offers, key=lambda offer: (_RANK[offer[0]], offer[1]), default=("not_entitled", 0))
     limited = feature is Feature.USER_LIMIT
-    return FeatureState(
+    return SDKFeatureState(
         entitlement=level,
         enabled=level != "not_entitled" and feature in ALWAYS_ON | circumstances.configured,
         limit=value if limited and value else None,
@@ -140,14 +142,14 @@ def _value(claims: Claims, feature: Feature) -> int:
     return max(claims.features.get(feature, 0), int(claims.has_all_features and feature is not Feature.USER_LIMIT))
 
 
-def _errors(states: Mapping[Feature, FeatureState], circumstances: Circumstances, *, licensed: bool) -> Iterator[str]:
+def _errors(states: _States, circumstances: Circumstances, *, licensed: bool) -> Iterator[str]:
     if circumstances.replicas > 1 and states[Feature.HIGH_AVAILABILITY].entitlement == "not_entitled":
         cause = "no licence has high_availability" if licensed else "there is no licence"
         yield f"{circumstances.replicas} replicas run, but {cause}: add a licence that has it, or run one replica."
 
 
 def _warnings(
-    states: Mapping[Feature, FeatureState],
+    states: _States,
     every: Sequence[Claims],
     current: Sequence[Claims],
     circumstances: Circumstances,
@@ -171,7 +173,7 @@ def _missing(feature: Feature, level: Entitlement) -> Iterator[str]:
         yield f"The licence for {feature.label} has expired; it works until the grace period ends."
 
 
-def _too_many_users(state: FeatureState) -> Iterator[str]:
+def _too_many_users(state: SDKFeatureState) -> Iterator[str]:
     if state.limit is not None and state.actual is not None and state.actual > state.limit:
         yield f"There are {state.actual} active users, but licences for {state.limit}."
 
@@ -191,7 +193,7 @@ def _ending(every: Sequence[Claims], current: Sequence[Claims], now: datetime) -
 
 @dataclass(frozen=True)
 class _Result:
-    entitlements: wire.Entitlements
+    entitlements: wire.SDKEntitlements
     next_change: datetime | None
 
 
@@ -221,7 +223,7 @@ class Entitlements:
             database.notifications.subscribe(channel, lambda _: self.invalidate())
 
     @property
-    def current(self) -> wire.Entitlements:
+    def current(self) -> wire.SDKEntitlements:
         return self._result.entitlements
 
     def enabled(self, feature: Feature) -> bool:

@@ -15,7 +15,7 @@ from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import licenses
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.licenses import License as LicenseRow
-from coder_enterprise.wire.common import Response
+from coder_enterprise.wire.common import Envelope
 from coder_enterprise.wire.licenses import AddLicenseRequest, License
 
 ID_FORM: Final = re.compile(r"[+-]?[0-9]{1,10}")
@@ -64,11 +64,11 @@ class Licenses:
         await self._database.write(lambda connection: _delete(connection, actor, license_id))
         await self._changed()
 
-    async def refresh_entitlements(self, actor: Actor) -> Response:
+    async def refresh_entitlements(self, actor: Actor) -> Envelope:
         """Raises `Forbidden`, and `TooSoon` within a minute of the last time."""
         actor.require(Power.WRITE_LICENSES)
         await self._entitlements.refresh_on_demand()
-        return Response(message="The entitlements are refreshed.")
+        return Envelope(message="The entitlements are refreshed.")
 
     async def _changed(self) -> None:
         """The change is stored and must be answered as such; what could not be refreshed now, the worker does."""

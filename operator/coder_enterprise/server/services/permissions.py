@@ -28,12 +28,24 @@ class Power(StrEnum):
     READ_PROXIES = "read workspace proxies"
     WRITE_PROXIES = "create, change and delete workspace proxies"
     READ_REPLICAS = "read replicas"
+    MANAGE_PROVISIONERS = "run provisioner daemons for everybody, and manage their keys"
+    READ_WORKSPACES = "see all workspaces"
+    WRITE_WORKSPACES = "create and change the workspaces of others"
 
 
 _POWERS: Final[Mapping[str, frozenset[Power]]] = {
     "owner": frozenset(Power),
     "user-admin": frozenset({Power.READ_USERS, Power.WRITE_USERS, Power.READ_GROUPS, Power.WRITE_GROUPS}),
-    "template-admin": frozenset({Power.READ_USERS, Power.READ_GROUPS, Power.READ_TEMPLATES, Power.WRITE_TEMPLATES}),
+    "template-admin": frozenset(
+        {
+            Power.READ_USERS,
+            Power.READ_GROUPS,
+            Power.READ_TEMPLATES,
+            Power.WRITE_TEMPLATES,
+            Power.MANAGE_PROVISIONERS,
+            Power.READ_WORKSPACES,
+        }
+    ),
     "auditor": frozenset({Power.READ_USERS, Power.READ_GROUPS, Power.READ_TEMPLATES, Power.READ_AUDIT}),
 }
 ROLE_NAMES: Final[Mapping[str, str]] = {

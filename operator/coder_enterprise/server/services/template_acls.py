@@ -24,7 +24,7 @@ from coder_enterprise.server.storage import users as user_rows
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.groups import Group
 from coder_enterprise.server.storage.templates import Template
-from coder_enterprise.wire.common import Response
+from coder_enterprise.wire.common import Envelope
 from coder_enterprise.wire.groups import SDKGroup
 from coder_enterprise.wire.template_acls import (
     SDKACLAvailable,
@@ -75,12 +75,12 @@ class TemplateACLs:
 
         return await self._database.read(work)
 
-    async def patch(self, actor: Actor, reference: str, request: UpdateTemplateACLRequest) -> Response:
+    async def patch(self, actor: Actor, reference: str, request: UpdateTemplateACLRequest) -> Envelope:
         """Raises `NotFound`, `Forbidden`, and `BadRequest` for a role or a subject that does not exist."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         template_id = references.uuid_parameter("template", reference)
         await self._database.write(lambda connection: _patch(connection, actor, template_id, request))
-        return Response(message="Successfully updated template ACL list.")
+        return Envelope(message="Successfully updated template ACL list.")
 
 
 def _users(connection: Connection, row: Template) -> list[SDKTemplateUser]:

@@ -1,7 +1,7 @@
 """Templates: their names, their settings, and who sees them.
 
 An owner, a template-admin and an auditor see all; everybody else sees what the ACL grants. What is not visible does
-not exist to the caller. Versions and workspaces are not kept here.
+not exist to the caller. Versions and workspaces have services of their own.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import Conflict, Forbidden, NotFound, RequestError, invalid
+from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, RequestError, invalid
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.groups import MAX_DISPLAY_NAME, NAME_FORM, RESERVED
 from coder_enterprise.server.services.permissions import Actor, Power
-from coder_enterprise.server.storage import template_acls, templates
+from coder_enterprise.server.storage import template_acls, template_versions, templates, workspaces
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.templates import Access
 from coder_enterprise.server.storage.templates import Template as TemplateRow
@@ -152,10 +152,24 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
         templates.create(connection, row)
     except Duplicate:
         raise _taken(request.name) from None
+    _adopt(connection, row)
     if not request.disable_everyone_group_access:
         template_acls.put_groups(connection, row.id, {row.organization_id: "use"})
     _audit(connection, actor, "create", after=row)
     return _to_wire(row)
+
+
+def _adopt(connection: Connection, row: TemplateRow) -> None:
+    """The version that the template is made of becomes its own; one that is not known here is kept as it was sent.
+
+    Raises `BadRequest`.
+    """
+    version = template_versions.get(connection, row.active_version_id)
+    if version is None:
+        return
+    if version.template_id is not None or version.organization_id != row.organization_id:
+        raise invalid(template_version_id="belongs to another template or to another organization")
+    template_versions.update_fields(connection, version.id, {"template_id": row.id})
 
 
 def _patch(connection: Connection, actor: Actor, template_id: UUID, request: PatchTemplateRequest) -> Template:
@@ -194,6 +208,8 @@ def _disable_everyone(connection: Connection, actor: Actor, row: TemplateRow) ->
 
 def _delete(connection: Connection, actor: Actor, template_id: UUID) -> None:
     row = changeable(connection, actor, template_id)
+    if workspaces.has_any(connection, row.id):
+        raise BadRequest("All workspaces of a template must be deleted before the template can be.")
     templates.delete(connection, row.id, now())
     _audit(connection, actor, "delete", before=row)
 

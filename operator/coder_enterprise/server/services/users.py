@@ -82,13 +82,13 @@ class Users:
         """Raises `Forbidden`, `BadRequest`, `NotFound` for an organization, `Conflict` for a name that is taken."""
         actor.require(Power.WRITE_USERS)
         login_type = request.login_type or "password"
-        _check(request, login_type)
+        check(request, login_type)
         password_hash = await _hash(request.password)
-        row = _new_user(request.username, request.email, request.name, password_hash, login_type, [])
+        row = new_user(request.username, request.email, request.name, password_hash, login_type, [])
         row = row._replace(status=request.user_status or row.status)
         wanted = [*request.organization_ids, *([request.organization_id] if request.organization_id else [])]
         return await self._database.write(
-            lambda connection: _one(connection, _create(connection, actor, row, wanted or [references.DEFAULT]))
+            lambda connection: _one(connection, add(connection, actor, row, wanted or [references.DEFAULT]))
         )
 
     async def delete(self, actor: Actor, reference: str) -> None:
@@ -97,12 +97,12 @@ class Users:
 
     async def suspend(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user, oneself, or an owner."""
-        return await self._change(actor, reference, _suspend)
+        return await self._change(actor, reference, suspend)
 
     async def activate(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user."""
         return await self._change(
-            actor, reference, lambda connection, actor, row: _update(connection, actor, row, {"status": "active"})
+            actor, reference, lambda connection, actor, row: update(connection, actor, row, {"status": "active"})
         )
 
     async def set_roles(self, actor: Actor, reference: str, roles: Sequence[str]) -> SDKUser:
@@ -115,7 +115,7 @@ class Users:
         def change(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
             if row.id == actor.id:
                 raise BadRequest("You cannot change your own roles.")
-            return _update(connection, actor, row, {"roles": sorted(set(roles))})
+            return update(connection, actor, row, {"roles": sorted(set(roles))})
 
         return await self._change(actor, reference, change, Power.ASSIGN_ROLES)
 
@@ -127,7 +127,7 @@ class Users:
         if await self.has_first():
             raise _first_exists()  # before the hash: this route is open to everybody, and a hash is expensive
         first = FirstUser(request.username, request.email, request.password)
-        _check(CreateUserRequest(**request.model_dump()), "password")
+        check(CreateUserRequest(**request.model_dump()), "password")
         password_hash = await _hash(first.password)
 
         def work(connection: Connection) -> CreateFirstUserResponse:
@@ -149,7 +149,10 @@ class Users:
         return await self._database.read(work)
 
     async def set_profile(self, actor: Actor, reference: str, request: UpdateProfileRequest) -> SDKUser:
-        """One's own, too. Raises `Forbidden`, `BadRequest`, and `Conflict` for a username that is taken."""
+        """One's own, too; a name that is absent is kept.
+
+        Raises `Forbidden`, `BadRequest`, and `Conflict` for a username that is taken.
+        """
         problems = _name_problems(request.username, request.name)
         if problems:
             raise invalid(**problems)
@@ -157,7 +160,7 @@ class Users:
         def work(connection: Connection) -> SDKUser:
             row = _changeable(connection, actor, reference)
             try:
-                return _one(connection, _update(connection, actor, row, request.model_dump()))
+                return _one(connection, update(connection, actor, row, request.model_dump(exclude_unset=True)))
             except Duplicate:
                 raise Conflict(
                     f"A user named {request.username!r} exists already.",
@@ -230,7 +233,7 @@ async def bootstrap(database: Database, first_user: FirstUser | None, token: str
     password_hash = ""
     if first_user is not None:
         try:
-            _check(CreateUserRequest(**first_user.__dict__), "password")
+            check(CreateUserRequest(**first_user.__dict__), "password")
         except BadRequest as error:
             causes = "; ".join(f"{field} {text}" for field, text in error.validations.items())
             raise SettingsError(f"CODER_FIRST_USER_…: {causes}") from None
@@ -263,7 +266,7 @@ def _first_exists() -> Conflict:
 
 
 def _create_first(connection: Connection, first: FirstUser, password_hash: str) -> tuple[UUID, UUID]:
-    row = _new_user(first.username, first.email, "", password_hash, "password", [OWNER])
+    row = new_user(first.username, first.email, "", password_hash, "password", [OWNER])
     users.create(connection, row)
     organization = default_organization.ensure_default(connection)
     organizations.add_member(connection, organization.id, row.id, row.created_at)
@@ -271,7 +274,8 @@ def _create_first(connection: Connection, first: FirstUser, password_hash: str) 
     return row.id, organization.id
 
 
-def _create(connection: Connection, actor: Actor, row: UserRow, wanted: Sequence[str]) -> UserRow:
+def add(connection: Connection, actor: Actor | None, row: UserRow, wanted: Sequence[str]) -> UserRow:
+    """`actor` None is an identity provider. Raises `NotFound` for an organization, `Conflict` for a name in use."""
     joined = {references.organization(connection, reference).id for reference in wanted}
     try:
         users.create(connection, row)
@@ -279,16 +283,17 @@ def _create(connection: Connection, actor: Actor, row: UserRow, wanted: Sequence
         raise Conflict("A user with that username or email exists already.") from None
     for organization_id in joined:
         organizations.add_member(connection, organization_id, row.id, row.created_at)
-    _audit(connection, actor.id, "create", row, None)
+    _audit(connection, actor.id if actor else None, "create", row, None)
     return row
 
 
-def _suspend(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
-    if row.id == actor.id:
+def suspend(connection: Connection, actor: Actor | None, row: UserRow) -> UserRow:
+    """Raises `BadRequest` for oneself, or an owner."""
+    if actor is not None and row.id == actor.id:
         raise BadRequest("You cannot suspend yourself.")
     if OWNER in row.roles:
         raise BadRequest("You cannot suspend a user with the role owner; take the role away first.")
-    return _update(connection, actor, row, {"status": "suspended"})
+    return update(connection, actor, row, {"status": "suspended"})
 
 
 def _delete(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
@@ -300,16 +305,19 @@ def _delete(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
     return row
 
 
-def _update(connection: Connection, actor: Actor, row: UserRow, values: Mapping[str, Any]) -> UserRow:
+def update(connection: Connection, actor: Actor | None, row: UserRow, values: Mapping[str, Any]) -> UserRow:
+    """Write and note what differs. Raises `Duplicate` for an e-mail that is taken."""
     changed = row._replace(**values)
     if changed != row:
         changed = changed._replace(updated_at=now())
         users.update_fields(connection, row.id, {**values, "updated_at": changed.updated_at})
-        _audit(connection, actor.id, "write", changed, row)
+        _audit(connection, actor.id if actor else None, "write", changed, row)
     return changed
 
 
-def _audit(connection: Connection, actor_id: UUID, action: str, after: UserRow | None, before: UserRow | None) -> None:
+def _audit(
+    connection: Connection, actor_id: UUID | None, action: str, after: UserRow | None, before: UserRow | None
+) -> None:
     subject = after or before
     if subject is None:
         raise AssertionError("an audited change has a subject")
@@ -326,7 +334,7 @@ def _shown(row: UserRow | None) -> dict[str, Any] | None:
     }
 
 
-def _new_user(username: str, email: str, name: str, password_hash: str, login_type: str, roles: list[str]) -> UserRow:
+def new_user(username: str, email: str, name: str, password_hash: str, login_type: str, roles: list[str]) -> UserRow:
     moment = now()
     return UserRow(
         id=uuid4(),
@@ -349,7 +357,8 @@ async def _hash(password: str) -> str:
     return await asyncio.to_thread(passwords.hash_password, password) if password else ""
 
 
-def _check(request: CreateUserRequest, login_type: str) -> None:
+def check(request: CreateUserRequest, login_type: str) -> None:
+    """Raises `BadRequest` that names the fields."""
     problems: dict[str, str] = {}
     if not EMAIL_FORM.fullmatch(request.email) or len(request.email.lower()) > MAX_EMAIL:
         problems["email"] = "is required and must be an e-mail address"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from coder_enterprise.server.storage.database import Connection, unique
 from coder_enterprise.server.storage.schema import (
@@ -66,6 +66,16 @@ _GROUP_IDS_OF = (
         select(organization_members.c.organization_id).where(organization_members.c.user_id == bindparam("user_id"))
     )
 )
+_ALLOWANCE = (
+    select(func.coalesce(func.sum(groups.c.quota_allowance), 0))
+    .select_from(groups)
+    .outerjoin(
+        group_members,
+        and_(group_members.c.group_id == groups.c.id, group_members.c.user_id == bindparam("user_id")),
+    )
+    .where(or_(group_members.c.user_id.is_not(None), groups.c.id == groups.c.organization_id))
+)
+_ALLOWANCE_IN = _ALLOWANCE.where(groups.c.organization_id == bindparam("organization_id"))
 
 
 def create(connection: Connection, group: Group) -> None:
@@ -144,3 +154,14 @@ def remove_members(connection: Connection, group_id: UUID, user_ids: Iterable[UU
     connection.execute(
         delete(group_members).where(group_members.c.group_id == group_id, group_members.c.user_id.in_(list(user_ids)))
     )
+
+
+def allowance(connection: Connection, user_id: UUID, organization_id: UUID | None) -> int:
+    """Credits a day: those of the user's groups, and of every Everyone, added up.
+
+    None is every organization; Coder counts an Everyone there for all users, whose organization or not.
+    """
+    if organization_id is None:
+        return int(connection.execute(_ALLOWANCE, {"user_id": user_id}).scalar_one())
+    values = {"user_id": user_id, "organization_id": organization_id}
+    return int(connection.execute(_ALLOWANCE_IN, values).scalar_one())

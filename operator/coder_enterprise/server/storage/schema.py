@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -158,6 +159,18 @@ audit_log: Final = Table(
     Column("after", DOCUMENT, nullable=True),
 )
 
+# What identity providers call people; who has no row here was not made by one.
+scim_users: Final = Table(
+    "scim_users",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_name", String(254), nullable=False),
+    Column("user_name_key", String(254), nullable=False, index=True),
+    Column("external_id", String(254), nullable=True, index=True),
+    Column("removed", Boolean, nullable=False),
+    Column("details", DOCUMENT, nullable=False),
+)
+
 # The digest makes a licence unique: PostgreSQL indexes no text as long as one.
 licenses: Final = Table(
     "licenses",
@@ -248,4 +261,164 @@ replicas: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
     Column("stopped_at", Moment, nullable=True),
+)
+
+
+class Canonical(TypeDecorator[dict[str, str]]):
+    """Names and values as JSON in one spelling, so that the database can compare them."""
+
+    impl = Text
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: dict[str, str] | None, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+    @override
+    def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, str] | None:
+        return None if value is None else json.loads(value)
+
+
+provisioner_keys: Final = Table(
+    "provisioner_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("name_key", by_code_point(64), nullable=False),
+    Column("secret_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("tags", Canonical, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("organization_id", "name_key"),
+)
+
+# The owner is the user whose jobs alone the daemon does, or "".
+provisioner_daemons: Final = Table(
+    "provisioner_daemons",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("name_key", String(64), nullable=False),
+    Column("owner", String(36), nullable=False),
+    Column("provisioners", JSON, nullable=False),
+    Column("tags", Canonical, nullable=False),
+    Column("version", String(128), nullable=False),
+    Column("api_version", String(16), nullable=False),
+    Column("login", String(8), nullable=False),
+    Column("key_id", Uuid, ForeignKey("provisioner_keys.id", ondelete="CASCADE"), nullable=True, index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("last_seen_at", Moment, nullable=False),
+    UniqueConstraint("organization_id", "name_key", "owner"),
+)
+
+files: Final = Table(
+    "files",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("created_by_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("mimetype", String(64), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    UniqueConstraint("hash", "created_by_id"),
+)
+
+# A worker is a daemon, whose row may be gone.
+provisioner_jobs: Final = Table(
+    "provisioner_jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    Column("initiator_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("provisioner", String(16), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("input", JSON, nullable=False),
+    Column("tags", Canonical, nullable=False),
+    Column("file_id", Uuid, ForeignKey("files.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("started_at", Moment, nullable=True),
+    Column("completed_at", Moment, nullable=True),
+    Column("canceled_at", Moment, nullable=True),
+    Column("worker_id", Uuid, nullable=True),
+    Column("error", Text, nullable=False),
+    Column("error_code", String(64), nullable=False),
+    Column("logs_size", Integer, nullable=False),
+    Column("logs_overflowed", Boolean, nullable=False),
+    Column("resources", JSON(none_as_null=True), nullable=True),
+)
+_UNFINISHED: Final = provisioner_jobs.c.completed_at.is_(None)
+Index(
+    "ix_provisioner_jobs_unfinished",
+    provisioner_jobs.c.organization_id,
+    provisioner_jobs.c.created_at,
+    sqlite_where=_UNFINISHED,
+    postgresql_where=_UNFINISHED,
+)
+Index("ix_provisioner_jobs_worker_id_completed_at", provisioner_jobs.c.worker_id, provisioner_jobs.c.completed_at)
+
+provisioner_job_logs: Final = Table(
+    "provisioner_job_logs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", Uuid, ForeignKey("provisioner_jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("level", String(8), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("output", Text, nullable=False),
+)
+
+# The job has read the file when it has completed: only then are readme, variables and parameters known.
+template_versions: Final = Table(
+    "template_versions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    Column("template_id", Uuid, ForeignKey("templates.id", ondelete="CASCADE"), nullable=True),
+    Column("job_id", Uuid, ForeignKey("provisioner_jobs.id"), nullable=False, unique=True),
+    Column("created_by_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("readme", Text, nullable=False),
+    Column("variables", JSON, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("workspace_tags", Canonical, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("template_id", "name"),
+)
+
+# The key is the name in lower case; a deleted workspace has none, so that the name is free again.
+workspaces: Final = Table(
+    "workspaces",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    Column("owner_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("template_id", Uuid, ForeignKey("templates.id"), nullable=False, index=True),
+    Column("name", String(32), nullable=False),
+    Column("name_key", by_code_point(32), nullable=True),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("owner_id", "name_key"),
+)
+
+workspace_builds: Final = Table(
+    "workspace_builds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("workspace_id", Uuid, ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("template_version_id", Uuid, ForeignKey("template_versions.id"), nullable=False),
+    Column("job_id", Uuid, ForeignKey("provisioner_jobs.id"), nullable=False, unique=True),
+    Column("initiator_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("build_number", Integer, nullable=False),
+    Column("transition", String(8), nullable=False),
+    Column("daily_cost", Integer, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("workspace_id", "build_number"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -34,6 +35,7 @@ _LIVING = select(*COLUMNS).where(~users.c.deleted)
 # Statements are built once: building one costs more than running it.
 _GET = select(*COLUMNS).where(users.c.id == bindparam("user_id"))
 _AMONG_LIVING = select(users.c.id).where(~users.c.deleted, users.c.id.in_(bindparam("user_ids", expanding=True)))
+_BY_IDS = select(*COLUMNS).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
 _BY_USERNAME = select(*COLUMNS).where(users.c.username_key == bindparam("key"))
 _BY_EMAIL = select(*COLUMNS).where(users.c.email_key == bindparam("key"))
 
@@ -62,6 +64,11 @@ def get(connection: Connection, user_id: UUID) -> User | None:
     """Also one that is deleted."""
     row = connection.execute(_GET, {"user_id": user_id}).first()
     return User(*row) if row else None
+
+
+def by_ids(connection: Connection, user_ids: Iterable[UUID]) -> list[User]:
+    """Also those that are deleted."""
+    return [User(*row) for row in connection.execute(_BY_IDS, {"user_ids": list(user_ids)})]
 
 
 def by_username(connection: Connection, username: str) -> User | None:
@@ -96,9 +103,9 @@ def count(connection: Connection, which: Filter = Filter()) -> int:  # noqa: B00
 
 
 def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, Any]) -> None:
-    """Raises `Duplicate` when the username is taken."""
-    keys = {"username_key": values["username"].lower()} if "username" in values else {}
-    with unique(connection):
+    """Raises `Duplicate` when the username or the e-mail is taken."""
+    keys = {f"{name}_key": values[name].lower() for name in ("username", "email") if name in values}
+    with unique(connection) if keys else nullcontext():
         connection.execute(update(users).where(users.c.id == user_id).values(**values, **keys))
 
 

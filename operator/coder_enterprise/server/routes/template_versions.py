@@ -1,0 +1,79 @@
+"""/templateversions, and the versions of templates and organizations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Response
+
+from coder_enterprise.server.routes.answers import documented
+from coder_enterprise.server.routes.bodies import body, expects
+from coder_enterprise.server.routes.dependencies import API, Authenticated
+from coder_enterprise.wire.common import RESPONSE
+from coder_enterprise.wire.provisioner_jobs import LOGS, RESOURCES
+from coder_enterprise.wire.template_versions import (
+    TEMPLATE_VERSION,
+    TEMPLATE_VERSION_CREATED,
+    TEMPLATE_VERSIONS,
+    CreateTemplateVersionRequest,
+    UpdateActiveTemplateVersionRequest,
+)
+
+router = APIRouter(prefix=API, tags=["Templates"])
+
+MAX_ID: Final = 2**31 - 1
+After = Annotated[int, Query(ge=0, le=MAX_ID, description="The id of the last line that is known")]
+
+
+@router.post(
+    "/organizations/{organization}/templateversions",
+    **documented(TEMPLATE_VERSION_CREATED),
+    openapi_extra=expects(CreateTemplateVersionRequest),
+)
+async def create_version(
+    organization: str,
+    caller: Authenticated,
+    request: Annotated[CreateTemplateVersionRequest, body(CreateTemplateVersionRequest)],
+) -> Response:
+    created = await caller.services.template_versions.create(caller.actor, organization, request)
+    return caller.answer(TEMPLATE_VERSION_CREATED, created)
+
+
+@router.get("/templates/{template}/versions", **documented(TEMPLATE_VERSIONS))
+async def list_versions(template: str, caller: Authenticated) -> Response:
+    return caller.answer(TEMPLATE_VERSIONS, await caller.services.template_versions.of_template(caller.actor, template))
+
+
+@router.patch(
+    "/templates/{template}/versions",
+    **documented(RESPONSE),
+    openapi_extra=expects(UpdateActiveTemplateVersionRequest),
+)
+async def activate_version(
+    template: str,
+    caller: Authenticated,
+    request: Annotated[UpdateActiveTemplateVersionRequest, body(UpdateActiveTemplateVersionRequest)],
+) -> Response:
+    await caller.services.template_versions.activate(caller.actor, template, request.id)
+    return caller.done("Updated the active template version!")
+
+
+@router.get("/templateversions/{version}", **documented(TEMPLATE_VERSION))
+async def get_version(version: str, caller: Authenticated) -> Response:
+    return caller.answer(TEMPLATE_VERSION, await caller.services.template_versions.get(caller.actor, version))
+
+
+@router.get("/templateversions/{version}/logs", **documented(LOGS))
+async def get_version_logs(version: str, caller: Authenticated, after: After = 0) -> Response:
+    return caller.answer(LOGS, await caller.services.template_versions.logs(caller.actor, version, after))
+
+
+@router.get("/templateversions/{version}/resources", **documented(RESOURCES))
+async def get_version_resources(version: str, caller: Authenticated) -> Response:
+    return caller.answer(RESOURCES, await caller.services.template_versions.resources(caller.actor, version))
+
+
+@router.patch("/templateversions/{version}/cancel", **documented(RESPONSE, responses={412: {}}))
+async def cancel_version(version: str, caller: Authenticated) -> Response:
+    await caller.services.template_versions.cancel(caller.actor, version)
+    return caller.done("Job has been marked as canceled...")

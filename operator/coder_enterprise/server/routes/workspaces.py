@@ -1,0 +1,96 @@
+"""/workspaces, /workspacebuilds, and what they cost: /workspace-quota."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from coder_enterprise.server.routes.answers import documented
+from coder_enterprise.server.routes.bodies import body, expects
+from coder_enterprise.server.routes.dependencies import API, Authenticated
+from coder_enterprise.server.routes.pages import page
+from coder_enterprise.server.routes.template_versions import After
+from coder_enterprise.server.services.users import Page
+from coder_enterprise.wire.common import RESPONSE
+from coder_enterprise.wire.provisioner_jobs import LOGS
+from coder_enterprise.wire.workspaces import (
+    BUILD,
+    BUILD_CREATED,
+    QUOTA,
+    WORKSPACE,
+    WORKSPACE_CREATED,
+    WORKSPACES,
+    CreateWorkspaceBuildRequest,
+    CreateWorkspaceRequest,
+)
+
+router = APIRouter(prefix=API, tags=["Workspaces"])
+quota = APIRouter(prefix=API, tags=["Enterprise"])
+
+
+@router.get("/workspaces", **documented(WORKSPACES))
+async def list_workspaces(
+    caller: Authenticated, which: Annotated[Page, Depends(page)], q: Annotated[str, Query(max_length=1000)] = ""
+) -> Response:
+    return caller.answer(WORKSPACES, await caller.services.workspaces.list(caller.actor, q, which))
+
+
+@router.post(
+    "/organizations/{organization}/members/{user}/workspaces",
+    **documented(WORKSPACE_CREATED),
+    openapi_extra=expects(CreateWorkspaceRequest),
+)
+async def create_workspace(
+    organization: str,
+    user: str,
+    caller: Authenticated,
+    request: Annotated[CreateWorkspaceRequest, body(CreateWorkspaceRequest)],
+) -> Response:
+    created = await caller.services.workspaces.create(caller.actor, organization, user, request)
+    return caller.answer(WORKSPACE_CREATED, created)
+
+
+@router.get("/workspaces/{workspace}", **documented(WORKSPACE))
+async def get_workspace(workspace: str, caller: Authenticated) -> Response:
+    return caller.answer(WORKSPACE, await caller.services.workspaces.get(caller.actor, workspace))
+
+
+@router.post(
+    "/workspaces/{workspace}/builds",
+    **documented(BUILD_CREATED),
+    openapi_extra=expects(CreateWorkspaceBuildRequest),
+)
+async def create_build(
+    workspace: str,
+    caller: Authenticated,
+    request: Annotated[CreateWorkspaceBuildRequest, body(CreateWorkspaceBuildRequest)],
+) -> Response:
+    created = await caller.services.workspace_builds.create(caller.actor, workspace, request)
+    return caller.answer(BUILD_CREATED, created)
+
+
+@router.get("/workspacebuilds/{build}", **documented(BUILD))
+async def get_build(build: str, caller: Authenticated) -> Response:
+    return caller.answer(BUILD, await caller.services.workspace_builds.get(caller.actor, build))
+
+
+@router.get("/workspacebuilds/{build}/logs", **documented(LOGS))
+async def get_build_logs(build: str, caller: Authenticated, after: After = 0) -> Response:
+    return caller.answer(LOGS, await caller.services.workspace_builds.logs(caller.actor, build, after))
+
+
+@router.patch("/workspacebuilds/{build}/cancel", **documented(RESPONSE, responses={412: {}}))
+async def cancel_build(build: str, caller: Authenticated) -> Response:
+    await caller.services.workspace_builds.cancel(caller.actor, build)
+    return caller.done("Job has been marked as canceled...")
+
+
+@quota.get("/workspace-quota/{user}", **documented(QUOTA), summary="Get workspace quota by user")
+async def get_quota(user: str, caller: Authenticated) -> Response:
+    return caller.answer(QUOTA, await caller.services.workspace_quotas.get(caller.actor, user))
+
+
+@quota.get("/organizations/{organization}/members/{user}/workspace-quota", **documented(QUOTA))
+async def get_quota_of_member(organization: str, user: str, caller: Authenticated) -> Response:
+    return caller.answer(QUOTA, await caller.services.workspace_quotas.get(caller.actor, user, organization))

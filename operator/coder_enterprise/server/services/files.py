@@ -1,0 +1,48 @@
+"""Uploaded files: the archives that templates are made of."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+from uuid import UUID, uuid4
+
+from coder_enterprise.server.errors import BadRequest, NotFound
+from coder_enterprise.server.services import references
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.storage import files
+from coder_enterprise.server.storage.database import Connection, Database
+from coder_enterprise.server.storage.files import File
+
+MAX_FILE: Final = 3 * 1024 * 1024
+"""Bytes: with the state of a workspace it has to fit into one message to a daemon, which takes 4 MiB."""
+TAR: Final = "application/x-tar"
+
+
+class Files:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, actor: Actor, mimetype: str, data: bytes) -> tuple[UUID, bool]:
+        """The id, and whether it is new: the same bytes of the same user are kept once. Raises `BadRequest`."""
+        if mimetype != TAR:
+            raise BadRequest(f"The content type {mimetype or 'that is missing'!r} is not supported.", f"Send {TAR}.")
+        digest = hashlib.sha256(data).hexdigest()
+
+        def work(connection: Connection) -> tuple[UUID, bool]:
+            known = files.same(connection, digest, actor.id)
+            if known is not None:
+                return known, False
+            file = File(uuid4(), digest, actor.id, now(), mimetype, data)
+            files.create(connection, file)
+            return file.id, True
+
+        return await self._database.write(work)
+
+    async def get(self, actor: Actor, reference: str) -> File:
+        """One's own; those who manage templates see all. Raises `BadRequest` for what is no id, and `NotFound`."""
+        file_id = references.uuid_parameter("fileID", reference)
+        found = await self._database.read(lambda connection: files.get(connection, file_id))
+        if found is None or not (found.created_by_id == actor.id or actor.can(Power.WRITE_TEMPLATES)):
+            raise NotFound
+        return found

@@ -1,0 +1,124 @@
+"""Keys for provisioner daemons: who may make them, and which daemons come with them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+from typing import Final
+from uuid import uuid4
+
+from coder_enterprise.server.errors import Conflict, NotFound, invalid
+from coder_enterprise.server.services import audit, provisioner_tags, references
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.entitlements import Entitlements, Feature
+from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.storage import provisioner_keys
+from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.provisioner_keys import ProvisionerKey as KeyRow
+from coder_enterprise.wire.provisioner_daemons import (
+    RESERVED_KEYS,
+    CreateProvisionerKeyRequest,
+    CreateProvisionerKeyResponse,
+    ProvisionerKey,
+)
+
+LENGTH: Final = 43
+"""Characters of a key, as in Coder."""
+NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+MAX_NAME: Final = 64
+RESERVED: Final = frozenset({"built-in", *RESERVED_KEYS.values()})
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+
+
+class ProvisionerKeys:
+    def __init__(self, database: Database, entitlements: Entitlements) -> None:
+        self._database = database
+        self._entitlements = entitlements
+
+    async def list(self, actor: Actor, organization: str) -> list[ProvisionerKey]:
+        """By name. Raises `NotFound` for the organization, and for one who may not see the keys."""
+        self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
+
+        def work(connection: Connection) -> list[KeyRow]:
+            home = references.organization(connection, organization)
+            if not actor.can(Power.MANAGE_PROVISIONERS):
+                raise NotFound
+            return provisioner_keys.of_organization(connection, home.id)
+
+        return [_to_wire(row) for row in await self._database.read(work)]
+
+    async def create(
+        self, actor: Actor, organization: str, request: CreateProvisionerKeyRequest
+    ) -> CreateProvisionerKeyResponse:
+        """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
+        self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
+        key = "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
+        await self._database.write(lambda connection: _create(connection, actor, organization, request, key))
+        return CreateProvisionerKeyResponse(key=key)
+
+    async def delete(self, actor: Actor, organization: str, name: str) -> None:
+        """Its daemons get no job any more. Raises `NotFound` and `Forbidden`."""
+        self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
+
+        def work(connection: Connection) -> None:
+            home = references.organization(connection, organization)
+            actor.require(Power.MANAGE_PROVISIONERS)
+            row = provisioner_keys.by_name(connection, home.id, name)
+            if row is None:
+                raise NotFound
+            provisioner_keys.remove(connection, row.id)
+            audit.record(connection, actor.id, "delete", _resource(row), before={"tags": row.tags})
+
+        await self._database.write(work)
+
+
+def hash_key(key: str) -> bytes:
+    """A random key of this length needs no slow hash."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _create(
+    connection: Connection, actor: Actor, organization: str, request: CreateProvisionerKeyRequest, key: str
+) -> None:
+    home = references.organization(connection, organization)
+    actor.require(Power.MANAGE_PROVISIONERS)
+    _check(request)
+    row = KeyRow(
+        id=uuid4(),
+        organization_id=home.id,
+        name=request.name,
+        secret_hash=hash_key(key),
+        tags=provisioner_tags.for_organization(request.tags),
+        created_at=now(),
+    )
+    try:
+        provisioner_keys.create(connection, row)
+    except Duplicate:
+        raise Conflict(
+            f"A provisioner key named {request.name!r} exists already.",
+            validations={"name": "This value is already in use and must be unique."},
+        ) from None
+    audit.record(connection, actor.id, "create", _resource(row), after={"tags": row.tags})
+
+
+def _check(request: CreateProvisionerKeyRequest) -> None:
+    if not NAME_FORM.fullmatch(request.name) or len(request.name) > MAX_NAME:
+        raise invalid(name=f"is required: letters and digits, joined by single hyphens, at most {MAX_NAME} characters")
+    if request.name.lower() in RESERVED:
+        raise invalid(name=f"must not be one of {', '.join(sorted(RESERVED))}")
+    if request.tags.get(provisioner_tags.SCOPE) == provisioner_tags.USER or request.tags.get(provisioner_tags.OWNER):
+        raise invalid(tags="a key is for the daemons of an organization: leave scope and owner out")
+    provisioner_tags.check(request.tags)
+
+
+def _resource(row: KeyRow) -> tuple[str, object, str]:
+    return "provisioner_key", row.id, row.name
+
+
+def _to_wire(row: KeyRow) -> ProvisionerKey:
+    return ProvisionerKey.model_construct(
+        id=row.id, created_at=row.created_at, organization=row.organization_id, name=row.name, tags=row.tags
+    )

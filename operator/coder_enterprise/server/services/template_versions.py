@@ -1,0 +1,277 @@
+"""Versions of templates: made of a file by a job, and one of them is active.
+
+A version without a template is seen by whoever made it, and by those who see all templates; a version of a template
+by those who see the template.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID, uuid4
+
+from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid
+from coder_enterprise.server.services import audit, provisioner_jobs, provisioner_tags, references
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.groups import NAME_FORM
+from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
+from coder_enterprise.server.services.provisioner_orders import IMPORT
+from coder_enterprise.server.services.templates import changeable, visible
+from coder_enterprise.server.storage import files, template_versions, templates, users
+from coder_enterprise.server.storage import provisioner_jobs as stored_jobs
+from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.template_versions import TemplateVersion as VersionRow
+from coder_enterprise.wire.provisioner_jobs import PROVISIONERS, ProvisionerJobLog, WorkspaceResource
+from coder_enterprise.wire.template_versions import CreateTemplateVersionRequest, MinimalUser, TemplateVersion
+
+MAX_NAME: Final = 32
+MAX_MESSAGE: Final = 1048
+
+
+class TemplateVersions:
+    def __init__(self, database: Database, jobs: ProvisionerJobs) -> None:
+        self._database = database
+        self._jobs = jobs
+
+    async def create(self, actor: Actor, organization: str, request: CreateTemplateVersionRequest) -> TemplateVersion:
+        """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
+        made = await self._database.write(lambda connection: _create(connection, actor, organization, request))
+        await self._jobs.announce(made.organization_id)
+        return made
+
+    async def get(self, actor: Actor, reference: str) -> TemplateVersion:
+        """Raises `BadRequest` for what is no id, and `NotFound`."""
+        version_id = references.uuid_parameter("templateversion", reference)
+        return await self._database.read(lambda connection: _one(connection, _seen(connection, actor, version_id)))
+
+    async def of_template(self, actor: Actor, reference: str) -> list[TemplateVersion]:
+        """Oldest first. Raises `BadRequest` for what is no id, and `NotFound`."""
+        template_id = references.uuid_parameter("template", reference)
+
+        def work(connection: Connection) -> list[TemplateVersion]:
+            template = visible(connection, actor, template_id)
+            return _to_wire(connection, template_versions.of_template(connection, template.id))
+
+        return await self._database.read(work)
+
+    async def logs(self, actor: Actor, reference: str, after: int) -> list[ProvisionerJobLog]:
+        """Like `get`."""
+        version_id = references.uuid_parameter("templateversion", reference)
+        return await self._database.read(
+            lambda connection: provisioner_jobs.logs(connection, _seen(connection, actor, version_id).job_id, after)
+        )
+
+    async def resources(self, actor: Actor, reference: str) -> list[WorkspaceResource]:
+        """What a workspace of it has, started and stopped. Raises like `get`, and `BadRequest` before the job's end."""
+        version_id = references.uuid_parameter("templateversion", reference)
+
+        def work(connection: Connection) -> list[WorkspaceResource]:
+            row = _seen(connection, actor, version_id)
+            job = stored_jobs.get(connection, row.job_id)
+            if job is None or job.completed_at is None:
+                raise BadRequest("The job of this template version has not ended.")
+            return provisioner_jobs.resources(job, stored_jobs.resources(connection, [job.id])[job.id])
+
+        return await self._database.read(work)
+
+    async def cancel(self, actor: Actor, reference: str) -> None:
+        """Raises `BadRequest` for what is no id, `NotFound`, `Forbidden`, and `PreconditionFailed` after its end."""
+        version_id = references.uuid_parameter("templateversion", reference)
+
+        def work(connection: Connection) -> None:
+            row = _seen(connection, actor, version_id)
+            _require_change(connection, actor, row)
+            provisioner_jobs.cancel(connection, row.job_id)
+            audit.record(connection, actor.id, "stop", _resource(row))
+
+        await self._database.write(work)
+
+    async def activate(self, actor: Actor, template: str, version: str) -> None:
+        """New workspaces are made of this version. Raises `BadRequest`, `NotFound` and `Forbidden`."""
+        template_id = references.uuid_parameter("template", template)
+        version_id = references.as_uuid(version)
+        if version_id is None:
+            raise invalid(id="must be a UUID")
+        await self._database.write(lambda connection: _activate(connection, actor, template_id, version_id))
+
+
+def usable(connection: Connection, version_id: UUID, template_id: UUID, field: str) -> VersionRow:
+    """A version of that template whose job has succeeded. Raises `BadRequest` that names `field`."""
+    row = template_versions.get(connection, version_id)
+    if row is None or row.template_id != template_id:
+        raise invalid(**{field: "is not a version of this template"})
+    job = stored_jobs.get(connection, row.job_id)
+    state = provisioner_jobs.status(job) if job else "missing"
+    if state != "succeeded":
+        raise BadRequest(
+            f"The template version {row.name!r} is {state}; only one whose job has succeeded can be used.",
+            job.error if job else "",
+            {field: f"its job is {state}"},
+        )
+    return row
+
+
+def _create(
+    connection: Connection, actor: Actor, organization: str, request: CreateTemplateVersionRequest
+) -> TemplateVersion:
+    home = references.organization(connection, organization)
+    template_id = _template_of(connection, actor, home.id, request.template_id)
+    file_id = _check(connection, actor, request)
+    moment = now()
+    version_id = uuid4()
+    tags = provisioner_tags.normalized(request.tags, actor.id)
+    job_id = provisioner_jobs.new_job(
+        connection,
+        actor.id,
+        home.id,
+        IMPORT,
+        (file_id, request.provisioner),
+        input={"template_version_id": str(version_id)},
+        tags=tags,
+    )
+    row = VersionRow(
+        id=version_id,
+        organization_id=home.id,
+        template_id=template_id,
+        job_id=job_id,
+        created_by_id=actor.id,
+        name=request.name or f"version-{secrets.token_hex(4)}",
+        message=request.message,
+        readme="",
+        variables=[
+            {"name": value.name, "value": value.value, "sensitive": False} for value in request.user_variable_values
+        ],
+        parameters=[],
+        workspace_tags={},
+        created_at=moment,
+        updated_at=moment,
+    )
+    try:
+        template_versions.create(connection, row)
+    except Duplicate:
+        raise Conflict(
+            f"The template has a version named {row.name!r} already.",
+            validations={"name": "This value is already in use and must be unique."},
+        ) from None
+    audit.record(connection, actor.id, "create", _resource(row), after=_shown(row))
+    return _one(connection, row)
+
+
+def _template_of(connection: Connection, actor: Actor, organization_id: UUID, text: str) -> UUID | None:
+    """Raises `BadRequest`, `NotFound` and `Forbidden`."""
+    if not text:
+        actor.require(Power.WRITE_TEMPLATES)
+        return None
+    template_id = references.as_uuid(text)
+    if template_id is None:
+        raise invalid(template_id="must be a UUID")
+    template = changeable(connection, actor, template_id)
+    if template.organization_id != organization_id:
+        raise invalid(template_id="is in another organization")
+    return template.id
+
+
+def _check(connection: Connection, actor: Actor, request: CreateTemplateVersionRequest) -> UUID:
+    """The file. Raises `BadRequest`."""
+    provisioner_tags.check(request.tags)
+    problems: dict[str, str] = {}
+    if request.name and (not NAME_FORM.fullmatch(request.name) or len(request.name) > MAX_NAME):
+        problems["name"] = f"letters and digits, joined by single hyphens, at most {MAX_NAME} characters"
+    if len(request.message) > MAX_MESSAGE:
+        problems["message"] = f"must have at most {MAX_MESSAGE} characters"
+    if request.storage_method != "file":
+        problems["storage_method"] = "must be file"
+    if request.provisioner not in PROVISIONERS:
+        problems["provisioner"] = f"must be one of {', '.join(PROVISIONERS)}"
+    names = [value.name for value in request.user_variable_values]
+    if len(set(names)) < len(names):
+        problems["user_variable_values"] = "no name may come twice"
+    file_id = references.as_uuid(request.file_id)
+    if file_id is None:
+        problems["file_id"] = "is required and must be a UUID"
+    elif files.owner(connection, file_id) is None:
+        problems["file_id"] = "there is no such file"
+    if problems or file_id is None:
+        raise invalid(**problems)
+    if files.owner(connection, file_id) != actor.id and not actor.can(Power.WRITE_TEMPLATES):
+        raise invalid(file_id="there is no such file")
+    return file_id
+
+
+def _activate(connection: Connection, actor: Actor, template_id: UUID, version_id: UUID) -> None:
+    template = changeable(connection, actor, template_id)
+    version = usable(connection, version_id, template.id, "id")
+    if version.id == template.active_version_id:
+        return
+    templates.update_fields(connection, template.id, {"active_version_id": version.id, "updated_at": now()})
+    audit.record(
+        connection,
+        actor.id,
+        "write",
+        ("template", template.id, template.name),
+        before={"active_version_id": str(template.active_version_id)},
+        after={"active_version_id": str(version.id)},
+    )
+
+
+def _seen(connection: Connection, actor: Actor, version_id: UUID) -> VersionRow:
+    """Raises `NotFound`."""
+    row = template_versions.get(connection, version_id)
+    if row is None:
+        raise NotFound
+    if row.template_id is not None:
+        visible(connection, actor, row.template_id)
+    elif row.created_by_id != actor.id and not actor.can(Power.READ_TEMPLATES):
+        raise NotFound
+    return row
+
+
+def _require_change(connection: Connection, actor: Actor, row: VersionRow) -> None:
+    """Raises `Forbidden`."""
+    if row.template_id is not None:
+        changeable(connection, actor, row.template_id)
+    elif row.created_by_id != actor.id and not actor.can(Power.WRITE_TEMPLATES):
+        raise Forbidden("You are not allowed to do this.", "The template version is somebody else's.")
+
+
+def _resource(row: VersionRow) -> tuple[str, object, str]:
+    return "template_version", row.id, row.name
+
+
+def _shown(row: VersionRow) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "message": row.message,
+        "template_id": str(row.template_id or ""),
+        "job_id": str(row.job_id),
+    }
+
+
+def _one(connection: Connection, row: VersionRow) -> TemplateVersion:
+    return _to_wire(connection, [row])[0]
+
+
+def _to_wire(connection: Connection, rows: Sequence[VersionRow]) -> list[TemplateVersion]:
+    jobs = stored_jobs.shown(connection, [row.job_id for row in rows])
+    makers = {user.id: user for user in users.by_ids(connection, {row.created_by_id for row in rows})}
+    return [
+        TemplateVersion.model_construct(
+            id=row.id,
+            template_id=row.template_id,
+            organization_id=row.organization_id,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            name=row.name,
+            message=row.message,
+            job=provisioner_jobs.to_wire(jobs[row.job_id]),
+            readme=row.readme,
+            created_by=_minimal(makers[row.created_by_id]),
+        )
+        for row in rows
+    ]
+
+
+def _minimal(user: users.User) -> MinimalUser:
+    return MinimalUser.model_construct(id=user.id, username=user.username, name=user.name, avatar_url=user.avatar_url)

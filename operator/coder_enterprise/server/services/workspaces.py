@@ -1,0 +1,190 @@
+"""Workspaces: made of a template that the user sees, and theirs alone but for those who see all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID, uuid4
+
+from coder_enterprise.server.errors import Conflict, NotFound, invalid
+from coder_enterprise.server.services import audit, references, search
+from coder_enterprise.server.services import workspace_builds as builds
+from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
+from coder_enterprise.server.services.template_versions import usable
+from coder_enterprise.server.services.templates import may_change
+from coder_enterprise.server.services.templates import visible as visible_template
+from coder_enterprise.server.services.users import MAX_USERNAME, NAME_FORM, Page
+from coder_enterprise.server.storage import organizations, template_versions, workspace_builds, workspaces
+from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.schema import NEVER
+from coder_enterprise.server.storage.template_versions import TemplateVersion
+from coder_enterprise.server.storage.templates import Template
+from coder_enterprise.server.storage.users import User
+from coder_enterprise.server.storage.workspaces import Filter
+from coder_enterprise.server.storage.workspaces import Workspace as WorkspaceRow
+from coder_enterprise.wire.workspaces import CreateWorkspaceRequest, Workspace, WorkspaceHealth, WorkspacesResponse
+
+_KEYS: Final = ("owner", "template", "name")
+_NO_VERSION: Final = UUID(int=0)
+
+
+class Workspaces:
+    def __init__(self, database: Database, jobs: ProvisionerJobs) -> None:
+        self._database = database
+        self._jobs = jobs
+
+    async def create(self, actor: Actor, organization: str, user: str, request: CreateWorkspaceRequest) -> Workspace:
+        """With its first build. Raises `NotFound`, `BadRequest`, `Forbidden`, and `Conflict` for the name."""
+        made = await self._database.write(lambda connection: _create(connection, actor, organization, user, request))
+        await self._jobs.announce(made.organization_id)
+        return made
+
+    async def get(self, actor: Actor, reference: str) -> Workspace:
+        """Raises `BadRequest` for what is no id, and `NotFound`."""
+        workspace_id = references.uuid_parameter("workspace", reference)
+        return await self._database.read(
+            lambda connection: _to_wire(connection, [builds.visible(connection, actor, workspace_id)])[0]
+        )
+
+    async def list(self, actor: Actor, query: str, page: Page) -> WorkspacesResponse:
+        """Those that the actor may see, by owner and name. Raises `BadRequest` for a query that cannot be read."""
+        which = _parse(actor, query)
+
+        def work(connection: Connection) -> WorkspacesResponse:
+            rows = workspaces.page(connection, which, page.limit, page.offset)
+            return WorkspacesResponse.model_construct(
+                workspaces=_to_wire(connection, rows), count=workspaces.count(connection, which)
+            )
+
+        return await self._database.read(work)
+
+
+def _parse(actor: Actor, query: str) -> Filter:
+    values = search.parse(query, _KEYS)
+    owner = values.get("owner", "")
+    return Filter(
+        only=None if actor.can(Power.READ_WORKSPACES) else actor.id,
+        owner=actor.user.username.lower() if owner == references.ME else owner,
+        template=values.get("template", ""),
+        name=values.get("name") or values.get(search.FREE, ""),
+    )
+
+
+def _create(
+    connection: Connection, actor: Actor, organization: str, user: str, request: CreateWorkspaceRequest
+) -> Workspace:
+    home = references.organization(connection, organization)
+    owner = references.user(connection, actor, user)
+    if owner.id != actor.id:
+        actor.require(Power.WRITE_WORKSPACES)
+    if not organizations.members_among(connection, home.id, [owner.id]):
+        raise NotFound
+    template, version = _source(connection, actor, home.id, request)
+    if not NAME_FORM.fullmatch(request.name) or len(request.name) > MAX_USERNAME:
+        raise invalid(name=f"letters and digits, joined by single hyphens, at most {MAX_USERNAME} characters")
+    row = _row(owner, template, request.name)
+    try:
+        workspaces.create(connection, row)
+    except Duplicate:
+        raise Conflict(
+            f"Workspace {request.name!r} already exists.",
+            validations={"name": "This value is already in use and must be unique."},
+        ) from None
+    builds.add_build(connection, actor, row, version, "start", request.rich_parameter_values)
+    audit.record(
+        connection, actor.id, "create", ("workspace", row.id, row.name), after={"template_id": str(template.id)}
+    )
+    return _to_wire(connection, [row])[0]
+
+
+def _source(
+    connection: Connection, actor: Actor, organization_id: UUID, request: CreateWorkspaceRequest
+) -> tuple[Template, TemplateVersion]:
+    """What the workspace is made of. Raises `BadRequest`; a template that the actor does not see is not there."""
+    field = "template_version_id" if request.template_version_id else "template_id"
+    if request.template_version_id and request.template_id:
+        raise invalid(template_version_id="send either this or template_id")
+    reference = references.as_uuid(getattr(request, field))
+    if reference is None:
+        raise invalid(**{field: "is required and must be a UUID"})
+    version = template_versions.get(connection, reference) if request.template_version_id else None
+    template_id = version.template_id if version else reference
+    template = _seen_template(connection, actor, template_id) if version or field == "template_id" else None
+    if template is None or template.organization_id != organization_id:
+        raise invalid(**{field: "there is no such template"})
+    if template.settings.get("deprecation_message"):
+        raise invalid(**{field: f"the template is deprecated: {template.settings['deprecation_message']}"})
+    chosen = version.id if version else template.active_version_id
+    if chosen == _NO_VERSION:
+        raise invalid(**{field: "the template has no version; make one active first"})
+    if chosen != template.active_version_id and not may_choose(actor, template):
+        raise invalid(**{field: "the template requires its active version"})
+    return template, usable(connection, chosen, template.id, field)
+
+
+def may_choose(actor: Actor, template: Template) -> bool:
+    """Whether the actor may take a version that is not the active one."""
+    return not template.settings.get("require_active_version") or may_change(actor, template)
+
+
+def _seen_template(connection: Connection, actor: Actor, template_id: UUID | None) -> Template | None:
+    try:
+        return visible_template(connection, actor, template_id) if template_id else None
+    except NotFound:
+        return None
+
+
+def _row(owner: User, template: Template, name: str) -> WorkspaceRow:
+    moment = now()
+    return WorkspaceRow(
+        id=uuid4(),
+        organization_id=template.organization_id,
+        owner_id=owner.id,
+        template_id=template.id,
+        name=name,
+        created_at=moment,
+        updated_at=moment,
+        organization_name=template.organization_name,
+        owner_name=owner.username,
+        owner_avatar_url=owner.avatar_url,
+        template_name=template.name,
+        template_display_name=template.display_name,
+        template_icon=template.icon,
+        template_active_version_id=template.active_version_id,
+        template_settings=template.settings,
+        deleted=False,
+    )
+
+
+def _to_wire(connection: Connection, rows: Sequence[WorkspaceRow]) -> list[Workspace]:
+    latest = workspace_builds.latest(connection, [row.id for row in rows])
+    shown = builds.to_wire(connection, [(row, latest[row.id]) for row in rows])
+    return [
+        Workspace.model_construct(
+            id=row.id,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            owner_id=row.owner_id,
+            owner_name=row.owner_name,
+            owner_avatar_url=row.owner_avatar_url,
+            organization_id=row.organization_id,
+            organization_name=row.organization_name,
+            template_id=row.template_id,
+            template_name=row.template_name,
+            template_display_name=row.template_display_name,
+            template_icon=row.template_icon,
+            template_allow_user_cancel_workspace_jobs=row.template_settings.get(
+                "allow_user_cancel_workspace_jobs", True
+            ),
+            template_active_version_id=row.template_active_version_id,
+            template_require_active_version=row.template_settings.get("require_active_version", False),
+            latest_build=build,
+            outdated=build.template_version_id != row.template_active_version_id,
+            name=row.name,
+            last_used_at=NEVER,
+            health=WorkspaceHealth(),
+        )
+        for row, build in zip(rows, shown, strict=True)
+    ]

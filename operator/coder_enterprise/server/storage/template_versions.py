@@ -1,0 +1,66 @@
+"""Versions of templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, select, update
+
+from coder_enterprise.server.storage.database import Connection, unique
+from coder_enterprise.server.storage.schema import template_versions
+
+
+class TemplateVersion(NamedTuple):
+    id: UUID
+    organization_id: UUID
+    template_id: UUID | None
+    job_id: UUID
+    created_by_id: UUID
+    name: str
+    message: str
+    readme: str
+    variables: list[dict[str, Any]]
+    """Name, value, and whether it is sensitive. Values are never shown."""
+    parameters: list[dict[str, Any]]
+    workspace_tags: dict[str, str]
+    created_at: datetime
+    updated_at: datetime
+
+
+# Statements are built once: building one costs more than running it.
+_COLUMNS = tuple(template_versions.c[name] for name in TemplateVersion._fields)
+_GET = select(*_COLUMNS).where(template_versions.c.id == bindparam("version_id"))
+_BY_JOB = select(*_COLUMNS).where(template_versions.c.job_id == bindparam("job_id"))
+_OF_TEMPLATE = (
+    select(*_COLUMNS)
+    .where(template_versions.c.template_id == bindparam("template_id"))
+    .order_by(template_versions.c.created_at, template_versions.c.id)
+)
+
+
+def create(connection: Connection, version: TemplateVersion) -> None:
+    """Raises `Duplicate` when the template has a version of that name."""
+    with unique(connection):
+        connection.execute(insert(template_versions), version._asdict())
+
+
+def get(connection: Connection, version_id: UUID) -> TemplateVersion | None:
+    row = connection.execute(_GET, {"version_id": version_id}).first()
+    return TemplateVersion(*row) if row else None
+
+
+def by_job(connection: Connection, job_id: UUID) -> TemplateVersion | None:
+    row = connection.execute(_BY_JOB, {"job_id": job_id}).first()
+    return TemplateVersion(*row) if row else None
+
+
+def of_template(connection: Connection, template_id: UUID) -> list[TemplateVersion]:
+    """Oldest first."""
+    return [TemplateVersion(*row) for row in connection.execute(_OF_TEMPLATE, {"template_id": template_id})]
+
+
+def update_fields(connection: Connection, version_id: UUID, values: Mapping[str, Any]) -> None:
+    connection.execute(update(template_versions).where(template_versions.c.id == version_id).values(**values))

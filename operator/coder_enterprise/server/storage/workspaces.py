@@ -1,0 +1,124 @@
+"""Workspaces. A deleted workspace's row stays without its key, for its builds; its name becomes free."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Select, bindparam, func, insert, select, update
+
+from coder_enterprise.server.storage.database import Connection, unique
+from coder_enterprise.server.storage.schema import organizations, templates, users, workspaces
+
+
+class Workspace(NamedTuple):
+    id: UUID
+    organization_id: UUID
+    owner_id: UUID
+    template_id: UUID
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    organization_name: str
+    owner_name: str
+    owner_avatar_url: str
+    template_name: str
+    template_display_name: str
+    template_icon: str
+    template_active_version_id: UUID
+    template_settings: dict[str, Any]
+    deleted: bool
+
+
+class Filter(NamedTuple):
+    """Which workspaces a list holds; empty means all."""
+
+    only: UUID | None = None
+    """Of that owner."""
+    owner: str = ""
+    template: str = ""
+    name: str = ""
+    """All three in lower case; part of the name is enough."""
+
+
+# Statements are built once: building one costs more than running it.
+_COLUMNS = tuple(workspaces.c[name] for name in Workspace._fields[:7])
+_ALL: Select[Any] = (
+    select(
+        *_COLUMNS,
+        organizations.c.name,
+        users.c.username,
+        users.c.avatar_url,
+        templates.c.name,
+        templates.c.display_name,
+        templates.c.icon,
+        templates.c.active_version_id,
+        templates.c.settings,
+        workspaces.c.name_key.is_(None),
+    )
+    .select_from(workspaces)
+    .join(organizations, organizations.c.id == workspaces.c.organization_id)
+    .join(users, users.c.id == workspaces.c.owner_id)
+    .join(templates, templates.c.id == workspaces.c.template_id)
+)
+_GET = _ALL.where(workspaces.c.id == bindparam("workspace_id"))
+_LIVING = _ALL.where(workspaces.c.name_key.is_not(None))
+_COUNT: Select[Any] = (
+    select(func.count())
+    .select_from(workspaces)
+    .join(users, users.c.id == workspaces.c.owner_id)
+    .join(templates, templates.c.id == workspaces.c.template_id)
+    .where(workspaces.c.name_key.is_not(None))
+)
+_OF_TEMPLATE = (
+    select(workspaces.c.id)
+    .where(workspaces.c.template_id == bindparam("template_id"), workspaces.c.name_key.is_not(None))
+    .limit(1)
+)
+
+
+def create(connection: Connection, workspace: Workspace) -> None:
+    """Raises `Duplicate` when the owner has a workspace of that name, in any case."""
+    values = {column.name: getattr(workspace, column.name) for column in _COLUMNS}
+    with unique(connection):
+        connection.execute(insert(workspaces), values | {"name_key": workspace.name.lower()})
+
+
+def get(connection: Connection, workspace_id: UUID) -> Workspace | None:
+    """Also one that is deleted."""
+    row = connection.execute(_GET, {"workspace_id": workspace_id}).first()
+    return Workspace(*row) if row else None
+
+
+def page(connection: Connection, which: Filter, limit: int | None, offset: int) -> list[Workspace]:
+    """By owner and name; `limit` None is all."""
+    query = _filtered(_LIVING, which).order_by(users.c.username_key, workspaces.c.name_key, workspaces.c.id)
+    return [Workspace(*row) for row in connection.execute(query.offset(offset).limit(limit))]
+
+
+def count(connection: Connection, which: Filter) -> int:
+    return int(connection.execute(_filtered(_COUNT, which)).scalar_one())
+
+
+def has_any(connection: Connection, template_id: UUID) -> bool:
+    """Whether the template has a workspace that is not deleted."""
+    return connection.execute(_OF_TEMPLATE, {"template_id": template_id}).first() is not None
+
+
+def delete(connection: Connection, workspace_id: UUID, moment: datetime) -> None:
+    """Frees the name; the row stays."""
+    query = update(workspaces).where(workspaces.c.id == workspace_id)
+    connection.execute(query.values(name_key=None, updated_at=moment))
+
+
+def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
+    if which.only is not None:
+        query = query.where(workspaces.c.owner_id == which.only)
+    if which.owner:
+        query = query.where(users.c.username_key == which.owner)
+    if which.template:
+        query = query.where(templates.c.name_key == which.template)
+    if which.name:
+        query = query.where(workspaces.c.name_key.contains(which.name, autoescape=True))
+    return query

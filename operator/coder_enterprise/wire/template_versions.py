@@ -1,0 +1,59 @@
+"""Versions of templates, as the API shows them. Names and types are those of Coder's Go SDK."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from pydantic import Field
+
+from coder_enterprise.wire.common import WireModel
+from coder_enterprise.wire.profiles import Shape, View
+from coder_enterprise.wire.provisioner_jobs import ProvisionerJob
+
+
+class MinimalUser(WireModel):
+    id: UUID
+    username: str
+    name: str
+    avatar_url: str
+
+
+class TemplateVersion(WireModel):
+    id: UUID
+    template_id: UUID | None
+    organization_id: UUID
+    created_at: datetime
+    updated_at: datetime
+    name: str
+    message: str
+    job: ProvisionerJob
+    readme: str
+    created_by: MinimalUser
+    archived: bool = False
+
+
+class VariableValue(WireModel):
+    name: str
+    value: str = Field(default="", repr=False)
+
+
+class CreateTemplateVersionRequest(WireModel):
+    name: str = ""
+    message: str = ""
+    template_id: str = ""
+    storage_method: str
+    file_id: str = ""
+    provisioner: str
+    tags: dict[str, str] = Field(default_factory=dict)
+    user_variable_values: list[VariableValue] = Field(default_factory=list)
+
+
+class UpdateActiveTemplateVersionRequest(WireModel):
+    id: str
+
+
+TEMPLATE_VERSION: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion))
+TEMPLATE_VERSION_CREATED: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion, 201))
+TEMPLATE_VERSIONS: Final[Shape[list[TemplateVersion]]] = Shape(View(list[TemplateVersion]))

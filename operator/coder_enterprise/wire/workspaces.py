@@ -1,0 +1,127 @@
+"""Workspaces, their builds, and what they cost, as the API shows them. Names and types are those of Coder's Go SDK."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from coder_enterprise.wire.common import WireModel
+from coder_enterprise.wire.profiles import Shape, View
+from coder_enterprise.wire.provisioner_jobs import ProvisionerJob, WorkspaceResource
+
+Transition = Literal["start", "stop", "delete"]
+WorkspaceStatus = Literal[
+    "pending",
+    "starting",
+    "running",
+    "stopping",
+    "stopped",
+    "failed",
+    "canceling",
+    "canceled",
+    "deleting",
+    "deleted",
+]
+
+
+class WorkspaceBuild(WireModel):
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    workspace_id: UUID
+    workspace_name: str
+    workspace_owner_id: UUID
+    workspace_owner_name: str
+    workspace_owner_avatar_url: str
+    template_version_id: UUID
+    template_version_name: str
+    build_number: int
+    transition: Transition
+    initiator_id: UUID
+    initiator_name: str
+    job: ProvisionerJob
+    reason: str = "initiator"
+    resources: list[WorkspaceResource]
+    deadline: datetime | None = None
+    """Never set: this server stops no workspace by itself."""
+    max_deadline: datetime | None = None
+    status: WorkspaceStatus
+    daily_cost: int
+
+
+class WorkspaceHealth(WireModel):
+    healthy: bool = True
+    failing_agents: list[UUID] = Field(default_factory=list)
+
+
+class Workspace(WireModel):
+    """What Coder does by itself (schedules, dormancy, agents) is not there, and its fields say so."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    owner_id: UUID
+    owner_name: str
+    owner_avatar_url: str
+    organization_id: UUID
+    organization_name: str
+    template_id: UUID
+    template_name: str
+    template_display_name: str
+    template_icon: str
+    template_allow_user_cancel_workspace_jobs: bool
+    template_active_version_id: UUID
+    template_require_active_version: bool
+    latest_build: WorkspaceBuild
+    outdated: bool
+    """Whether the latest build is not of the template's active version."""
+    name: str
+    autostart_schedule: str | None = None
+    ttl_ms: int | None = None
+    last_used_at: datetime
+    deleting_at: datetime | None = None
+    dormant_at: datetime | None = None
+    health: WorkspaceHealth = WorkspaceHealth()
+    automatic_updates: Literal["always", "never"] = "never"
+    allow_renames: bool = False
+    favorite: bool = False
+
+
+class WorkspacesResponse(WireModel):
+    workspaces: list[Workspace]
+    count: int
+
+
+class ParameterValue(WireModel):
+    name: str
+    value: str = Field(default="", repr=False)
+
+
+class CreateWorkspaceRequest(WireModel):
+    template_id: str = ""
+    template_version_id: str = ""
+    name: str
+    rich_parameter_values: list[ParameterValue] = Field(default_factory=list)
+
+
+class CreateWorkspaceBuildRequest(WireModel):
+    template_version_id: str = ""
+    transition: str
+    rich_parameter_values: list[ParameterValue] = Field(default_factory=list)
+
+
+class WorkspaceQuota(WireModel):
+    credits_consumed: int
+    budget: int
+    """-1 is unlimited."""
+
+
+WORKSPACE: Final[Shape[Workspace]] = Shape(View(Workspace))
+WORKSPACE_CREATED: Final[Shape[Workspace]] = Shape(View(Workspace, 201))
+WORKSPACES: Final[Shape[WorkspacesResponse]] = Shape(View(WorkspacesResponse))
+BUILD: Final[Shape[WorkspaceBuild]] = Shape(View(WorkspaceBuild))
+BUILD_CREATED: Final[Shape[WorkspaceBuild]] = Shape(View(WorkspaceBuild, 201))
+QUOTA: Final[Shape[WorkspaceQuota]] = Shape(View(WorkspaceQuota))
