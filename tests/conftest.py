@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, secret
@@ -23,6 +24,7 @@ from tools.processes import Process
 from tools.server_process import CoderServer
 
 ROOT = Path(__file__).parents[1]
+set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 BUILD = pytest.StashKey[Process]()
 FIRST = "gw0"
 
