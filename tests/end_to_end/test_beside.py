@@ -36,7 +36,7 @@ def test_they_are_applied_owned_by_the_object_and_go_with_it(keeping: Namespace)
     keeping.apply(group("platform", quotaAllowance=2))
     keeping.wait_for("CoderGroup", "platform", "Applied")
     uid = keeping.get("CoderGroup", "platform")["metadata"]["uid"]
-    for kind in ("Secret", "Workload"):
+    for kind in ("Secret", "Deployment"):
         metadata = find(keeping, kind)["metadata"]
         (owner,) = metadata["ownerReferences"]
         assert (owner["kind"], owner["name"], owner["uid"]) == ("CoderGroup", "platform", uid)
@@ -45,7 +45,7 @@ def test_they_are_applied_owned_by_the_object_and_go_with_it(keeping: Namespace)
         assert applied == {"coder-enterprise-operator"}
     assert find(keeping, "Secret")["metadata"]["labels"] == {WATCH_LABEL: "true"}
     keeping.delete("CoderGroup", "platform")
-    for kind in ("Secret", "Workload"):
+    for kind in ("Secret", "Deployment"):
         # The garbage collector learns of new kinds every thirty seconds.
         keeping.wait_until_gone(kind, KEPT, timeout=90)
 
@@ -78,6 +78,6 @@ def test_a_workload_follows_its_object_and_is_deleted_when_it_is_not_wanted(keep
     for wanted in (1, 3):
         keeping.apply(group("platform", quotaAllowance=wanted))
         keeping.wait_for("CoderGroup", "platform", "Applied")
-        assert find(keeping, "Workload")["spec"]["replicas"] == wanted
+        assert find(keeping, "Deployment")["spec"]["replicas"] == wanted
     keeping.apply(group("platform", quotaAllowance=0))
-    keeping.wait_until_gone("Workload", KEPT)
+    keeping.wait_until_gone("Deployment", KEPT)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.support.kubernetes import Namespace
-from tests.support.manifests import deployment, group, members, secret
+from tests.support.manifests import deployment, group, members, proxy, secret, workload
 from tests.support.waiting import wait_until
 from tools.coder_api import CoderAPI
 from tools.generate.rbac import NAME, NAMESPACE
@@ -62,8 +62,13 @@ def test_the_rules_are_enough_for_a_whole_life(
     namespace.wait_for("CoderGroup", "platform", "Applied")
     namespace.apply(group("platform", displayName="Two", members=members("ann")))
     namespace.wait_for("CoderGroup", "platform", "Applied")
-    namespace.delete("CoderGroup", "platform")
-    namespace.wait_until_gone("CoderGroup", "platform")
+    namespace.apply(proxy("eu", workload=workload()))
+    wait_until(lambda: namespace.find("Deployment", "eu-wsproxy"), "the proxy has its workload")
+    namespace.patch("CoderWorkspaceProxy", "eu", {"spec": {"workload": None}})
+    namespace.wait_until_gone("Deployment", "eu-wsproxy")
+    for kind, name in (("CoderWorkspaceProxy", "eu"), ("CoderGroup", "platform")):
+        namespace.delete(kind, name)
+        namespace.wait_until_gone(kind, name)
     namespace.wait_for_event("coder", "Connected")
     namespace.delete("CoderDeployment", "coder")
     own = f"{namespace.name}/coder"

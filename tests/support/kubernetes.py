@@ -21,7 +21,6 @@ _PATHS: Final = {
     "Pod": "/api/v1/namespaces/{namespace}/pods",
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Event": "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
-    "Workload": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",
