@@ -131,9 +131,7 @@ class Engine:
                 yield ("reference", reference)
 
     def _deployment_of(self, resource: Resource) -> Key:
-        ref = resource.spec.get("deploymentRef") or {}
-        namespace = ref.get("namespace") or resource.key.namespace
-        return Key(self._connection_kind.names.kind, namespace, ref.get("name") or "coder")
+        return Key(self._connection_kind.names.kind, *resource.deployment)
 
     def _lane(self, resource: Resource) -> Key | None:
         """Objects of one deployment share a lane; the deployments themselves are never held."""

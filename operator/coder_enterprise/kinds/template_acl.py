@@ -540,7 +540,7 @@ async def _groups(
             found = await _named_group(context, template.organization_id, name)
         else:
             name = item.group_ref.name
-            found = _referred_group(context, resource, spec, item.group_ref, template)
+            found = _referred_group(context, resource, item.group_ref, template)
         if found is not None:
             wanted[found] = _greater(wanted.get(found), str(item.role))
             names[found] = name
@@ -564,16 +564,13 @@ def _group_key(resource: Resource, reference: GroupReference) -> Key:
 
 
 def _referred_group(
-    context: Context, resource: Resource, spec: TemplateACLSpec, reference: GroupReference, template: records.Template
+    context: Context, resource: Resource, reference: GroupReference, template: records.Template
 ) -> str | None:
     key = _group_key(resource, reference)
     other = context.cluster.find(key)
     if other is None or other.deleting or other.external_id is None:
         return None
-    namespace = resource.key.namespace
-    theirs = other.spec.get("deploymentRef") or {}
-    ours = (spec.deployment_ref.name, spec.deployment_ref.namespace or namespace)
-    if (theirs.get("name") or "coder", theirs.get("namespace") or namespace) != ours:
+    if other.deployment != resource.deployment:
         raise stalled(
             Reason.INVALID_REFERENCE,
             f"spec.groups: {key} belongs to another CoderDeployment; name a group of this one",
