@@ -38,9 +38,11 @@ from coder_enterprise.kinds.common import (
     ManagedStatus,
     ManagementPolicy,
     ObjectName,
+    Organization,
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
-from coder_enterprise.kinds.group import EVERYONE, MAX_NAME, GroupKind, Organization, UserReference
+from coder_enterprise.kinds.group import EVERYONE, MAX_NAME, GroupKind, UserReference
+from coder_enterprise.kinds.lookups import or_none
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Names, Resource
 from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
@@ -438,11 +440,8 @@ async def _refuse_another_template(context: Context, resource: Resource, templat
     held = resource.external_id
     if held is None or held == template.id:
         return
-    try:
-        other = await context.directory.template(held).get()
-    except errors.NotFound as error:
-        if error.route_missing:
-            raise
+    other = await or_none(context.directory.template(held).get())
+    if other is None:
         return  # it was deleted, and made anew with the same name
     raise stalled(
         Reason.INVALID_REFERENCE,
