@@ -11,12 +11,19 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.controller.kubernetes import LEASES, Conflicted, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.client.clock import now
+from coder_enterprise.controller.kubernetes import (
+    LEASES,
+    Conflicted,
+    Gone,
+    KubernetesClient,
+    KubernetesError,
+    micro_time,
+)
 
 LEASE_DURATION: Final = 15.0
 RENEW_DEADLINE: Final = 10.0
@@ -65,7 +72,7 @@ class Elector:
 
     @property
     def leads(self) -> bool:
-        return _now() < self._renewed_at + self._times.renew_deadline
+        return now() < self._renewed_at + self._times.renew_deadline
 
     def check(self) -> None:
         """Raises `LeadershipLost` unless the Lease was renewed recently enough."""
@@ -102,12 +109,12 @@ class Elector:
         lease = await self._client.get(LEASES, self._namespace, self._name)
         spec = lease.get("spec") or {}
         if spec.get("holderIdentity") == self._identity:
-            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _timestamp()}
+            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time()}
             await self._client.replace(LEASES, self._namespace, {**lease, "spec": {**spec, **released}})
 
     async def _try(self, deadline: float = float("inf")) -> bool:
         """One attempt to take or renew, until `deadline` (loop time) at most; True when it succeeded."""
-        started = _now()
+        started = now()
         try:
             async with asyncio.timeout_at(min(deadline, started + self._times.renew_deadline / 2)):
                 await self._take()
@@ -137,11 +144,11 @@ class Elector:
         """Nobody renewed it for its duration, counted from when we first saw this renewal."""
         renewal = f"{spec.get('holderIdentity')} {spec.get('renewTime')}"
         if renewal != self._seen[0]:
-            self._seen = (renewal, _now())
-        return _now() > self._seen[1] + float(spec.get("leaseDurationSeconds") or self._times.duration)
+            self._seen = (renewal, now())
+        return now() > self._seen[1] + float(spec.get("leaseDurationSeconds") or self._times.duration)
 
     def _lease(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        moment = _timestamp()
+        moment = micro_time()
         ours = spec.get("holderIdentity") == self._identity
         transitions = int(spec.get("leaseTransitions") or 0)
         return {
@@ -156,11 +163,3 @@ class Elector:
                 "leaseTransitions": transitions if ours or not spec else transitions + 1,
             },
         }
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

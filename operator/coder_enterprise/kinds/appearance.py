@@ -19,7 +19,8 @@ from pydantic import AwareDatetime, Field
 from typing_extensions import override
 
 from coder_enterprise.client import records
-from coder_enterprise.client.directory import Snapshot, now
+from coder_enterprise.client.clock import now
+from coder_enterprise.client.directory import Snapshot
 from coder_enterprise.kinds.base import (
     Action,
     Change,

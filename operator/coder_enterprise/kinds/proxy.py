@@ -34,7 +34,8 @@ from pydantic import Field
 from typing_extensions import override
 
 from coder_enterprise.client import errors, records
-from coder_enterprise.client.directory import Snapshot, now
+from coder_enterprise.client.clock import now
+from coder_enterprise.client.directory import Snapshot
 from coder_enterprise.kinds import durations, workload
 from coder_enterprise.kinds.base import (
     Action,

@@ -17,7 +17,8 @@ from pydantic import Field
 from typing_extensions import override
 
 from coder_enterprise.client import errors, records
-from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex, now
+from coder_enterprise.client.clock import now
+from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex
 from coder_enterprise.kinds.base import (
     Action,
     Change,
