@@ -517,7 +517,7 @@ def _workload_changes(
 ) -> list[Change]:
     live, shown = observed.deployment, f"Deployment {observed.workload_name}"
     if desired.workload is None:
-        owned = live is not None and _owned(live, observed.resource.uid)
+        owned = live is not None and observed.resource.owns(live)
         return [Change(Action.REMOVE, _WORKLOAD, before=shown, event="WorkloadApplied")] if owned else []
     if not observed.token and not new_token:
         return []  # Coder showed none: there is nothing to run with
@@ -535,10 +535,6 @@ def _workload_changes(
 
 def _touches_workload(changes: Sequence[Change]) -> bool:
     return any(change.path.startswith(_WORKLOAD) for change in changes)
-
-
-def _owned(body: Mapping[str, Any], uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in body["metadata"].get("ownerReferences") or ())
 
 
 def _body(desired: ProxySpec, observed: ObservedProxy) -> dict[str, Any]:
@@ -646,7 +642,7 @@ def _health_field(observed: ObservedProxy) -> dict[str, Any]:
 def _workload_fields(desired: ProxySpec, observed: ObservedProxy) -> dict[str, Any]:
     running = _running(desired, observed)
     if running is None:
-        stays = observed.deployment is not None and _owned(observed.deployment, observed.resource.uid)
+        stays = observed.deployment is not None and observed.resource.owns(observed.deployment)
         return {} if stays else dict.fromkeys(("replicas", "readyReplicas", "selector"))
     selector = workload.selector(observed.resource.key.name)
     return {"replicas": running.replicas, "readyReplicas": running.ready, "selector": selector}

@@ -93,6 +93,11 @@ class Resource:
         ref = self.spec.get("deploymentRef") or {}
         return (ref.get("namespace") or self.key.namespace, ref.get("name") or "coder")
 
+    def owns(self, body: Mapping[str, Any]) -> bool:
+        """Whether that object of Kubernetes was made for this one."""
+        owners = body["metadata"].get("ownerReferences") or ()
+        return any(owner.get("uid") == self.uid for owner in owners)
+
     @property
     def age(self) -> tuple[str, str]:
         """Sorts the oldest first; the uid decides within one second."""
