@@ -314,7 +314,7 @@ class ProxyKind(ManagedKind[ProxySpec, ObservedProxy]):
         if desired.management_policy is ManagementPolicy.OBSERVE:
             return changes
         changes += _token_changes(desired, observed, recorded)
-        return changes + _workload_changes(desired, observed, recorded, new_token=_has(changes, _TOKEN))
+        return changes + _workload_changes(desired, observed, new_token=_has(changes, _TOKEN))
 
     @override
     def intent(self, desired: ProxySpec, changes: Sequence[Change], recorded: Mapping[str, Any]) -> dict[str, Any]:
@@ -512,9 +512,7 @@ def _moment(text: Any) -> datetime | None:
         return None
 
 
-def _workload_changes(
-    desired: ProxySpec, observed: ObservedProxy, recorded: Mapping[str, Any], *, new_token: bool
-) -> list[Change]:
+def _workload_changes(desired: ProxySpec, observed: ObservedProxy, *, new_token: bool) -> list[Change]:
     live, shown = observed.deployment, f"Deployment {observed.workload_name}"
     if desired.workload is None:
         owned = live is not None and observed.resource.owns(live)
