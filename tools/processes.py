@@ -14,11 +14,13 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, Self
 
 TERMINATE_TIMEOUT: Final = 10.0
+READY_TIMEOUT: Final = 30.0
 LOG_TAIL: Final = 4000
 
 # Runs in the child before the program: asks for SIGKILL when the parent ends, and notices if it has ended already.
@@ -113,6 +115,63 @@ class Process:
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{self.name} was not ready within {timeout:.0f} s:\n{self.tail()}")
             time.sleep(0.02)
+
+
+class Restartable(ABC):
+    """One of our programs, which may be ended and started again; a context manager."""
+
+    program: ClassVar[str]
+    """The subcommand of coder-enterprise."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise RuntimeError(f"coder-enterprise {self.program} is not running")
+        return self._process
+
+    @abstractmethod
+    def start(self) -> None:
+        """Raises `ProcessFailed` with its log when it does not get ready."""
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        code = self.process.stop()
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL: what a crash is."""
+        self.process.kill()
+        self._process = None
+
+    def close(self) -> None:
+        """End it, if it runs."""
+        if self._process is not None:
+            self.kill()
+
+    def _launch(
+        self, log: Path, environment: Mapping[str, str], *options: str, ready: Callable[[], bool] | None
+    ) -> None:
+        """With no `ready` it is not waited for."""
+        command = [sys.executable, "-m", "coder_enterprise", self.program, *options]
+        process = Process(f"coder-enterprise {self.program}", command, log, environment)
+        try:
+            if ready is not None:
+                process.wait_until(ready, READY_TIMEOUT)
+        except ProcessFailed:
+            process.kill()
+            raise
+        self._process = process
 
 
 def free_ports(count: int) -> list[int]:

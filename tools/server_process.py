@@ -12,7 +12,6 @@ import secrets
 import shutil
 import signal
 import string
-import sys
 import tempfile
 import time
 import urllib.request
@@ -21,11 +20,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing_extensions import override
 
 from coder_enterprise.server.services.license_tokens import sign
-from tools.processes import Process, ProcessFailed
+from tools.processes import READY_TIMEOUT, Restartable
 
-READY_TIMEOUT: Final = 30.0
 LISTENING: Final = "listening on "
 OWNER: Final = "admin"
 OWNER_EMAIL: Final = "admin@example.com"
@@ -35,12 +34,13 @@ DAY: Final = 24 * 60 * 60
 _KEY: Final = Ed25519PrivateKey.generate()
 
 
-class CoderServer:
+class CoderServer(Restartable):
     """One server on a SQLite file in its own temporary folder, or on PostgreSQL; a context manager.
 
     `licensed`: with a licence for everything, added when there is none. `profile`: another wire profile than usual.
-    `scim_key`: opens SCIM.
     """
+
+    program = "server"
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class CoderServer:
     ) -> None:
         """`token` is that of the owner: servers on one database need the same one. `settings` are further variables,
         such as CODER_PROXY_HEALTH_INTERVAL."""
+        super().__init__()
         self.token = token or new_token()
         """A session token of the owner."""
         self._database_url = database_url
@@ -62,14 +63,6 @@ class CoderServer:
         self._settings = {"CODER_WIRE_PROFILE": profile, **settings}
         self._address = "127.0.0.1:0"
         self._folder: Path | None = None
-        self._process: Process | None = None
-
-    def __enter__(self) -> CoderServer:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     @property
     def folder(self) -> Path:
@@ -85,12 +78,7 @@ class CoderServer:
     def log(self) -> Path:
         return self.folder / "server.log"
 
-    @property
-    def process(self) -> Process:
-        if self._process is None:
-            raise RuntimeError("the server is not running")
-        return self._process
-
+    @override
     def start(self) -> None:
         """Raises `ProcessFailed` with its log when it does not answer."""
         if self._folder is None:
@@ -113,14 +101,7 @@ class CoderServer:
             "CODER_LICENSE_KEYS_FILE": str(keys_file),
             **self._settings,
         }
-        command = [sys.executable, "-m", "coder_enterprise", "server"]
-        process = Process("coder-enterprise server", command, self.log, environment)
-        try:
-            process.wait_until(lambda: bool(self._listening(before)), READY_TIMEOUT)
-        except ProcessFailed:
-            process.kill()
-            raise
-        self._process = process
+        self._launch(self.log, environment, ready=lambda: bool(self._listening(before)))
         self.url = self._listening(before)
         self._address = self.url.removeprefix("http://")
         if self._licensed:
@@ -130,17 +111,6 @@ class CoderServer:
                 self.kill()
                 raise
 
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
-        code = self.process.stop()
-        self._process = None
-        return code
-
-    def kill(self) -> None:
-        """SIGKILL: what a crash is."""
-        self.process.kill()
-        self._process = None
-
     def pause(self) -> None:
         """It keeps its port and answers nothing, until `resume`."""
         self.process.signal(signal.SIGSTOP)
@@ -148,10 +118,10 @@ class CoderServer:
     def resume(self) -> None:
         self.process.signal(signal.SIGCONT)
 
+    @override
     def close(self) -> None:
         """End it, if it runs, and remove its folder."""
-        if self._process is not None:
-            self.kill()
+        super().close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder_enterprise.client import errors, records
+from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
-from coder_enterprise.client.directory import Directory, now
+from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning
 from coder_enterprise.kinds import template_acl as module
 from coder_enterprise.kinds.base import Change, Context, KindError

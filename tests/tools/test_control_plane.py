@@ -18,6 +18,7 @@ from tools.kubernetes.control_plane import _remove_left_behind as remove_left_be
 PROGRAM = """
 import signal
 from tools.kubernetes.control_plane import ControlPlane
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where tests run in the background
 with ControlPlane() as plane:
     print(plane.folder, flush=True)
     signal.pause()
@@ -30,9 +31,10 @@ def running(control_plane: ControlPlane) -> Iterator[tuple[subprocess.Popen[str]
     command = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
         assert program.stdout is not None
-        folder = Path(program.stdout.readline().strip())
-        yield program, folder
-        program.kill()
+        try:
+            yield program, Path(program.stdout.readline().strip())
+        finally:
+            program.kill()
 
 
 def listeners(folder: Path) -> list[str]:

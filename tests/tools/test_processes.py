@@ -22,9 +22,10 @@ while True:
     signal.pause()
 """
 PARENT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tools.processes import Process
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where tests run in the background
 child = Process("child", [sys.executable, "-c", "import signal; signal.pause()"], Path(sys.argv[1]))
 print(child.pid, flush=True)
 time.sleep(600)
@@ -74,9 +75,12 @@ def test_a_child_ends_with_its_parent(tmp_path: Path, number: signal.Signals) ->
     command = [sys.executable, "-c", PARENT, str(tmp_path / "log")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        parent.send_signal(number)
-        parent.wait(10)
+        try:
+            child = int(parent.stdout.readline())
+            parent.send_signal(number)
+            parent.wait(10)
+        finally:
+            parent.kill()
     wait_until(lambda: not is_alive(child), "the child has ended")
 
 

@@ -47,7 +47,7 @@ def run(count: int) -> Figures:
 
         async def main() -> Figures:
             async with connected(plane, coder) as cluster:
-                return await measure(plane, coder, cluster, operator, count)
+                return await measure(plane, cluster, operator, count)
 
         try:
             return asyncio.run(main())

@@ -18,7 +18,6 @@ from typing import Any, Final
 from tools.bench.cluster import Cluster, each
 from tools.kubernetes.control_plane import ControlPlane
 from tools.operator_process import OperatorProcess
-from tools.server_process import CoderServer
 
 FLOOR: Final = "bench-floor"
 OPERATED: Final = "bench"
@@ -118,9 +117,7 @@ def memory(pid: int) -> float:
     raise AssertionError("Linux always says VmRSS")
 
 
-async def measure(
-    plane: ControlPlane, server: CoderServer, cluster: Cluster, operator: OperatorProcess, count: int
-) -> Figures:
+async def measure(plane: ControlPlane, cluster: Cluster, operator: OperatorProcess, count: int) -> Figures:
     bare = await floor(cluster, count)
     operator.start()
     plane.kubectl("wait", "-n", OPERATED, "--for=condition=Ready", "coderdeployment/coder", "--timeout=30s")

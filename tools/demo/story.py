@@ -60,7 +60,7 @@ class Story:
     def close(self) -> None:
         """End the workspace proxy, if it runs."""
         if self._proxy is not None:
-            self._proxy.kill()
+            self._proxy.close()
 
     def _declare(self) -> None:
         screen = self._screen

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from coder_enterprise.client import errors, records
+from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
 
 T = TypeVar("T")
@@ -20,11 +21,6 @@ T = TypeVar("T")
 DEFAULT_ORGANIZATION: Final = "default"
 UNKNOWN_FOR: Final = 5.0
 """Seconds for which a name that no organization has is not asked for again, whoever waits for it."""
-
-
-def now() -> float:
-    """The event loop's clock, in seconds: monotonic, and faked in tests."""
-    return asyncio.get_running_loop().time()
 
 
 class Snapshot(Generic[T]):

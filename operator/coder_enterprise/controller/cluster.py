@@ -64,7 +64,7 @@ class Cluster(base.Cluster):
     @override
     async def delete_workload(self, resource: Resource, name: str) -> None:
         known = await self._get(WORKLOADS, resource, name)
-        if known is None or not _owns(resource, known):
+        if known is None or not resource.owns(known):
             return
         self._fence(resource)
         with contextlib.suppress(Gone), _refusals(f"Deployment {resource.key.namespace}/{name}"):
@@ -81,7 +81,7 @@ class Cluster(base.Cluster):
     async def _apply(self, collection: Collection, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
         name = body["metadata"]["name"]
         known = await self._get(collection, resource, name)
-        if known is not None and not _owns(resource, known):
+        if known is not None and not resource.owns(known):
             raise base.stalled(
                 Reason.CONFLICT,
                 f"{body['kind']} {resource.key.namespace}/{name} exists and does not belong to this object; "
@@ -116,8 +116,3 @@ def _owner(resource: Resource) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": False,
     }
-
-
-def _owns(resource: Resource, body: Mapping[str, Any]) -> bool:
-    owners = body["metadata"].get("ownerReferences") or ()
-    return any(owner.get("uid") == resource.uid for owner in owners)

@@ -7,13 +7,13 @@ last can still clean up.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from typing_extensions import override
 
 from coder_enterprise.client import errors
+from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
@@ -191,16 +191,16 @@ class Connection:
     def judge(self, probe: Probe, generation: int) -> None:
         """Take over what a reconcile of the deployment found, with its spec of that generation."""
         self.probe, self.generation = probe, generation
-        self.probed_at = _now()
+        self.probed_at = now()
         if probe.usable and self._hooks:
             self._hooks.breaker.reset()
 
     def cool_down(self) -> float:
         """Seconds until a deployment whose circuit opened is asked: 0 the first time, then ever more, as long as it
         answers when asked, and breaks again as soon as its objects may pass."""
-        again = _now() - self._broke_at < CIRCUIT_MEMORY
+        again = now() - self._broke_at < CIRCUIT_MEMORY
         self._cool_down = min(MAX_COOL_DOWN, max(1.0, self._cool_down * 2)) if again else 0.0
-        self._broke_at = _now()
+        self._broke_at = now()
         return self._cool_down
 
     def _opened(self, hooks: Hooks, gate: Gate) -> None:
@@ -215,7 +215,7 @@ class Connection:
             client=self._client,
             directory=self._directory,
             cluster=self._cluster,
-            users_newer_than=_now() - USERS_MAX_AGE,
+            users_newer_than=now() - USERS_MAX_AGE,
         )
 
 
@@ -255,7 +255,3 @@ class Connections:
     async def close(self) -> None:
         for connection in self._connections.values():
             await connection.close()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

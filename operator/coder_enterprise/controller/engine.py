@@ -205,11 +205,8 @@ class Engine:
 
     def _deployment_of(self, resource: Resource) -> Key:
         """Itself, or the one that it refers to."""
-        if resource.key.kind == self._connection_kind.names.kind:
-            return resource.key
-        ref = resource.spec.get("deploymentRef") or {}
-        namespace = ref.get("namespace") or resource.key.namespace
-        return Key(self._connection_kind.names.kind, namespace, ref.get("name") or "coder")
+        kind = self._connection_kind.names.kind
+        return resource.key if resource.key.kind == kind else Key(kind, *resource.deployment)
 
     def _lane(self, resource: Resource) -> Key | None:
         """Objects of one deployment share a lane; the deployments themselves are never held."""

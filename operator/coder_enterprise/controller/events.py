@@ -10,12 +10,11 @@ import asyncio
 import secrets
 import socket
 from collections import OrderedDict
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.controller.kubernetes import EVENTS, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.controller.kubernetes import EVENTS, Gone, KubernetesClient, KubernetesError, micro_time
 from coder_enterprise.kinds.resource import GROUP, VERSION, Resource
 
 REPORTER: Final = f"{GROUP}/operator"
@@ -75,7 +74,7 @@ class Recorder:
 
     async def _count(self, namespace: str, name: str, count: int) -> bool:
         """Into the series of an event; False when that is gone."""
-        patch = {"series": {"count": count, "lastObservedTime": _timestamp()}}
+        patch = {"series": {"count": count, "lastObservedTime": micro_time()}}
         try:
             await self._client.patch(EVENTS, namespace, name, patch)
         except Gone:
@@ -104,7 +103,7 @@ class Recorder:
                 "uid": resource.uid,
                 "resourceVersion": resource.resource_version,
             },
-            "eventTime": _timestamp(),
+            "eventTime": micro_time(),
             "type": type_,
             "reason": reason,
             "action": action,
@@ -112,7 +111,3 @@ class Recorder:
             "reportingController": REPORTER,
             "reportingInstance": self._instance,
         }
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -12,6 +12,7 @@ import binascii
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +48,11 @@ class Gone(KubernetesError):
 
 class Conflicted(KubernetesError):
     """409: the object has changed meanwhile, or exists."""
+
+
+def micro_time() -> str:
+    """Now, as the API's MicroTime: RFC 3339 with microseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @dataclass(frozen=True, slots=True)

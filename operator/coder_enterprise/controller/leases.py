@@ -21,13 +21,19 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.controller.kubernetes import LEASES, Conflicted, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.controller.kubernetes import (
+    LEASES,
+    Conflicted,
+    Gone,
+    KubernetesClient,
+    KubernetesError,
+    micro_time,
+)
 from coder_enterprise.kinds.resource import GROUP, Key
 
 LEASE_DURATION: Final = 15.0
@@ -295,7 +301,7 @@ class Membership:
         self, name: str, annotations: Mapping[str, str], known: Lease | None, holder: str
     ) -> dict[str, Any]:
         """Create the Lease, or replace the version that is `known`. Raises `Conflicted` when that is not the latest."""
-        moment = _timestamp()
+        moment = micro_time()
         same = known is not None and known.holder == holder
         transitions = known.transitions if known else 0
         metadata: dict[str, Any] = {
@@ -332,7 +338,3 @@ def _now() -> float:
     """Not the event loop's time, which stands still while the loop is busy: a process that was stopped in the middle
     of its work must know before it writes."""
     return time.monotonic()
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -10,6 +10,8 @@ import random
 from collections.abc import Hashable
 from typing import Final
 
+from coder_enterprise.client.clock import now
+
 BASE_DELAY: Final = 0.5
 MAX_DELAY: Final = 60.0
 MAX_SLOW_DELAY: Final = 300.0
@@ -48,11 +50,11 @@ class TokenBucket:
     @property
     def pause_left(self) -> float:
         """Seconds until requests may be sent again; 0 when they may now."""
-        return max(0.0, self._paused_until - _now())
+        return max(0.0, self._paused_until - now())
 
     def pause(self, seconds: float) -> None:
         """No request for that long: the server said Retry-After."""
-        self._paused_until = max(self._paused_until, _now() + seconds)
+        self._paused_until = max(self._paused_until, now() + seconds)
 
     async def acquire(self) -> None:
         """Wait until a request may be sent. Requests are sent in the order in which they asked."""
@@ -64,9 +66,9 @@ class TokenBucket:
     async def _take(self) -> None:
         if self._rate is None:
             return
-        now = _now()
-        self._tokens = min(self._rate, self._tokens + (now - self._filled_at) * self._rate)
-        self._filled_at = now
+        moment = now()
+        self._tokens = min(self._rate, self._tokens + (moment - self._filled_at) * self._rate)
+        self._filled_at = moment
         self._tokens -= 1
         if self._tokens < 0:
             await asyncio.sleep(-self._tokens / self._rate)
@@ -103,7 +105,3 @@ class CircuitBreaker:
     def reset(self) -> None:
         """Close it: the deployment was asked, and answers."""
         self._failures = 0
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

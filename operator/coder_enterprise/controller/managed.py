@@ -129,7 +129,7 @@ class ManagedReconciler:
         if spec.suspend:
             await self._finish(resource, _suspended(resource))
             return Result()
-        context = self._context(resource, spec, kind)
+        context = self._context(resource, kind)
         work = _Work(kind, spec, context, _claim(resource, kind, spec))
         await self._refuse_rivals(work, resource)
         observed, changes = await self._look(work, resource)
@@ -172,7 +172,7 @@ class ManagedReconciler:
 
     def _tell_others(self, work: _Work, resource: Resource) -> None:
         """Whom it concerns that something was applied."""
-        deployment = self._deployment_key(resource, work.spec)
+        deployment = self._deployment_key(resource)
         if work.kind.alters_deployment:
             self._ask(deployment)
         if work.kind.alters_people:
@@ -258,7 +258,7 @@ class ManagedReconciler:
             return False
         if spec.management_policy is not ManagementPolicy.ENFORCE:
             return False
-        if self._url(self._deployment_key(other, spec)) != work.context.client.settings.url:
+        if self._url(self._deployment_key(other)) != work.context.client.settings.url:
             return False
         try:
             return await work.kind.identity(work.context, other, spec) == identity
@@ -274,12 +274,11 @@ class ManagedReconciler:
             raise invalid_spec(error) from None
         return spec
 
-    def _deployment_key(self, resource: Resource, spec: ManagedSpec) -> Key:
-        ref = spec.deployment_ref
-        return Key(self._connection_kind.names.kind, ref.namespace or resource.key.namespace, ref.name)
+    def _deployment_key(self, resource: Resource) -> Key:
+        return Key(self._connection_kind.names.kind, *resource.deployment)
 
-    def _context(self, resource: Resource, spec: ManagedSpec, kind: ManagedKind[Any, Any]) -> Context:
-        key = self._deployment_key(resource, spec)
+    def _context(self, resource: Resource, kind: ManagedKind[Any, Any]) -> Context:
+        key = self._deployment_key(resource)
         deployment = self._store.get(key)
         if deployment is None:
             raise waiting(
@@ -340,7 +339,7 @@ class ManagedReconciler:
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
         if kind.alters_deployment:
-            self._ask(self._raw_deployment_key(resource))
+            self._ask(self._deployment_key(resource))
         if done:
             return await self._release(target, "Released", done)
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
@@ -360,18 +359,12 @@ class ManagedReconciler:
         return ""
 
     def _context_for_deletion(self, resource: Resource) -> Context | None:
-        connection = self._connections.get(self._raw_deployment_key(resource))
+        connection = self._connections.get(self._deployment_key(resource))
         return connection.context_for_deletion() if connection else None
-
-    def _raw_deployment_key(self, resource: Resource) -> Key:
-        """Also of a spec that does not parse."""
-        ref = resource.spec.get("deploymentRef") or {}
-        namespace = ref.get("namespace") or resource.key.namespace
-        return Key(self._connection_kind.names.kind, namespace, ref.get("name") or "coder")
 
     async def _await_deployment(self, resource: Resource) -> Result:
         """Without a way to reach Coder: wait while its CoderDeployment is there, else let go after a while."""
-        key = self._raw_deployment_key(resource)
+        key = self._deployment_key(resource)
         connection = self._connections.get(key)
         if self._store.get(key) is not None:
             self._orphaned_at.pop(resource.uid, None)
@@ -426,7 +419,7 @@ class ManagedReconciler:
 
     def _on_one_server(self, resource: Resource, other: Resource) -> bool:
         """Whether both refer to the same Coder; unless the opposite is known, they do."""
-        keys = (self._raw_deployment_key(resource), self._raw_deployment_key(other))
+        keys = (self._deployment_key(resource), self._deployment_key(other))
         urls = {self._url(key) for key in keys} - {None}
         return keys[0] == keys[1] or len(urls) < 2
 
@@ -488,7 +481,7 @@ class ManagedReconciler:
         resource = current.as_read(visited)
         outage = error.meaning is Meaning.TRANSIENT or (
             error.reason == Reason.WAITING_FOR_DEPLOYMENT
-            and self._store.get(self._raw_deployment_key(resource)) is not None
+            and self._store.get(self._deployment_key(resource)) is not None
         )
         if outage and resource.settled and not _requested(resource):
             return

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from coder_enterprise.client.clock import now
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost, Lease, Membership
@@ -69,7 +70,7 @@ class Shards:
     def check(self, deployment: Key) -> None:
         """The fence: raises `LeadershipLost` unless writing for the deployment is ours alone."""
         self._membership.check()
-        if deployment not in self._held and _now() >= self._leaving.get(deployment, float("-inf")):
+        if deployment not in self._held and now() >= self._leaving.get(deployment, float("-inf")):
             raise LeadershipLost(f"another replica works for {deployment}")
 
     def wake(self) -> None:
@@ -107,11 +108,11 @@ class Shards:
 
     async def _share(self, work: Work) -> None:
         """Give and take until it is time for the next beat."""
-        due = _now() + min(self._membership.times.retry_period, max(0.0, self._membership.next_death) + POLL)
-        while due - _now() > MOMENT:
+        due = now() + min(self._membership.times.retry_period, max(0.0, self._membership.next_death) + POLL)
+        while due - now() > MOMENT:
             self._woken.clear()
             well = await self._finish(work, due) and await self._try(self._balance(work), due)
-            await self._rest(min(due, _now() + POLL) if well and self._leaving else due)
+            await self._rest(min(due, now() + POLL) if well and self._leaving else due)
 
     async def _balance(self, work: Work) -> None:
         wanted = work.deployments
@@ -152,7 +153,7 @@ class Shards:
 
     def _leave(self, deployment: Key, work: Work, *, lost: bool = False) -> None:
         self._held.discard(deployment)
-        self._leaving[deployment] = float("-inf") if lost else _now() + DRAIN_TIMEOUT
+        self._leaving[deployment] = float("-inf") if lost else now() + DRAIN_TIMEOUT
         work.leave(deployment)
         metrics.shards_held.set(len(self._held))
 
@@ -180,7 +181,3 @@ class Shards:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 await self._woken.wait()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -19,7 +19,8 @@ from pydantic import AwareDatetime, Field
 from typing_extensions import override
 
 from coder_enterprise.client import records
-from coder_enterprise.client.directory import Snapshot, now
+from coder_enterprise.client.clock import now
+from coder_enterprise.client.directory import Snapshot
 from coder_enterprise.kinds.base import (
     Action,
     Change,
@@ -37,6 +38,7 @@ from coder_enterprise.kinds.common import (
     ManagedSpec,
     ManagedStatus,
     ManagementPolicy,
+    Picture,
     revisit_in,
     timestamp,
 )
@@ -103,7 +105,7 @@ class AppearanceSpec(ManagedSpec):
     application_name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
     """What the deployment calls itself; "" is Coder's own name."""
     logo_url: Annotated[
-        Annotated[str, Field(max_length=2048, pattern=r"^(https?://[^\t-\r ]+|/[^\t-\r ]*)?$")] | None,
+        Picture | None,
         Field(alias="logoURL"),
     ] = None
     """Picture: an http(s) URL, or a path on the deployment such as /emojis/1f680.png; "" is Coder's own."""

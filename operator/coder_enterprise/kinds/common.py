@@ -31,6 +31,10 @@ Duration = Annotated[
 ]
 SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 Text = Annotated[str, Field(max_length=1024)]
+Organization = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$")]
+"""Name or id."""
+Picture = Annotated[str, Field(max_length=2048, pattern=r"^(https?://[^\t-\r ]+|/[^\t-\r ]*)?$")]
+"""An http(s) URL, or a path on the deployment; "" is none."""
 
 
 class ManagementPolicy(StrEnum):

@@ -25,7 +25,6 @@ from coder_enterprise.kinds.base import (
     Observation,
     Verdict,
     stalled,
-    waiting,
 )
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
@@ -34,8 +33,11 @@ from coder_enterprise.kinds.common import (
     STATUS_DEFAULT,
     ManagedSpec,
     ManagedStatus,
+    Organization,
+    Picture,
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
+from coder_enterprise.kinds.lookups import find_organization, or_none
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListSet
@@ -51,7 +53,6 @@ MAX_TEMPLATES: Final = 500
 log = structlog.get_logger(__name__)
 
 UserReference = Annotated[str, Field(min_length=1, max_length=254)]
-Organization = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$")]
 
 
 class MemberMode(StrEnum):
@@ -88,7 +89,7 @@ class GroupSpec(ManagedSpec):
     display_name: Annotated[str, Field(max_length=64, pattern=r"^([^\t-\r ](.*[^\t-\r ])?)?$")] | None = None
     """What people see in place of the name; "" clears it."""
     avatar_url: Annotated[
-        Annotated[str, Field(max_length=2048, pattern=r"^(https?://[^\t-\r ]+|/[^\t-\r ]*)?$")] | None,
+        Picture | None,
         Field(alias="avatarURL"),
     ] = None
     """Picture: an http(s) URL, or a path on the deployment such as /emojis/1f680.png; "" clears it."""
@@ -205,12 +206,12 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
 
     @override
     async def identity(self, context: Context, resource: Resource, spec: GroupSpec) -> str:
-        organization = await _organization(context, spec)
+        organization = await find_organization(context, spec.organization)
         return f"{organization.id}/{self.external_name(resource, spec)}"
 
     @override
     async def observe(self, context: Context, resource: Resource, spec: GroupSpec, *, fresh: bool) -> ObservedGroup:
-        organization = await _organization(context, spec)
+        organization = await find_organization(context, spec.organization)
         name = self.external_name(resource, spec)
         find = _read_group if fresh else _recall_group
         group, proven = await find(context, organization, name, resource.external_id)
@@ -310,23 +311,8 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         if group_id is None or resource.status.get("name") == EVERYONE:
             return
         await _leave_templates(context, resource, group_id)
-        try:
-            await context.client.groups.delete(group_id)
-        except errors.NotFound as error:
-            if error.route_missing:
-                raise
+        await or_none(context.client.groups.delete(group_id))
         context.directory.drop_group(group_id)
-
-
-async def _organization(context: Context, spec: GroupSpec) -> records.Organization:
-    try:
-        return await context.directory.organization(spec.organization)
-    except (errors.NotFound, errors.BadRequest) as error:
-        raise waiting(
-            Reason.WAITING_FOR_ORGANIZATION,
-            f"spec.organization: {spec.organization} does not exist in Coder, or the token cannot see it "
-            f"({error.message})",
-        ) from None
 
 
 async def _recall_group(
@@ -345,25 +331,15 @@ async def _read_group(
 ) -> tuple[records.Group | None, bool]:
     groups = context.client.groups
     if recorded_id is not None:
-        group = await _or_none(groups.get(recorded_id))
+        group = await or_none(groups.get(recorded_id))
         if group is not None:
             context.directory.put_group(group)
             return group, True
         context.directory.drop_group(recorded_id)
-    group = await _or_none(groups.by_name(organization.id, name))
+    group = await or_none(groups.by_name(organization.id, name))
     if group is not None:
         context.directory.put_group(group)
     return group, True
-
-
-async def _or_none(call: Any) -> records.Group | None:
-    try:
-        group: records.Group = await call
-    except errors.NotFound as error:
-        if error.route_missing:
-            raise
-        return None
-    return group
 
 
 async def _resolve(

@@ -24,7 +24,8 @@ from pydantic import Field
 from typing_extensions import override
 
 from coder_enterprise.client import errors, records
-from coder_enterprise.client.directory import Snapshot, now
+from coder_enterprise.client.clock import now
+from coder_enterprise.client.directory import Snapshot
 from coder_enterprise.client.errors import Meaning
 from coder_enterprise.kinds.base import (
     Action,
@@ -51,6 +52,7 @@ from coder_enterprise.kinds.common import (
     timestamp,
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
+from coder_enterprise.kinds.lookups import or_none
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import KindModel, ListSet
@@ -490,11 +492,7 @@ async def _require_counted(context: Context, new: records.License) -> None:
 
 async def _remove(context: Context, license_id: str) -> None:
     """What is gone counts as removed: Coder answers 404 only to those who may remove it."""
-    try:
-        await context.client.licenses.delete(license_id)
-    except errors.NotFound as error:
-        if error.route_missing:
-            raise
+    await or_none(context.client.licenses.delete(license_id))
     _shared(context).change(lambda listed: _drop(listed, license_id))
 
 

@@ -34,7 +34,8 @@ from pydantic import Field
 from typing_extensions import override
 
 from coder_enterprise.client import errors, records
-from coder_enterprise.client.directory import Snapshot, now
+from coder_enterprise.client.clock import now
+from coder_enterprise.client.directory import Snapshot
 from coder_enterprise.kinds import durations, workload
 from coder_enterprise.kinds.base import (
     Action,
@@ -313,7 +314,7 @@ class ProxyKind(ManagedKind[ProxySpec, ObservedProxy]):
         if desired.management_policy is ManagementPolicy.OBSERVE:
             return changes
         changes += _token_changes(desired, observed, recorded)
-        return changes + _workload_changes(desired, observed, recorded, new_token=_has(changes, _TOKEN))
+        return changes + _workload_changes(desired, observed, new_token=_has(changes, _TOKEN))
 
     @override
     def intent(self, desired: ProxySpec, changes: Sequence[Change], recorded: Mapping[str, Any]) -> dict[str, Any]:
@@ -511,12 +512,10 @@ def _moment(text: Any) -> datetime | None:
         return None
 
 
-def _workload_changes(
-    desired: ProxySpec, observed: ObservedProxy, recorded: Mapping[str, Any], *, new_token: bool
-) -> list[Change]:
+def _workload_changes(desired: ProxySpec, observed: ObservedProxy, *, new_token: bool) -> list[Change]:
     live, shown = observed.deployment, f"Deployment {observed.workload_name}"
     if desired.workload is None:
-        owned = live is not None and _owned(live, observed.resource.uid)
+        owned = live is not None and observed.resource.owns(live)
         return [Change(Action.REMOVE, _WORKLOAD, before=shown, event="WorkloadApplied")] if owned else []
     if not observed.token and not new_token:
         return []  # Coder showed none: there is nothing to run with
@@ -534,10 +533,6 @@ def _workload_changes(
 
 def _touches_workload(changes: Sequence[Change]) -> bool:
     return any(change.path.startswith(_WORKLOAD) for change in changes)
-
-
-def _owned(body: Mapping[str, Any], uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in body["metadata"].get("ownerReferences") or ())
 
 
 def _body(desired: ProxySpec, observed: ObservedProxy) -> dict[str, Any]:
@@ -645,7 +640,7 @@ def _health_field(observed: ObservedProxy) -> dict[str, Any]:
 def _workload_fields(desired: ProxySpec, observed: ObservedProxy) -> dict[str, Any]:
     running = _running(desired, observed)
     if running is None:
-        stays = observed.deployment is not None and _owned(observed.deployment, observed.resource.uid)
+        stays = observed.deployment is not None and observed.resource.owns(observed.deployment)
         return {} if stays else dict.fromkeys(("replicas", "readyReplicas", "selector"))
     selector = workload.selector(observed.resource.key.name)
     return {"replicas": running.replicas, "readyReplicas": running.ready, "selector": selector}

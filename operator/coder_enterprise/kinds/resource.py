@@ -88,6 +88,17 @@ class Resource:
         return self.status.get("id") or None
 
     @property
+    def deployment(self) -> tuple[str, str]:
+        """Namespace and name of the CoderDeployment that spec refers to, also when spec does not parse."""
+        ref = self.spec.get("deploymentRef") or {}
+        return (ref.get("namespace") or self.key.namespace, ref.get("name") or "coder")
+
+    def owns(self, body: Mapping[str, Any]) -> bool:
+        """Whether that object of Kubernetes was made for this one."""
+        owners = body["metadata"].get("ownerReferences") or ()
+        return any(owner.get("uid") == self.uid for owner in owners)
+
+    @property
     def age(self) -> tuple[str, str]:
         """Sorts the oldest first; the uid decides within one second."""
         return (self.created, self.uid)

@@ -17,7 +17,8 @@ from pydantic import Field
 from typing_extensions import override
 
 from coder_enterprise.client import errors, records
-from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex, now
+from coder_enterprise.client.clock import now
+from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex
 from coder_enterprise.kinds.base import (
     Action,
     Change,
@@ -38,9 +39,11 @@ from coder_enterprise.kinds.common import (
     ManagedStatus,
     ManagementPolicy,
     ObjectName,
+    Organization,
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
-from coder_enterprise.kinds.group import EVERYONE, MAX_NAME, GroupKind, Organization, UserReference
+from coder_enterprise.kinds.group import EVERYONE, MAX_NAME, GroupKind, UserReference
+from coder_enterprise.kinds.lookups import or_none
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Names, Resource
 from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
@@ -438,11 +441,8 @@ async def _refuse_another_template(context: Context, resource: Resource, templat
     held = resource.external_id
     if held is None or held == template.id:
         return
-    try:
-        other = await context.directory.template(held).get()
-    except errors.NotFound as error:
-        if error.route_missing:
-            raise
+    other = await or_none(context.directory.template(held).get())
+    if other is None:
         return  # it was deleted, and made anew with the same name
     raise stalled(
         Reason.INVALID_REFERENCE,
@@ -540,7 +540,7 @@ async def _groups(
             found = await _named_group(context, template.organization_id, name)
         else:
             name = item.group_ref.name
-            found = _referred_group(context, resource, spec, item.group_ref, template)
+            found = _referred_group(context, resource, item.group_ref, template)
         if found is not None:
             wanted[found] = _greater(wanted.get(found), str(item.role))
             names[found] = name
@@ -564,16 +564,13 @@ def _group_key(resource: Resource, reference: GroupReference) -> Key:
 
 
 def _referred_group(
-    context: Context, resource: Resource, spec: TemplateACLSpec, reference: GroupReference, template: records.Template
+    context: Context, resource: Resource, reference: GroupReference, template: records.Template
 ) -> str | None:
     key = _group_key(resource, reference)
     other = context.cluster.find(key)
     if other is None or other.deleting or other.external_id is None:
         return None
-    namespace = resource.key.namespace
-    theirs = other.spec.get("deploymentRef") or {}
-    ours = (spec.deployment_ref.name, spec.deployment_ref.namespace or namespace)
-    if (theirs.get("name") or "coder", theirs.get("namespace") or namespace) != ours:
+    if other.deployment != resource.deployment:
         raise stalled(
             Reason.INVALID_REFERENCE,
             f"spec.groups: {key} belongs to another CoderDeployment; name a group of this one",

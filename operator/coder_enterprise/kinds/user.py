@@ -35,8 +35,10 @@ from coder_enterprise.kinds.common import (
     STATUS_DEFAULT,
     ManagedSpec,
     ManagedStatus,
+    Organization,
 )
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
+from coder_enterprise.kinds.lookups import find_organization, or_none
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListSet
@@ -116,7 +118,7 @@ class UserSpec(ManagedSpec):
     """How the user logs in: oidc, github, or none for an account that only has tokens. Left out, a new user gets oidc,
     and one who exists keeps what they have. Users with passwords are made in Coder, and adopted without this field."""
     organization: Annotated[
-        Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$")],
+        Organization,
         Immutable(f"organization {_UNCHANGED}"),
     ] = DEFAULT_ORGANIZATION
     """Name or id of the organization in which a new user is made. Default: default, which is the deployment's first
@@ -274,7 +276,7 @@ class UserKind(ManagedKind[UserSpec, ObservedUser]):
             username=username,
             user=user,
             rival=rival,
-            organization_id="" if user else await _organization(context, spec),
+            organization_id="" if user else (await find_organization(context, spec.organization)).id,
         )
         return await _with_details(context, spec, observed)
 
@@ -371,7 +373,7 @@ async def _read_user(context: Context, email: str, username: str, recorded_id: s
             context.directory.put_user(user)
             return user, None, True
         context.directory.drop_user(recorded_id)
-    named = await _or_none(context.client.users.get(username))
+    named = await _user_or_none(context.client.users.get(username))
     if named is not None and _is_called(named.email, email):
         context.directory.put_user(named)
         return named, None, True
@@ -386,35 +388,20 @@ async def _read_user(context: Context, email: str, username: str, recorded_id: s
 
 async def _living(context: Context, user_id: str) -> records.User | None:
     """None for whoever is deleted: an id still finds them, their username does not."""
-    user = await _or_none(context.client.users.get(user_id))
-    named = await _or_none(context.client.users.get(user.username)) if user is not None else None
+    user = await _user_or_none(context.client.users.get(user_id))
+    named = await _user_or_none(context.client.users.get(user.username)) if user is not None else None
     return named if named is not None and named.id == user_id else None
 
 
-async def _or_none(call: Awaitable[records.User]) -> records.User | None:
+async def _user_or_none(call: Awaitable[records.User]) -> records.User | None:
     try:
-        return await call
+        return await or_none(call)
     except errors.BadRequest:
         return None  # so Coder says that there is no such user
-    except errors.NotFound as error:
-        if error.route_missing:
-            raise
-        return None
 
 
 def _is_called(name: str, reference: str) -> bool:
     return name.lower() == reference.lower()
-
-
-async def _organization(context: Context, spec: UserSpec) -> str:
-    try:
-        return (await context.directory.organization(spec.organization)).id
-    except (errors.NotFound, errors.BadRequest) as error:
-        raise waiting(
-            Reason.WAITING_FOR_ORGANIZATION,
-            f"spec.organization: {spec.organization} does not exist in Coder, or the token cannot see it "
-            f"({error.message})",
-        ) from None
 
 
 async def _with_details(context: Context, spec: UserSpec, observed: ObservedUser) -> ObservedUser:

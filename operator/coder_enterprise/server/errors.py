@@ -93,3 +93,8 @@ class Unavailable(RequestError):
 def invalid(**validations: str) -> BadRequest:
     """A body whose named fields break a rule."""
     return BadRequest("Validation failed.", validations=validations)
+
+
+def taken(message: str, detail: str = "", *, field: str = "name") -> Conflict:
+    """Another one has the value of `field` already."""
+    return Conflict(message, detail, {field: "This value is already in use and must be unique."})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 from tests.support import postgresql as support
 from tests.support.postgresql import PostgreSQL
+from tools.server_process import CoderServer, new_token
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +75,11 @@ async def database(storage_url: str, tmp_path: Path) -> AsyncIterator[Database]:
         opened = open_database(tmp_path / "coder.db")
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def servers(database_url: str) -> Iterator[list[CoderServer]]:
+    """Two servers, with the same owner and token."""
+    token = new_token()
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(CoderServer(database_url, token)) for _ in range(2)]

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,6 @@ from tests.support.waiting import wait_until
 from tools.server_process import CoderServer, new_token
 
 GROUPS = "/organizations/default/groups"
-
-
-@pytest.fixture
-def servers(database_url: str) -> Iterator[list[CoderServer]]:
-    """Two servers, with the same owner and token."""
-    token = new_token()
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(CoderServer(database_url, token)) for _ in range(2)]
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -14,23 +12,16 @@ from coder_enterprise.wire.buildinfo import VERSION
 from tests.support.endpoint import Endpoint
 from tests.support.waiting import wait_for, wait_until
 from tools.processes import free_ports
-from tools.server_process import CoderServer, new_token
+from tools.server_process import CoderServer
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)  # before the servers start
 def relay_url(monkeypatch: pytest.MonkeyPatch) -> str:
     """Where both servers say they can be reached, and nobody listens; proxies wait an hour for their turn."""
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
     monkeypatch.setenv("CODER_DERP_SERVER_RELAY_URL", url)
     monkeypatch.setenv("CODER_PROXY_HEALTH_INTERVAL", "1h")
     return url
-
-
-@pytest.fixture
-def servers(relay_url: str, database_url: str) -> Iterator[list[CoderServer]]:
-    token = new_token()
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(CoderServer(database_url, token)) for _ in range(2)]
 
 
 def get(server: CoderServer, path: str) -> Any:

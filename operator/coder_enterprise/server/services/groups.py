@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, RequestError, invalid
+from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.organizations import EVERYONE
@@ -223,10 +223,7 @@ def _problems(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _taken(name: str) -> RequestError:
-    return Conflict(
-        f"A group named {name!r} already exists.",
-        validations={"name": "This value is already in use and must be unique."},
-    )
+    return taken(f"A group named {name!r} already exists.")
 
 
 def _audit(

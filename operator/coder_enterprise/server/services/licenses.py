@@ -6,7 +6,7 @@ import contextlib
 import re
 from typing import Any, Final
 
-from coder_enterprise.server.errors import BadRequest, Conflict, NotFound, Overloaded, invalid
+from coder_enterprise.server.errors import BadRequest, NotFound, Overloaded, invalid, taken
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements
@@ -88,10 +88,10 @@ def _create(connection: Connection, actor: Actor, values: dict[str, Any]) -> Lic
     try:
         row = licenses.create(connection, **values)
     except Duplicate:
-        raise Conflict(
+        raise taken(
             "This licence has been added already.",
             "Nothing was changed. GET /licenses lists the licences.",
-            {"license": "This value is already in use and must be unique."},
+            field="license",
         ) from None
     audit.record(connection, actor.id, "create", _resource(row), after=_shown(row))
     return row

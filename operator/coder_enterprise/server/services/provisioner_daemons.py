@@ -160,16 +160,9 @@ class ProvisionerDaemons:
     async def serve(self, daemon: ProvisionerDaemon, receive: Receive, send: Send) -> None:
         """Until either side ends the connection, or the daemon may not serve any more. Raises nothing of the peer's."""
         async with Session(Role.SERVER, receive, send) as session:
-            tasks = [
-                asyncio.create_task(calls.serve(session, handlers(self._jobs, daemon))),
-                asyncio.create_task(self._keep_seen(daemon)),
-            ]
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            outcomes = await calls.until_first(
+                calls.serve(session, handlers(self._jobs, daemon)), self._keep_seen(daemon)
+            )
         for outcome in outcomes:
             if isinstance(outcome, SessionClosed):
                 log.warning("the connection of a provisioner daemon failed", daemon=daemon.name, error=str(outcome))

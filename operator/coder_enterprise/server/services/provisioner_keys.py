@@ -9,7 +9,7 @@ import string
 from typing import Final
 from uuid import uuid4
 
-from coder_enterprise.server.errors import Conflict, NotFound, invalid
+from coder_enterprise.server.errors import NotFound, invalid, taken
 from coder_enterprise.server.services import audit, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
@@ -97,10 +97,7 @@ def _create(
     try:
         provisioner_keys.create(connection, row)
     except Duplicate:
-        raise Conflict(
-            f"A provisioner key named {request.name!r} exists already.",
-            validations={"name": "This value is already in use and must be unique."},
-        ) from None
+        raise taken(f"A provisioner key named {request.name!r} exists already.") from None
     audit.record(connection, actor.id, "create", _resource(row), after={"tags": row.tags})
 
 

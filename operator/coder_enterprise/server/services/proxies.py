@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import BadRequest, Conflict, NotFound, RequestError, invalid
+from coder_enterprise.server.errors import BadRequest, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.deployment import Deployment
@@ -282,10 +282,7 @@ def _check(values: Mapping[str, Any]) -> None:
 
 
 def _taken(name: str) -> RequestError:
-    return Conflict(
-        f"A workspace proxy named {name!r} already exists.",
-        validations={"name": "This value is already in use and must be unique."},
-    )
+    return taken(f"A workspace proxy named {name!r} already exists.")
 
 
 def _resource(row: Proxy) -> tuple[str, UUID, str]:

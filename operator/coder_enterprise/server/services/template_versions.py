@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid
+from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, provisioner_jobs, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.groups import NAME_FORM
@@ -151,10 +151,7 @@ def _create(
     try:
         template_versions.create(connection, row)
     except Duplicate:
-        raise Conflict(
-            f"The template has a version named {row.name!r} already.",
-            validations={"name": "This value is already in use and must be unique."},
-        ) from None
+        raise taken(f"The template has a version named {row.name!r} already.") from None
     audit.record(connection, actor.id, "create", _resource(row), after=_shown(row))
     return _one(connection, row)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, RequestError, invalid
+from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.groups import MAX_DISPLAY_NAME, NAME_FORM, RESERVED
@@ -299,10 +299,7 @@ def _problems(sent: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _taken(name: str) -> RequestError:
-    return Conflict(
-        f"A template named {name!r} already exists.",
-        validations={"name": "This value is already in use and must be unique."},
-    )
+    return taken(f"A template named {name!r} already exists.")
 
 
 def _audit(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from coder_enterprise.server.errors import Conflict, Forbidden, NotFound, invalid
+from coder_enterprise.server.errors import Forbidden, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.permissions import Actor, Power
@@ -157,10 +157,7 @@ def _create(connection: Connection, actor: Actor, user: User, row: KeyRow) -> No
     try:
         api_keys.create(connection, row)
     except Duplicate:
-        raise Conflict(
-            f"A token named {row.name!r} exists already.",
-            validations={"token_name": "This value is already in use and must be unique."},
-        ) from None
+        raise taken(f"A token named {row.name!r} exists already.", field="token_name") from None
     audit.record(connection, actor.id, "create", ("api_key", row.id, user.username), after=_shown(row))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid
+from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, deployment, passwords, references, search, sessions
 from coder_enterprise.server.services import organizations as default_organization
 from coder_enterprise.server.services.clock import now
@@ -162,10 +162,7 @@ class Users:
             try:
                 return _one(connection, update(connection, actor, row, request.model_dump(exclude_unset=True)))
             except Duplicate:
-                raise Conflict(
-                    f"A user named {request.username!r} exists already.",
-                    validations={"username": "This value is already in use and must be unique."},
-                ) from None
+                raise taken(f"A user named {request.username!r} exists already.", field="username") from None
 
         user = await self._database.write(work)
         await self._sessions.forget()

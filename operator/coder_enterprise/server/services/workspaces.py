@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import Conflict, NotFound, invalid
+from coder_enterprise.server.errors import NotFound, invalid, taken
 from coder_enterprise.server.services import audit, references, search
 from coder_enterprise.server.services import workspace_builds as builds
 from coder_enterprise.server.services.clock import now
@@ -88,10 +88,7 @@ def _create(
     try:
         workspaces.create(connection, row)
     except Duplicate:
-        raise Conflict(
-            f"Workspace {request.name!r} already exists.",
-            validations={"name": "This value is already in use and must be unique."},
-        ) from None
+        raise taken(f"Workspace {request.name!r} already exists.") from None
     builds.add_build(connection, actor, row, version, "start", request.rich_parameter_values)
     audit.record(
         connection, actor.id, "create", ("workspace", row.id, row.name), after={"template_id": str(template.id)}

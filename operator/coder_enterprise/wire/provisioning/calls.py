@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from typing import Final, Generic, TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import structlog
 from google.protobuf.message import DecodeError, Message
@@ -185,17 +185,22 @@ async def _run(channel: _Channel, path: str, handler: Handler | None) -> None:
         error = RPCError(f"unknown rpc: {path}", drpc.UNIMPLEMENTED)
         return await channel.stream.write(channel.call.error(str(error), error.code))
     caller = Caller(channel)
-    tasks = [asyncio.create_task(_handle(channel, caller, path, handler)), asyncio.create_task(caller.watch())]
+    for outcome in await until_first(_handle(channel, caller, path, handler), caller.watch()):
+        if isinstance(outcome, Exception):
+            raise outcome
+    return None
+
+
+async def until_first(*work: Coroutine[Any, Any, None]) -> list[BaseException | None]:
+    """How each of them ended: when one has, the others are cancelled."""
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, Exception):
-            raise outcome
-    return None
+    return outcomes
 
 
 async def _handle(channel: _Channel, caller: Caller, path: str, handler: Handler) -> None:
