@@ -136,6 +136,9 @@ class CoderAPI:
     def create_template(self, name: str, **fields: Any) -> Body:
         return self._checked("POST", "/organizations/default/templates", json={"name": name, **fields})
 
+    def template(self, name: str) -> Body:
+        return self._checked("GET", f"/organizations/default/templates/{name}")
+
     def delete_template(self, template_id: str) -> None:
         self._checked("DELETE", f"/templates/{template_id}")
 
