@@ -178,7 +178,7 @@ async def test_the_deployments_of_a_living_replica_are_not_free(api: LeaseAPI, t
 async def test_those_of_a_dead_one_are_free_by_our_own_clock_whatever_its_clock_said(
     api: LeaseAPI, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "_timestamp", lambda: moment)
+    monkeypatch.setattr(leases, "micro_time", lambda: moment)
     await taken(api)
     membership = await joined(api)
     started = now()

@@ -258,7 +258,7 @@ async def test_an_api_server_that_is_out_for_long_ends_all_and_for_short_none(fl
 
 
 async def test_clocks_that_differ_change_nothing(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "_timestamp", lambda: f"{random.randint(1970, 2999)}-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(leases, "micro_time", lambda: f"{random.randint(1970, 2999)}-01-01T00:00:00.000000Z")
     first, *_ = await settled(fleet, 3, 6)
     assert fleet.shares == [2, 2, 2]
     await fleet.kill(first)
