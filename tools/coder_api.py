@@ -74,6 +74,10 @@ class CoderAPI:
         group: Body = answer.json()
         return group
 
+    def groups(self) -> list[Body]:
+        groups: list[Body] = self._http.get("/organizations/default/groups").raise_for_status().json()
+        return groups
+
     def group(self, name: str) -> Body:
         found = self.find_group(name)
         assert found is not None, f"there is no group {name}"
@@ -131,6 +135,9 @@ class CoderAPI:
 
     def create_template(self, name: str, **fields: Any) -> Body:
         return self._checked("POST", "/organizations/default/templates", json={"name": name, **fields})
+
+    def template(self, name: str) -> Body:
+        return self._checked("GET", f"/organizations/default/templates/{name}")
 
     def delete_template(self, template_id: str) -> None:
         self._checked("DELETE", f"/templates/{template_id}")

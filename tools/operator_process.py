@@ -24,7 +24,7 @@ class OperatorProcess(Restartable):
 
     @override
     def start(self, *, wait: bool = True) -> None:
-        """Leading and watching when it returns, unless `wait` is false. Raises `ProcessFailed` with its log."""
+        """It knows all objects when it returns, unless `wait` is false. Raises `ProcessFailed` with its log."""
         self._health = f"127.0.0.1:{free_ports(1)[0]}"
         before = self.log.stat().st_size if self.log.exists() else 0
         options = ("--kubeconfig", str(self._kubeconfig), "--health-address", self._health, *self._options)

@@ -467,7 +467,7 @@ class Recording:
     async def before(self, call: Call) -> None:
         self.seen.append(f"before {call.operation} {'writes' if call.writes else 'reads'}")
 
-    async def after(self, call: Call, error: errors.CoderError | None) -> None:
+    async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
         self.seen.append(f"after {call.operation} {type(error).__name__}")
 
 
@@ -519,7 +519,7 @@ class Fence:
     async def before(self, call: Call) -> None:
         raise PermissionError("not the leader")
 
-    async def after(self, call: Call, error: errors.CoderError | None) -> None:
+    async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
         raise AssertionError("nothing was sent")
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from coder_enterprise.controller import leases
 from tests.support.engine import Cluster
+
+
+@pytest.fixture(autouse=True)
+def fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Leases are timed by the clock of the process: here by the loop's, which is fake."""
+    monkeypatch.setattr(leases, "_now", lambda: asyncio.get_running_loop().time())
 
 
 @pytest_asyncio.fixture

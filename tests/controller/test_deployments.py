@@ -137,8 +137,8 @@ async def test_what_a_replaced_client_meets_breaks_nothing(cluster: Cluster) -> 
 
 async def test_an_unbelievable_retry_after_is_shortened() -> None:
     told: list[float] = []
-    hooks = Hooks(lambda: None, TokenBucket(None), lambda: None, told.append)
-    await hooks.after(Call("x", "GET", "/"), errors.TooManyRequests(429, "no", 1e6))
+    hooks = Hooks("team/coder", lambda: None, TokenBucket(None), lambda: None, told.append)
+    await hooks.after(Call("x", "GET", "/"), errors.TooManyRequests(429, "no", 1e6), 0.1)
     assert told == [300.0]
     with pytest.raises(errors.TooManyRequests):
         await hooks.before(Call("x", "GET", "/"))
@@ -148,7 +148,7 @@ async def test_only_writes_pass_the_fence() -> None:
     def closed() -> None:
         raise ZeroDivisionError
 
-    hooks = Hooks(closed, TokenBucket(None), lambda: None, lambda _: None)
+    hooks = Hooks("team/coder", closed, TokenBucket(None), lambda: None, lambda _: None)
     await hooks.before(Call("x", "GET", "/"))
     with pytest.raises(ZeroDivisionError):
         await hooks.before(Call("x", "POST", "/"))

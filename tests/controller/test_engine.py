@@ -8,9 +8,15 @@ import pytest
 
 from coder_enterprise.controller import engine as engine_module
 from coder_enterprise.controller.kubernetes import KubernetesError
+from coder_enterprise.kinds.base import DomainCondition, Verdict
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import Key
 from tests.support.engine import Cluster
+from tests.support.things import ThingKind
 
 pytestmark = pytest.mark.looptime
+
+CODER = Key("CoderDeployment", "team", "coder")
 
 
 def asks(cluster: Cluster) -> int:
@@ -123,3 +129,180 @@ async def test_the_end_does_not_wait_for_what_hangs(cluster: Cluster) -> None:
     started = asyncio.get_running_loop().time()
     await cluster.engine.drain()
     assert asyncio.get_running_loop().time() - started <= engine_module.DRAIN_TIMEOUT + 0.1
+
+
+# What else wakes an object
+
+
+async def test_a_secret_that_an_object_names_wakes_it_when_it_changes_and_when_it_goes(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.kubernetes.put_secret("own", value="1")
+    cluster.thing("one", secret="own")
+    cluster.thing("other")
+    await cluster.until(lambda: cluster.is_applied("one") and cluster.is_applied("other"))
+    await asyncio.sleep(20)
+    cluster.kind.observed.clear()
+    cluster.kubernetes.put_secret("own", value="2")
+    await asyncio.sleep(1)
+    assert cluster.kind.observed == ["one"]
+    cluster.kubernetes.drop_secret("own")
+    await asyncio.sleep(1)
+    assert cluster.kind.observed == ["one", "one"]
+
+
+async def test_a_secret_of_the_same_name_elsewhere_wakes_nobody(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one", secret="own")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    await asyncio.sleep(20)
+    cluster.kind.observed.clear()
+    cluster.kubernetes.put_secret("own", "elsewhere", value="2")
+    await asyncio.sleep(1)
+    assert cluster.kind.observed == []
+
+
+async def test_an_object_is_woken_when_what_it_refers_to_comes_gets_ready_and_goes(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one", follows="two")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    await asyncio.sleep(20)
+    cluster.kind.observed.clear()
+    cluster.thing("two", color="red")
+    await cluster.until(lambda: cluster.is_applied("two"))
+    await asyncio.sleep(1)
+    assert "one" in cluster.kind.observed
+    cluster.kind.observed.clear()
+    cluster.kubernetes.delete("things", "two")
+    await asyncio.sleep(1)
+    assert "one" in cluster.kind.observed
+
+
+async def test_what_an_object_does_not_refer_to_any_more_does_not_wake_it(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("two")
+    cluster.thing("one", follows="two")
+    await cluster.until(lambda: cluster.is_applied("one") and cluster.is_applied("two"))
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    await asyncio.sleep(20)
+    cluster.kind.observed.clear()
+    cluster.kubernetes.delete("things", "two")
+    await asyncio.sleep(1)
+    assert "one" not in cluster.kind.observed
+
+
+class Altering(ThingKind):
+    alters_deployment = True
+
+
+async def test_what_alters_its_deployment_has_it_asked_after_each_write_and_at_no_other_time(cluster: Cluster) -> None:
+    cluster.kind = Altering()
+    await begin(cluster)
+    before = asks(cluster)
+    cluster.thing("one", color="blue")
+    await asyncio.sleep(1)
+    assert asks(cluster) == before + 1
+    cluster.kubernetes.annotate("things", "one", reconcile_requested_at="now")
+    await asyncio.sleep(1)
+    assert asks(cluster) == before + 1, "nothing was written"
+
+
+async def test_what_does_not_alter_its_deployment_does_not_have_it_asked(cluster: Cluster) -> None:
+    await begin(cluster)
+    before = asks(cluster)
+    cluster.thing("one", color="blue")
+    await asyncio.sleep(1)
+    assert asks(cluster) == before
+
+
+async def test_a_kind_says_how_its_object_stands_and_when_to_look_again(cluster: Cluster) -> None:
+    healthy = DomainCondition("Healthy", "False", Reason.UNREACHABLE, "it does not answer")
+    cluster.kind.stands = Verdict(
+        ready=False, reason=Reason.UNREACHABLE, message="it does not answer", conditions=(healthy,), revisit=40
+    )
+    await cluster.begin()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "Unreachable")
+    shown = {
+        type_: cluster.condition(type_, "one")["status"] for type_ in ("Ready", "Reconciling", "Synced", "Healthy")
+    }
+    assert shown == {"Ready": "False", "Reconciling": "True", "Synced": "True", "Healthy": "False"}
+    cluster.kind.observed.clear()
+    await asyncio.sleep(39)
+    assert cluster.kind.observed == []
+    cluster.kind.stands = Verdict(conditions=(DomainCondition("Healthy", "True", Reason.ANSWERING, "it answers"),))
+    await cluster.until(lambda: cluster.is_applied("one"), within=5)
+    assert cluster.condition("Healthy", "one")["status"] == "True"
+    assert cluster.condition("Reconciling", "one") == {}
+
+
+async def test_an_object_that_is_looked_at_again_and_again_is_not_written_for_it(cluster: Cluster) -> None:
+    cluster.kind.stands = Verdict(revisit=10)
+    await begin(cluster)
+    writes = list(cluster.kubernetes.writes)
+    cluster.kind.observed.clear()
+    await asyncio.sleep(250)
+    assert len(cluster.kind.observed) >= 20
+    assert cluster.kubernetes.writes == writes
+
+
+# Whom it works for
+
+
+async def test_what_is_left_is_not_touched_and_its_connection_closed(cluster: Cluster) -> None:
+    await begin(cluster)
+    calls, writes = list(cluster.coder.calls), list(cluster.kubernetes.writes)
+    cluster.engine.leave(CODER)
+    assert cluster.engine.is_idle(CODER)
+    await cluster.engine.forget(CODER)
+    cluster.thing("one", color="blue")
+    cluster.kubernetes.put_secret("token", token="good")
+    await asyncio.sleep(600)
+    assert (cluster.coder.calls, cluster.kubernetes.writes) == (calls, writes)
+    assert all(client.closed for client in cluster.clients)
+
+
+async def test_what_is_taken_again_is_found_as_others_left_it(cluster: Cluster) -> None:
+    await begin(cluster)
+    cluster.engine.leave(CODER)
+    await cluster.engine.forget(CODER)
+    cluster.thing("one", color="blue")
+    cluster.thing("two")
+    cluster.engine.take(CODER)
+    await cluster.until(lambda: cluster.is_applied("one") and cluster.is_applied("two"))
+    assert {thing.name: thing.color for thing in cluster.coder.things.values()} == {"one": "blue", "two": ""}
+
+
+async def test_what_is_being_done_is_finished_when_it_is_left(cluster: Cluster) -> None:
+    await begin(cluster)
+    cluster.coder.latency = 3.0
+    cluster.thing("one", color="blue")
+    await asyncio.sleep(0.5)
+    cluster.engine.leave(CODER)
+    assert not cluster.engine.is_idle(CODER)
+    await cluster.until(lambda: cluster.engine.is_idle(CODER), within=15)
+    assert cluster.is_applied("one")
+    assert [thing.color for thing in cluster.coder.things.values()] == ["blue"]
+
+
+async def test_a_deployment_that_objects_only_refer_to_is_one_to_work_for_too(cluster: Cluster) -> None:
+    await cluster.start()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.engine.deployments == {CODER})
+    await cluster.until(lambda: cluster.reason("one") == "WaitingForDeployment")
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.engine.deployments == set())
+
+
+async def test_two_that_claim_one_thing_in_one_coder_conflict_although_others_work_for_the_first(
+    cluster: Cluster,
+) -> None:
+    await begin(cluster)
+    other = Key("CoderDeployment", "other", "coder")
+    cluster.connect("coder", "other")
+    cluster.thing("one", "other", name="shared")
+    await cluster.until(lambda: cluster.is_applied("one", "other"))
+    cluster.engine.leave(other)
+    await cluster.engine.forget(other)
+    cluster.thing("late", name="shared", adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.reason("late") == "Conflict")

@@ -32,11 +32,11 @@ async def test_liveness_and_readiness_are_answered_each_by_its_own_question() ->
 
 
 async def test_metrics_are_in_the_prometheus_format() -> None:
-    metrics.leader.set(1)
+    metrics.shards_held.set(1)
     async with HealthServer("127.0.0.1", 0, lambda: True, lambda: True) as server:
         status, text = await get(server, "/metrics")
     assert status == 200
-    assert "coder_enterprise_leader 1.0" in text
+    assert "coder_enterprise_shards_held 1.0" in text
 
 
 async def test_without_a_port_nothing_is_served() -> None:

@@ -1,83 +1,27 @@
-"""Leader election: who leads, for how long, and who says so, on a fake clock."""
+"""Leases: who lives, who has what, and for how long, on a fake clock."""
 
 from __future__ import annotations
 
 import asyncio
-import copy
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 import pytest
 import pytest_asyncio
 
-from coder_enterprise.controller.kubernetes import Collection, Conflicted, Gone, KubernetesClient, KubernetesError
-from coder_enterprise.controller.leases import Elector, LeadershipLost
+from coder_enterprise.controller import leases
+from coder_enterprise.controller.leases import LeadershipLost, Membership
+from coder_enterprise.kinds.resource import Key
+from tests.support.leases import LeaseAPI, LeaseClient, member, refuse
 
 pytestmark = pytest.mark.looptime
 
-Body = dict[str, Any]
-
-
-class FakeLeases:
-    """An API server with one Lease. `fault` may raise, or wait for ever, before each request."""
-
-    def __init__(self) -> None:
-        self.lease: Body | None = None
-        self.writes = 0
-        self.fault: Callable[[str], None] = lambda _: None
-        self.hangs = False
-        self._version = 0
-
-    async def get(self, collection: Collection, namespace: str, name: str) -> Body:
-        await self._pass("get")
-        if self.lease is None:
-            raise Gone(404, "NotFound", "no lease")
-        return copy.deepcopy(self.lease)
-
-    async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
-        await self._pass("create")
-        if self.lease is not None:
-            raise Conflicted(409, "AlreadyExists", "it exists")
-        return self.put(copy.deepcopy(dict(body)))
-
-    async def replace(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
-        await self._pass("replace")
-        if self.lease is None:
-            raise Gone(404, "NotFound", "no lease")
-        if body["metadata"].get("resourceVersion") != self.lease["metadata"]["resourceVersion"]:
-            raise Conflicted(409, "Conflict", "it has been modified")
-        return self.put(copy.deepcopy(dict(body)))
-
-    def put(self, body: Body) -> Body:
-        self._version += 1
-        self.writes += 1
-        body["metadata"]["resourceVersion"] = str(self._version)
-        self.lease = body
-        return copy.deepcopy(body)
-
-    def held_by(self, holder: str, **spec: Any) -> None:
-        known = self.lease["spec"] if self.lease else {"leaseDurationSeconds": 15, "renewTime": "t"}
-        self.put({"metadata": {"name": "lease"}, "spec": {**known, "holderIdentity": holder, **spec}})
-
-    @property
-    def spec(self) -> Body:
-        assert self.lease is not None
-        return dict(self.lease["spec"])
-
-    async def _pass(self, verb: str) -> None:
-        await asyncio.sleep(0.01)
-        self.fault(verb)
-        if self.hangs:
-            await asyncio.sleep(1e9)
+CODER = Key("CoderDeployment", "team", "coder")
 
 
 @pytest.fixture
-def api() -> FakeLeases:
-    return FakeLeases()
-
-
-def candidate(api: FakeLeases, identity: str = "us") -> Elector:
-    return Elector(cast("KubernetesClient", api), "system", "lease", identity)
+def api() -> LeaseAPI:
+    return LeaseAPI()
 
 
 @pytest_asyncio.fixture
@@ -94,196 +38,292 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def refuse(*verbs: str) -> Callable[[str], None]:
-    def fault(verb: str) -> None:
-        if verb in verbs:
-            raise KubernetesError(500, "InternalError", "no")
-
-    return fault
+def client(membership: Membership) -> LeaseClient:
+    return cast("LeaseClient", membership._client)
 
 
-async def lost_after(elector: Elector) -> float:
+async def joined(api: LeaseAPI, identity: str = "us") -> Membership:
+    membership = member(api, identity)
+    await membership.join()
+    return membership
+
+
+async def live(membership: Membership) -> None:
+    while True:
+        await membership.beat()
+        await asyncio.sleep(2)
+
+
+async def lost_after(membership: Membership) -> float:
     started = now()
     with pytest.raises(LeadershipLost):
-        await elector.hold()
-    assert not elector.leads
+        await live(membership)
+    assert not membership.alive
     return now() - started
 
 
-async def test_a_lease_that_does_not_exist_is_taken_at_once(api: FakeLeases) -> None:
-    elector = candidate(api)
+async def taken(api: LeaseAPI, identity: str = "them") -> Membership:
+    """Another replica, which has the deployment."""
+    other = await joined(api, identity)
+    assert await other.take(CODER)
+    return other
+
+
+# One's own Lease
+
+
+async def test_before_it_has_joined_nothing_may_be_written(api: LeaseAPI) -> None:
+    membership = member(api)
     with pytest.raises(LeadershipLost):
-        elector.check()
-    await elector.acquire()
-    elector.check()
+        membership.check()
+    await membership.join()
+    membership.check()
     assert now() < 1
-    assert (api.spec["holderIdentity"], api.spec["leaseTransitions"]) == ("us", 0)
-    assert api.spec["acquireTime"] == api.spec["renewTime"]
+    spec = api.named("us")["spec"]
+    assert (spec["holderIdentity"], spec["leaseTransitions"], spec["acquireTime"]) == ("us", 0, spec["renewTime"])
 
 
-async def test_a_lease_without_a_spec_is_taken(api: FakeLeases) -> None:
-    api.put({"metadata": {"name": "lease"}})
-    await candidate(api).acquire()
-    assert api.spec["holderIdentity"] == "us"
+async def test_joining_waits_for_an_api_server_that_is_out(api: LeaseAPI) -> None:
+    membership = member(api)
+    client(membership).fault = refuse("list")
+    joining = asyncio.create_task(membership.join())
+    await asyncio.sleep(100)
+    assert not joining.done()
+    client(membership).fault = refuse()
+    await joining
+    membership.check()
 
 
-async def test_a_released_lease_is_taken_at_once(api: FakeLeases) -> None:
-    api.held_by("", leaseTransitions=4)
-    await candidate(api).acquire()
-    assert now() < 1
-    assert api.spec["leaseTransitions"] == 5
-
-
-async def test_a_living_holder_is_respected(api: FakeLeases, tasks: set[asyncio.Task[None]]) -> None:
-    api.held_by("them")
-    waiting = asyncio.create_task(candidate(api).acquire())
-    tasks.add(waiting)
-    for number in range(30):
-        await asyncio.sleep(10)
-        api.held_by("them", renewTime=f"t{number}")
-    assert not waiting.done()
-    assert api.spec["holderIdentity"] == "them"
-
-
-@pytest.mark.parametrize("renewed", ["1970-01-01T00:00:00.0Z", "2999-01-01T00:00:00.0Z"])
-async def test_a_dead_holder_is_replaced_by_our_own_clock_whatever_its_clock_said(
-    api: FakeLeases, renewed: str
-) -> None:
-    api.held_by("them", renewTime=renewed, leaseDurationSeconds=20, leaseTransitions=1)
-    elector = candidate(api)
-    await elector.acquire()
-    assert 20 < now() < 24
-    assert (api.spec["holderIdentity"], api.spec["leaseTransitions"]) == ("us", 2)
-
-
-async def test_it_is_held_for_hours_and_each_renewal_is_one_write(
-    api: FakeLeases, tasks: set[asyncio.Task[None]]
-) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    taken = api.spec
-    tasks.add(asyncio.create_task(elector.hold()))
+async def test_it_lives_for_hours_and_each_renewal_is_one_write(api: LeaseAPI, tasks: set[asyncio.Task[None]]) -> None:
+    membership = await joined(api)
+    assert await membership.take(CODER)
+    writes = len(api.writes)
+    tasks.add(asyncio.create_task(live(membership)))
     await asyncio.sleep(3600)
-    elector.check()
-    assert api.writes == pytest.approx(3600 / 2.02, abs=5)
-    assert api.spec["acquireTime"] == taken["acquireTime"]
-    assert api.spec["leaseTransitions"] == 0
+    membership.check()
+    later = api.writes[writes:]
+    assert len(later) == pytest.approx(3600 / 2.04, abs=5)
+    assert len(set(later)) == 1, "the Lease of the deployment is not written"
 
 
-@pytest.mark.parametrize("verb", ["get", "replace"])
-async def test_it_is_lost_when_it_could_not_be_renewed_until_the_deadline(api: FakeLeases, verb: str) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    api.fault = refuse(verb)
-    assert 8 <= await lost_after(elector) <= 12.1
+@pytest.mark.parametrize("verb", ["list", "replace"])
+async def test_it_is_lost_when_it_could_not_be_renewed_until_the_deadline(api: LeaseAPI, verb: str) -> None:
+    membership = await joined(api)
+    client(membership).fault = refuse(verb)
+    assert 8 <= await lost_after(membership) <= 12.1
 
 
-async def test_an_api_server_that_hangs_is_waited_for_until_the_deadline_and_no_longer(api: FakeLeases) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    api.hangs = True
-    assert 9.5 <= await lost_after(elector) <= 10.1
+async def test_an_api_server_that_hangs_is_waited_for_until_the_deadline_and_no_longer(api: LeaseAPI) -> None:
+    membership = await joined(api)
+    client(membership).hangs = True
+    assert 9.5 <= await lost_after(membership) <= 10.1
 
 
 async def test_the_fence_closes_at_the_deadline_even_while_a_renewal_hangs(
-    api: FakeLeases, tasks: set[asyncio.Task[None]]
+    api: LeaseAPI, tasks: set[asyncio.Task[None]]
 ) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    api.hangs = True
-    tasks.add(asyncio.create_task(elector.hold()))
+    membership = await joined(api)
+    client(membership).hangs = True
+    tasks.add(asyncio.create_task(live(membership)))
     await asyncio.sleep(9.9)
-    elector.check()
+    membership.check()
     await asyncio.sleep(0.2)
     with pytest.raises(LeadershipLost):
-        elector.check()
+        membership.check()
 
 
-async def test_a_short_failure_is_survived(api: FakeLeases, tasks: set[asyncio.Task[None]]) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    holding = asyncio.create_task(elector.hold())
-    tasks.add(holding)
+async def test_a_short_failure_is_survived(api: LeaseAPI, tasks: set[asyncio.Task[None]]) -> None:
+    membership = await joined(api)
+    living = asyncio.create_task(live(membership))
+    tasks.add(living)
     for _ in range(20):
-        api.fault = refuse("get")
+        client(membership).fault = refuse("list")
         await asyncio.sleep(6)
-        api.fault = refuse()
+        client(membership).fault = refuse()
         await asyncio.sleep(4)
-    assert not holding.done()
+    assert not living.done()
 
 
-async def test_who_sees_another_holder_stops_at_once(api: FakeLeases) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    api.held_by("them")
-    assert await lost_after(elector) < 2.1
-    assert api.spec["holderIdentity"] == "them"
+async def test_who_slept_past_the_deadline_ends_without_a_word(api: LeaseAPI) -> None:
+    membership = await joined(api)
+    membership._renewed_at -= 60
+    writes = len(api.writes)
+    assert await lost_after(membership) < 0.1
+    assert len(api.writes) == writes
 
 
-async def test_who_slept_past_the_deadline_does_not_take_a_free_lease_as_if_nothing_had_been(api: FakeLeases) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    api.held_by("")  # another has led and gone while we slept
-    elector._renewed_at -= 60
-    await lost_after(elector)
-    assert api.spec["holderIdentity"] == ""
-
-
-async def test_a_lease_that_is_deleted_is_made_again(api: FakeLeases, tasks: set[asyncio.Task[None]]) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    tasks.add(asyncio.create_task(elector.hold()))
-    api.lease = None
+async def test_its_own_lease_that_is_deleted_is_made_again(api: LeaseAPI, tasks: set[asyncio.Task[None]]) -> None:
+    membership = await joined(api)
+    tasks.add(asyncio.create_task(live(membership)))
+    api.leases.clear()
     await asyncio.sleep(30)
-    elector.check()
-    assert api.spec["holderIdentity"] == "us"
+    membership.check()
+    assert api.named("us")["spec"]["holderIdentity"] == "us"
 
 
-async def test_of_many_candidates_one_leads_and_the_next_when_it_ends(
-    api: FakeLeases, tasks: set[asyncio.Task[None]]
+# Others
+
+
+async def test_the_deployments_of_a_living_replica_are_not_free(api: LeaseAPI, tasks: set[asyncio.Task[None]]) -> None:
+    other, membership = await taken(api), await joined(api)
+    tasks.add(asyncio.create_task(live(other)))
+    for _ in range(300):
+        await membership.beat()
+        assert not membership.is_free(CODER)
+        assert membership.replicas == 2
+        await asyncio.sleep(2)
+
+
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00.0Z", "2999-01-01T00:00:00.0Z"])
+async def test_those_of_a_dead_one_are_free_by_our_own_clock_whatever_its_clock_said(
+    api: LeaseAPI, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    electors = [candidate(api, f"c{number}") for number in range(10)]
-    tasks.update(asyncio.create_task(elector.acquire()) for elector in electors)
-    for _ in electors:
-        await asyncio.sleep(5)
-        (leader,) = [elector for elector in electors if elector.leads]
-        await leader.release()
-        assert not leader.leads
-        electors = [elector for elector in electors if elector is not leader]
-
-
-async def test_a_conflict_of_two_writes_makes_nobody_lead_twice(api: FakeLeases) -> None:
-    first, second = candidate(api, "first"), candidate(api, "second")
-    assert sorted(await asyncio.gather(first._try(), second._try())) == [False, True]
-    api.held_by("")
-    first._renewed_at = second._renewed_at = float("-inf")
-    assert sorted(await asyncio.gather(first._try(), second._try())) == [False, True]
-
-
-async def test_release_lets_a_successor_start_at_once(api: FakeLeases) -> None:
-    elector, successor = candidate(api), candidate(api, "them")
-    await elector.acquire()
-    assert not await successor._try()
-    await elector.release()
-    with pytest.raises(LeadershipLost):
-        elector.check()
-    assert await successor._try()
-
-
-async def test_release_leaves_alone_what_is_not_ours(api: FakeLeases) -> None:
-    elector = candidate(api)
-    await elector.release()
-    assert api.lease is None
-    await elector.acquire()
-    api.held_by("them")
-    await elector.release()
-    assert api.spec["holderIdentity"] == "them"
-
-
-async def test_release_does_not_wait_for_an_api_server_that_hangs(api: FakeLeases) -> None:
-    elector = candidate(api)
-    await elector.acquire()
-    api.hangs = True
+    monkeypatch.setattr(leases, "micro_time", lambda: moment)
+    await taken(api)
+    membership = await joined(api)
     started = now()
-    await elector.release()
+    while not membership.is_free(CODER):
+        await asyncio.sleep(1)
+        await membership.beat()
+    assert 15 <= now() - started <= 17
+    assert membership.replicas == 1
+    assert await membership.take(CODER)
+    lease = membership.lease(CODER)
+    assert lease is not None
+    assert (lease.holder, lease.transitions) == ("us", 1)
+
+
+async def test_who_could_not_look_for_long_does_not_take_from_who_may_live(
+    api: LeaseAPI, tasks: set[asyncio.Task[None]]
+) -> None:
+    """The other had renewed its Lease before we could look again."""
+    other, membership = await taken(api), await joined(api)
+    living = asyncio.create_task(live(other))
+    tasks.add(living)
+    await membership.beat()
+    client(membership).fault = refuse("list")
+    for _ in range(3):
+        await asyncio.sleep(2)
+        await membership.beat()
+        assert not membership.is_free(CODER)
+
+
+async def test_that_a_replica_without_a_lease_of_its_own_is_dead_is_seen_after_a_while(api: LeaseAPI) -> None:
+    await taken(api, "them")
+    del api.leases[api.named("replica-")["metadata"]["name"]]
+    membership = await joined(api)
+    started = now()
+    while not membership.is_free(CODER):
+        await asyncio.sleep(1)
+        await membership.beat()
+    assert 15 <= now() - started <= 17
+
+
+async def test_of_two_that_take_at_once_one_has_it(api: LeaseAPI) -> None:
+    first, second = await joined(api, "first"), await joined(api, "second")
+    assert sorted(await asyncio.gather(first.take(CODER), second.take(CODER))) == [False, True]
+    await (first if api.holder(CODER) == "first" else second).give_up(CODER)
+    await asyncio.gather(first.beat(), second.beat())
+    assert sorted(await asyncio.gather(first.take(CODER), second.take(CODER))) == [False, True]
+
+
+async def test_what_was_given_up_is_free_at_once(api: LeaseAPI) -> None:
+    other, membership = await taken(api), await joined(api)
+    assert not membership.is_free(CODER)
+    await other.give_up(CODER)
+    await membership.beat()
+    assert membership.is_free(CODER)
+
+
+async def test_what_is_not_ours_is_not_given_up(api: LeaseAPI) -> None:
+    membership = await taken(api, "us")
+    api.seize(CODER, "them")
+    await membership.give_up(CODER)
+    await membership.beat()
+    await membership.give_up(CODER)
+    assert api.holder(CODER) == "them"
+
+
+async def test_a_deleted_lease_is_left_to_its_holder_as_long_as_that_may_not_know(
+    api: LeaseAPI, tasks: set[asyncio.Task[None]]
+) -> None:
+    other, membership = await taken(api), await joined(api)
+    tasks.add(asyncio.create_task(live(other)))
+    del api.leases[str((api.of(CODER) or {})["metadata"]["name"])]
+    started = now()
+    await membership.beat()
+    while not membership.is_free(CODER):
+        await asyncio.sleep(1)
+        await membership.beat()
+    assert 15 <= now() - started <= 17
+
+
+async def test_replicas_with_other_namespaces_do_not_count(api: LeaseAPI) -> None:
+    await member(api, "them", "team-a").join()
+    membership = await joined(api)
+    await membership.beat()
+    assert membership.replicas == 1
+
+
+async def test_leases_that_nobody_needs_are_found_and_removed(api: LeaseAPI) -> None:
+    other = await taken(api)
+    await other.give_up(CODER)
+    membership = await joined(api)
+    assert membership.stray({CODER}) == []
+    (lease,) = membership.stray(set())
+    await membership.remove(lease)
+    assert api.of(CODER) is None
+
+
+async def test_a_lease_that_was_taken_meanwhile_is_not_removed(api: LeaseAPI) -> None:
+    other = await taken(api)
+    await other.give_up(CODER)
+    membership = await joined(api)
+    assert await other.take(CODER)
+    for lease in membership.stray(set()):
+        await membership.remove(lease)
+    assert api.holder(CODER) == "them"
+
+
+async def test_the_lease_of_a_replica_that_died_long_ago_is_removed(api: LeaseAPI) -> None:
+    await joined(api, "them")
+    membership = await joined(api)
+    started = now()
+    while not (found := membership.stray(set())):
+        await asyncio.sleep(5)
+        await membership.beat()
+    assert now() - started > 600
+    assert [lease.holder for lease in found] == ["them"]
+
+
+# The end
+
+
+async def test_who_leaves_lets_others_have_all_at_once(api: LeaseAPI) -> None:
+    other, membership = await taken(api), await joined(api)
+    await other.leave()
+    with pytest.raises(LeadershipLost):
+        other.check()
+    await membership.beat()
+    assert membership.is_free(CODER)
+    assert membership.replicas == 1
+
+
+async def test_who_has_lost_its_lease_leaves_all_as_it_is(api: LeaseAPI) -> None:
+    other = await taken(api)
+    other._renewed_at -= 60
+    writes = len(api.writes)
+    await other.leave()
+    assert len(api.writes) == writes
+
+
+@pytest.mark.parametrize("fault", [refuse("replace", "delete"), None])
+async def test_leaving_does_not_wait_for_an_api_server_that_is_out(
+    api: LeaseAPI, fault: Callable[[str], None] | None
+) -> None:
+    other = await taken(api)
+    client(other).hangs = fault is None
+    client(other).fault = fault or refuse()
+    started = now()
+    await other.leave()
     assert now() - started <= 5.1

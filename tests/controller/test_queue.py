@@ -179,6 +179,35 @@ async def test_a_cancelled_worker_passes_its_turn_on(queue: Queue) -> None:
     assert (await second).key == key("a")
 
 
+async def test_the_oldest_is_the_one_that_waits_for_a_worker_not_for_its_lane(queue: Queue) -> None:
+    assert queue.oldest == 0
+    queue.hold("held")
+    queue.add(key("waits"), "held", Priority.RESYNC)
+    await asyncio.sleep(5)
+    assert queue.oldest == 0
+    queue.add(key("first"), "free", Priority.RESYNC)
+    await asyncio.sleep(3)
+    queue.add(key("second"), "free", Priority.USER)
+    queue.add(key("first"), "free", Priority.USER)
+    assert queue.oldest == pytest.approx(3)
+    await queue.get()
+    await queue.get()
+    assert queue.oldest == 0
+    queue.release("held")
+    assert queue.oldest == pytest.approx(8)
+
+
+async def test_it_is_known_whether_anything_of_a_lane_is_being_worked_on(queue: Queue) -> None:
+    queue.add(key("one"), "lane", Priority.USER)
+    assert not queue.runs("lane", key("self"))
+    await queue.get()
+    assert queue.runs("lane", key("self"))
+    assert queue.runs("other", key("one"))
+    assert not queue.runs("other", key("self"))
+    queue.done(key("one"))
+    assert not queue.runs("lane", key("self"))
+
+
 @pytest.mark.looptime(enabled=False)
 def test_a_time_that_has_come_already_is_no_fault_on_uvloop() -> None:
     async def main() -> Item:

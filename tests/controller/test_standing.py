@@ -163,7 +163,7 @@ async def test_figures_of_a_deployment_are_metrics_until_they_are_unknown(cluste
 async def test_a_secret_that_the_operator_may_not_read_is_said(cluster: Cluster) -> None:
     cluster.kubernetes.fault = lambda verb, _: KubernetesError(403, "Forbidden", "no") if verb == "get" else None
     client = cast("KubernetesClient", cluster.kubernetes)
-    beside = Beside(client, Store(lambda _: (), lambda *_: None), lambda: None)
+    beside = Beside(client, Store(lambda _: (), lambda *_: None), lambda _: None)
     meta = {"namespace": TEAM, "name": "one", "uid": "u", "resourceVersion": "1"}
     with pytest.raises(
         KindError, match=r"refuses Secret team/licence: .*; allow the operator's service account"

@@ -28,7 +28,7 @@ class Desk:
         client = cast("KubernetesClient", self.kubernetes)
         self.writer = Writer(client, self.store, {"Thing": "things"}, self.fence)
 
-    def fence(self) -> None:
+    def fence(self, _: Resource) -> None:
         if not self.leads:
             raise LeadershipLost("lost")
 

@@ -294,7 +294,8 @@ def test_what_an_object_belongs_to_cannot_change(namespace: Namespace, first: Bo
 def test_an_object_that_nobody_has_visited_does_not_look_done(namespace: Namespace) -> None:
     namespace.apply(group("platform"))
     assert namespace.status("CoderGroup", "platform")["observedGeneration"] == -1
-    assert namespace.condition("CoderGroup", "platform")["status"] == "Unknown"
+    ready = namespace.condition("CoderGroup", "platform")
+    assert (ready["status"], ready["reason"]) == ("Unknown", "Pending")
 
 
 def test_every_example_is_accepted(namespace: Namespace) -> None:

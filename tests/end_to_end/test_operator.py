@@ -1,4 +1,4 @@
-"""The operator as a process: at rest, restarted, killed, one of two."""
+"""The operator as a process: at rest, restarted, killed."""
 
 from __future__ import annotations
 
@@ -112,40 +112,6 @@ def test_a_killed_operator_leaves_no_duplicate_and_nothing_undone(
         connected.wait_for("CoderGroup", f"group-{number}", "Applied", timeout=60)
         recorded = connected.status("CoderGroup", f"group-{number}")["id"]
         assert coder.group(f"group-{number}")["id"] == recorded
-
-
-def test_the_second_operator_takes_over_when_the_first_ends(
-    connected: Namespace, operator: OperatorProcess, tmp_path: Path
-) -> None:
-    options = ("--namespace", connected.name, "--lease-namespace", connected.name)
-    second = OperatorProcess(connected.plane.kubeconfig, tmp_path / "second.log", *options)
-    second.start(wait=False)
-    try:
-        wait_until(lambda: "waiting for the lease" in second.text(), "the second waits")
-        connected.apply(group("one"))
-        connected.wait_for("CoderGroup", "one", "Applied")
-        assert '"event": "leading"' not in second.text()
-        operator.stop()
-        connected.apply(group("two"))
-        connected.wait_for("CoderGroup", "two", "Applied")
-        assert '"event": "leading"' in second.text()
-    finally:
-        second.kill()
-
-
-def test_the_second_operator_takes_over_when_the_first_is_killed(
-    connected: Namespace, operator: OperatorProcess, tmp_path: Path
-) -> None:
-    options = ("--namespace", connected.name, "--lease-namespace", connected.name)
-    second = OperatorProcess(connected.plane.kubeconfig, tmp_path / "second.log", *options)
-    second.start(wait=False)
-    try:
-        wait_until(lambda: "waiting for the lease" in second.text(), "the second waits")
-        operator.kill()
-        connected.apply(group("two"))
-        connected.wait_for("CoderGroup", "two", "Applied", timeout=60)
-    finally:
-        second.kill()
 
 
 def test_a_restart_of_the_api_server_is_survived(control_plane: ControlPlane, settled: Namespace) -> None:

@@ -85,7 +85,8 @@ def test_a_real_proxy_comes_goes_and_comes_back(connected: Namespace, server: Co
         assert ready["status"] == "True"
         status = connected.status(KIND, "eu")
         assert (status["url"], status["health"]["status"]) == (process.url, "ok")
-        assert connected.condition(KIND, "eu", "Healthy")["status"] == "True"
+        healthy = connected.condition(KIND, "eu", "Healthy")
+        assert (healthy["status"], healthy["reason"]) == ("True", "ProxyHealthy")
         address = process.url.removeprefix("http://")
 
         process.stop()

@@ -14,7 +14,7 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning
 from coder_enterprise.kinds.base import DomainCondition, KindError, Probe, SecretKeyRef, stalled
-from coder_enterprise.kinds.deployment import DeploymentKind, DeploymentSpec
+from coder_enterprise.kinds.deployment import CREDENTIAL_EXPIRY, LICENSE_EXPIRY, DeploymentKind, DeploymentSpec
 from coder_enterprise.kinds.reasons import Reason
 from tests.support.scripted import HTML, NO_ROUTE, NOT_FOUND, TOKEN, Scripted
 from tests.support.structural import problems
@@ -444,3 +444,36 @@ def test_other_namespaces_need_consent(allowed: list[str] | None, namespace: str
 def test_limits_come_from_spec(fields: Mapping[str, Any], rate: float | None, resync: float) -> None:
     assert KIND.rate(spec(**fields)) == rate
     assert KIND.resync(spec(**fields)) == resync
+
+
+# When things end, for the metrics
+
+
+async def test_the_ends_of_licence_and_token_are_known_where_the_server_tells(
+    healthy: Scripted, client: CoderClient
+) -> None:
+    end = datetime(2030, 1, 1, tzinfo=UTC)
+    healthy.answer("/licenses", [license_until(end)])
+    key = {"id": "abcdefghij", "expires_at": "2029-01-01T00:00:00Z"}
+    healthy.answer(f"/users/me/keys/{TOKEN.partition('-')[0]}", key)
+    found = await probe(client)
+    assert found.figures[LICENSE_EXPIRY] == end.timestamp()
+    assert found.figures[CREDENTIAL_EXPIRY] == datetime(2029, 1, 1, tzinfo=UTC).timestamp()
+
+
+async def test_a_server_that_does_not_tell_when_the_token_ends_is_as_healthy(
+    healthy: Scripted, client: CoderClient
+) -> None:
+    found = await probe(client)
+    assert found.usable
+    assert CREDENTIAL_EXPIRY not in found.figures
+
+
+async def test_only_the_public_part_of_the_token_is_in_the_path(healthy: Scripted, client: CoderClient) -> None:
+    await probe(client)
+    assert f"/users/me/keys/{TOKEN.partition('-')[0]}" in healthy.paths()
+    assert not any(TOKEN.partition("-")[2] in path for path in healthy.paths())
+
+
+def test_the_url_is_the_same_with_and_without_a_slash_at_its_end() -> None:
+    assert KIND.url(spec(url="https://coder.example.com/")) == KIND.url(spec()) == "https://coder.example.com"

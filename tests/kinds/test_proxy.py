@@ -284,7 +284,7 @@ class Points(CallHooks):
             self.reach()
 
     @override
-    async def after(self, call: Call, error: errors.CoderError | None) -> None:
+    async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
         if call.writes:
             self.reach()
 

@@ -11,7 +11,8 @@ import pytest
 from coder_enterprise.client import errors
 from coder_enterprise.kinds.reasons import Reason
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "reasons.md"
+TESTS: Final = Path(__file__).parents[1]
+PAGE: Final = TESTS.parent / "docs" / "reference" / "reasons.md"
 ROW: Final = re.compile(r"^\| `(\w+)` \|(.*)\|$", re.MULTILINE)
 
 
@@ -41,6 +42,12 @@ def subclasses(cls: type[errors.OperatorError]) -> set[type[errors.OperatorError
 def test_each_error_of_the_client_has_a_reason_of_the_vocabulary() -> None:
     ours = {cls for cls in subclasses(errors.OperatorError) if cls.__module__ == errors.__name__}
     assert {cls.reason for cls in ours} <= set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_is_what_some_test_expects(reason: Reason) -> None:
+    tests = [path.read_text() for path in TESTS.rglob("test_*.py") if path != Path(__file__)]
+    assert any(re.search(rf'"{reason}"|Reason\.{reason.name}\b', text) for text in tests)
 
 
 def test_reasons_are_words_that_kubernetes_accepts() -> None:

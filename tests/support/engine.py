@@ -20,7 +20,7 @@ from coder_enterprise.controller import connections
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.kubernetes import Collection, Conflicted, Gone, KubernetesClient, KubernetesError
 from coder_enterprise.kinds.common import STATUS_DEFAULT
-from coder_enterprise.kinds.resource import GROUP
+from coder_enterprise.kinds.resource import GROUP, Key
 from tests.support.things import Points, ThingKind, World, WorldClient, WorldDeploymentKind, WorldDirectory
 
 Body = dict[str, Any]
@@ -195,6 +195,22 @@ def _merge(target: Body, patch: Mapping[str, Any]) -> Body:
     return target
 
 
+class Alone:
+    """The shares of an operator without others: all is its own, as long as `fence` says so."""
+
+    def __init__(self) -> None:
+        self.fence: Callable[[Key], None] = lambda _: None
+        self.engine: Engine | None = None
+
+    def check(self, deployment: Key) -> None:
+        self.fence(deployment)
+
+    def wake(self) -> None:
+        if self.engine is not None:
+            for deployment in self.engine.deployments - self.engine.held:
+                self.engine.take(deployment)
+
+
 class Cluster:
     """A Kubernetes, some Coders, and one operator, which may be killed and started anew."""
 
@@ -205,7 +221,7 @@ class Cluster:
         self.worlds = {self.coder.url: self.coder}
         self.clients: list[WorldClient] = []
         self.kind = ThingKind()
-        self.fence: Callable[[], None] = lambda: None
+        self.shares = Alone()
         self._engine: Engine | None = None
         self._tasks: list[asyncio.Task[None]] = []
         monkeypatch.setattr(connections, "CoderClient", self._connect)
@@ -225,7 +241,8 @@ class Cluster:
 
     async def start(self) -> None:
         client = cast("KubernetesClient", self.kubernetes)
-        engine = self._engine = Engine(client, lambda: self.fence(), WorldDeploymentKind(), [self.kind])
+        engine = self._engine = Engine(client, self.shares, WorldDeploymentKind(), [self.kind])
+        self.shares.engine = engine
         self._tasks = engine.start()
         self.kubernetes.watch = engine.on_event
         await engine.load()

@@ -36,7 +36,7 @@ from coder_enterprise.kinds.base import (
 from coder_enterprise.kinds.common import ManagedSpec
 from coder_enterprise.kinds.deployment import DeploymentKind
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Names, Resource
+from coder_enterprise.kinds.resource import Key, Names, Resource
 
 T = TypeVar("T")
 
@@ -131,10 +131,10 @@ class WorldClient:
                 raise fault
             result = action()
         except errors.CoderError as error:
-            await self._hooks.after(Call(operation, method, "/things"), error)
+            await self._hooks.after(Call(operation, method, "/things"), error, self._world.latency)
             raise
         self._world.points.reach(f"after {operation}")
-        await self._hooks.after(Call(operation, method, "/things"), None)
+        await self._hooks.after(Call(operation, method, "/things"), None, self._world.latency)
         return result
 
     async def list(self) -> dict[str, Thing]:
@@ -222,6 +222,10 @@ class WorldDeploymentKind(DeploymentKind):
 class ThingSpec(ManagedSpec):
     name: Annotated[str, Field(max_length=64)] | None = None
     color: Annotated[str, Field(max_length=4096)] | None = None
+    secret: str | None = None
+    """A Secret that wakes it."""
+    follows: str | None = None
+    """Another thing of its namespace that wakes it."""
     waits_for: Annotated[str, Field(max_length=64)] | None = None
     """Another thing, which is `pending` until it is there."""
 
@@ -251,6 +255,15 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
         """What `delete` says that it did."""
         self.trouble: errors.OperatorError | None = None
         """What keeps a part of each thing from being applied."""
+        self.observed: list[str] = []
+
+    @override
+    def secrets(self, resource: Resource, spec: ThingSpec) -> tuple[str, ...]:
+        return (spec.secret,) if spec.secret else ()
+
+    @override
+    def references(self, resource: Resource, spec: ThingSpec) -> tuple[Key, ...]:
+        return (Key("Thing", resource.key.namespace, spec.follows),) if spec.follows else ()
 
     @override
     def external_name(self, resource: Resource, spec: ThingSpec) -> str:
@@ -266,6 +279,7 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
 
     @override
     async def observe(self, context: Context, resource: Resource, spec: ThingSpec, *, fresh: bool) -> ObservedThing:
+        self.observed.append(resource.key.name)
         if self.bug is not None:
             raise self.bug
         name, recorded = self._name(resource, spec), resource.external_id

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from tools.bench import server
 from tools.bench.cluster import connected
+from tools.bench.endurance import Outage, Stillness, outage, rest
 from tools.bench.measurements import FLOOR, OPERATED, Figures, measure
 from tools.bench.server import ServerFigures
 from tools.kubernetes.control_plane import ControlPlane
@@ -36,7 +38,10 @@ spec: {{url: "{url}", tokenSecretRef: {{name: coder-token}}}}
 """
 
 
-def run(count: int) -> Figures:
+Measured = tuple[Figures, Stillness | None, Outage | None]
+
+
+def run(count: int, rest_seconds: float, outage_seconds: float) -> Measured:
     with ControlPlane(audit_log=True) as plane, CoderServer() as coder:
         plane.kubectl("apply", "-f", str(ROOT / "crds"))
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
@@ -45,9 +50,13 @@ def run(count: int) -> Figures:
         plane.kubectl("apply", "-n", OPERATED, "-f", "-", input=CONNECTION.format(token=coder.token, url=coder.url))
         operator = OperatorProcess(plane.kubeconfig, plane.folder / "operator.log", "--namespace", OPERATED)
 
-        async def main() -> Figures:
+        async def main() -> Measured:
             async with connected(plane, coder) as cluster:
-                return await measure(plane, cluster, operator, count)
+                return (
+                    await measure(plane, cluster, operator, count),
+                    await rest(plane, coder, operator, rest_seconds) if rest_seconds else None,
+                    await outage(plane, cluster, coder, operator, outage_seconds) if outage_seconds else None,
+                )
 
         try:
             return asyncio.run(main())
@@ -69,6 +78,23 @@ def operator_rows(figures: Figures) -> dict[str, str]:
     }
 
 
+def rest_rows(figures: Stillness) -> dict[str, str]:
+    return {
+        "writes to the objects": str(figures.kubernetes_writes),
+        "changes in Coder": str(figures.coder_changes),
+        "memory of the operator, before": f"{figures.memory_before_mib:.0f} MiB",
+        "… after": f"{figures.memory_after_mib:.0f} MiB",
+    }
+
+
+def outage_rows(figures: Outage) -> dict[str, str]:
+    return {
+        "events": str(figures.events),
+        "objects written": str(figures.objects_written),
+        "from its return to all compared": f"{figures.recovery_seconds:.1f} s",
+    }
+
+
 def server_rows(figures: ServerFigures) -> dict[str, str]:
     return {
         "GET /healthz, for comparison": f"{figures.bare_reads_per_second:.0f} /s",
@@ -87,17 +113,30 @@ def show(title: str, rows: dict[str, str]) -> None:
     Console().print(table)
 
 
+def operator_results(arguments: argparse.Namespace) -> dict[str, Any]:
+    figures, stillness, broken = run(arguments.objects, arguments.rest, arguments.outage)
+    results: dict[str, Any] = {"operator": figures.as_dict()}
+    show(f"{figures.objects} CoderGroups, everything on this machine", operator_rows(figures))
+    if stillness:
+        results["rest"] = asdict(stillness)
+        show(f"At rest for {stillness.seconds:.0f} s", rest_rows(stillness))
+    if broken:
+        results["outage"] = asdict(broken)
+        show(f"Coder was away for {broken.seconds:.0f} s", outage_rows(broken))
+    return results
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--objects", type=int, default=1000, help="how many CoderGroups (default: 1000)")
+    parser.add_argument("--rest", type=float, default=0, help="then leave all at rest for so many seconds")
+    parser.add_argument("--outage", type=float, default=0, help="then stop Coder for so many seconds")
     parser.add_argument("--only", choices=("operator", "server"), help="measure one half alone")
     arguments = parser.parse_args()
     results: dict[str, Any] = {}
     try:
         if arguments.only != "server":
-            figures = run(arguments.objects)
-            results["operator"] = figures.as_dict()
-            show(f"{figures.objects} CoderGroups, everything on this machine", operator_rows(figures))
+            results |= operator_results(arguments)
         if arguments.only != "operator":
             served = server.measure()
             results["server"] = served.as_dict() if served else None

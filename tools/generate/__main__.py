@@ -18,6 +18,7 @@ from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
 from coder_enterprise.server.routes.app import ROUTERS, routes_of
 from coder_enterprise.server.routes.openapi import document
+from tools.generate.rbac import rbac
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = ROOT / "operator" / "coder_enterprise" / "wire" / "provisioning" / "messages.proto"
@@ -70,7 +71,7 @@ def check(wanted: dict[Path, str]) -> int:
 
 def write(wanted: dict[Path, str]) -> int:
     for path, text in wanted.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     for path in stale(wanted):
         path.unlink()
@@ -80,7 +81,7 @@ def write(wanted: dict[Path, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    wanted = crds() | openapi() | protobuf()
+    wanted = crds() | rbac() | openapi() | protobuf()
     return check(wanted) if parser.parse_args().check else write(wanted)
 
 

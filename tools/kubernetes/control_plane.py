@@ -40,6 +40,7 @@ AUDIT_POLICY: Final = {
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
         {"level": "Metadata", "verbs": ["create", "update", "patch", "delete"]},
         {"level": "None"},
     ],

@@ -18,9 +18,11 @@ def run(
         list[str] | None, typer.Option(help="Watch only this namespace; repeat for several. Default: all.")
     ] = None,
     lease_namespace: Annotated[
-        str, typer.Option(envvar="POD_NAMESPACE", help="Where the Lease of the leader election is.")
+        str, typer.Option(envvar="POD_NAMESPACE", help="Where the Leases are by which replicas share the work.")
     ] = "default",
-    lease_name: Annotated[str, typer.Option(help="Name of that Lease.")] = "coder-enterprise-operator",
+    lease_name: Annotated[
+        str, typer.Option(help="With what their names begin; the same for all replicas, at most 40 characters.")
+    ] = "coder-enterprise-operator",
     health_address: Annotated[
         str, typer.Option(help="Where /healthz, /readyz and /metrics listen; empty for nowhere.")
     ] = "127.0.0.1:8081",

@@ -115,6 +115,11 @@ class UserCalls(_Calls):
     async def me(self) -> records.User:
         return await self._transport.get("users.me", "/users/me", records.User)
 
+    async def own_key(self) -> records.APIKey:
+        """The session token that this client sends, without its secret part."""
+        key_id = self._transport.settings.token.partition("-")[0]
+        return await self._transport.get("keys.get", f"/users/me/keys/{_segment(key_id)}", records.APIKey)
+
     async def get(self, reference: str) -> records.User:
         """By id or username. An id also finds whoever is deleted, unmarked; a username does not.
 

@@ -75,7 +75,8 @@ class CallHooks(Protocol):
 
     async def before(self, call: Call) -> None: ...
 
-    async def after(self, call: Call, error: errors.CoderError | None) -> None: ...
+    async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
+        """`seconds` is how long it took, from the end of `before` to the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +172,17 @@ class Transport:
     ) -> T:
         if self._hooks:
             await self._hooks.before(call)
+        started = time.monotonic()
         try:
             answer = await self._exchange(call, query, body)
             self._raise_for_status(answer)
             result = read(answer)
         except errors.CoderError as error:
             if self._hooks:
-                await self._hooks.after(call, error)
+                await self._hooks.after(call, error, time.monotonic() - started)
             raise
         if self._hooks:
-            await self._hooks.after(call, None)
+            await self._hooks.after(call, None, time.monotonic() - started)
         return result
 
     async def _exchange(self, call: Call, query: Mapping[str, str | int] | None, body: BaseModel | None) -> _Answer:

@@ -79,6 +79,11 @@ class UserPage(Record):
     count: int = 0
 
 
+class APIKey(Record):
+    id: str
+    expires_at: AwareDatetime
+
+
 class QuietHours(Record):
     raw_schedule: str
     timezone: str = ""

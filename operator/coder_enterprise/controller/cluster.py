@@ -33,7 +33,7 @@ _REFUSED: Final = {400: Reason.REFUSED, 403: Reason.FORBIDDEN, 422: Reason.REFUS
 
 
 class Cluster(base.Cluster):
-    def __init__(self, client: KubernetesClient, store: Store, fence: Callable[[], None]) -> None:
+    def __init__(self, client: KubernetesClient, store: Store, fence: Callable[[Resource], None]) -> None:
         self._client = client
         self._store = store
         self._fence = fence
@@ -66,7 +66,7 @@ class Cluster(base.Cluster):
         known = await self._get(WORKLOADS, resource, name)
         if known is None or not resource.owns(known):
             return
-        self._fence()
+        self._fence(resource)
         with contextlib.suppress(Gone), _refusals(f"Deployment {resource.key.namespace}/{name}"):
             await self._client.delete(WORKLOADS, resource.key.namespace, name)
         metrics.kubernetes_writes.labels(WORKLOADS.plural).inc()
@@ -87,7 +87,7 @@ class Cluster(base.Cluster):
                 f"{body['kind']} {resource.key.namespace}/{name} exists and does not belong to this object; "
                 "remove it, or choose another name in spec",
             )
-        self._fence()
+        self._fence(resource)
         metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
         with _refusals(f"{body['kind']} {resource.key.namespace}/{name}"):
             applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})

@@ -58,12 +58,15 @@ class Hooks(CallHooks):
 
     def __init__(
         self,
+        deployment: str,
         fence: Callable[[], None],
         bucket: TokenBucket,
         opened: Callable[[], None],
         paused: Callable[[float], None],
     ) -> None:
+        """`deployment` is its name for the metrics."""
         self.breaker = CircuitBreaker()
+        self._deployment = deployment
         self._fence = fence
         self._bucket = bucket
         self._opened = opened
@@ -79,8 +82,8 @@ class Hooks(CallHooks):
             self._fence()
 
     @override
-    async def after(self, call: Call, error: errors.CoderError | None) -> None:
-        metrics.external_request(call.operation, error)
+    async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
+        metrics.external_request(self._deployment, call, error, seconds)
         if isinstance(error, errors.TooManyRequests):
             self._pause(min(error.retry_after, MAX_PAUSE))
         elif isinstance(error, errors.OUTAGE):
@@ -160,6 +163,7 @@ class Connection:
         if self._client is not None and settings == self.settings and rate == self._rate:
             return False
         hooks = Hooks(
+            metrics.label(self.key),
             fence,
             TokenBucket(rate),
             opened=lambda: self._opened(hooks, gate),
@@ -245,6 +249,7 @@ class Connections:
         """Nobody needs it any more, not even for a deletion."""
         connection = self._connections.pop(key, None)
         if connection is not None:
+            metrics.forget(key)
             await connection.close()
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ class DeploymentReconciler:
         connections: Connections,
         writer: Writer,
         recorder: Recorder,
-        fence: Callable[[], None],
+        fence: Callable[[Resource], None],
         gate: Gate,
     ) -> None:
         self._kind = kind
@@ -118,7 +119,7 @@ class DeploymentReconciler:
         renewed = False
         try:
             settings = self._kind.settings(spec, await self._secrets(resource, spec))
-            renewed = await connection.open(settings, self._kind.rate(spec), self._fence, self._gate)
+            renewed = await connection.open(settings, self._kind.rate(spec), partial(self._fence, resource), self._gate)
             if connection.client is None or connection.directory is None:
                 raise AssertionError("an opened connection has a client")
             return renewed, await self._kind.probe(connection.client, connection.directory)

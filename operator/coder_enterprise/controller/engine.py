@@ -1,15 +1,17 @@
-"""The operator while it leads: store, queue and workers, between what changes and what is done about it.
+"""The operator at work: store, queue and workers, between what changes and what is done about it.
 
-Made by the manager, which feeds it from the watch. It is the gate between the deployments and their objects. What to
-do about an object is the reconcilers' business. It knows which kind says how to connect, and no other name.
+Made by the manager, which feeds it from the watch. It knows all objects, and works for those deployments that it is
+told to take. It is the gate between the deployments and their objects. What to do about an object is the reconcilers'
+business. It knows which kind says how to connect, and no other name.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -27,6 +29,7 @@ from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
+from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import CLAIM, Key, Resource
 
 SWEEP_INTERVAL: Final = 600.0
@@ -40,13 +43,23 @@ STUCK_AFTER: Final = 600.0
 log = structlog.get_logger(__name__)
 
 
+class Shares(Protocol):
+    """Which deployments this replica works for; `controller.shards`."""
+
+    def check(self, deployment: Key) -> None:
+        """The fence: raises `LeadershipLost` unless this replica works for it."""
+
+    def wake(self) -> None:
+        """There are other deployments than before."""
+
+
 class Engine:
-    """Everything between the watch and the reconcilers, of one leader."""
+    """Everything between the watch and the reconcilers, of one replica."""
 
     def __init__(
         self,
         client: KubernetesClient,
-        fence: Callable[[], None],
+        shares: Shares,
         connection_kind: ConnectionKind[Any],
         managed_kinds: Sequence[ManagedKind[Any, Any]],
         namespaces: Sequence[str] = (),
@@ -57,12 +70,15 @@ class Engine:
         self._namespaces = namespaces
         names = [connection_kind.names, *(kind.names for kind in managed_kinds)]
         self._kind_of = {name.plural: name.kind for name in names}
+        self._shares = shares
+        self.held: set[Key] = set()
+        """The deployments that it works for."""
         self._store = Store(self._terms, self._on_store)
         self._queue = Queue()
         self._backoff = Backoff()
-        self._connections = Connections(Cluster(client, self._store, fence))
+        self._connections = Connections(Cluster(client, self._store, self._fence))
         self._recorder = Recorder(client)
-        writer = Writer(client, self._store, {name.kind: name.plural for name in names}, fence)
+        writer = Writer(client, self._store, {name.kind: name.plural for name in names}, self._fence)
         self._managed = ManagedReconciler(
             managed_kinds,
             connection_kind,
@@ -74,8 +90,10 @@ class Engine:
             people_came=self._people_came,
         )
         self._deployments = DeploymentReconciler(
-            connection_kind, client, self._store, self._connections, writer, self._recorder, fence, self
+            connection_kind, client, self._store, self._connections, writer, self._recorder, self._fence, self
         )
+        self.deployments: set[Key] = set()
+        """All that exist or are referred to, whoever works for them."""
         self.listed = False
         """The store holds everything."""
 
@@ -107,6 +125,61 @@ class Engine:
     async def disconnect(self) -> None:
         await self._connections.close()
 
+    # Whom it works for
+
+    def take(self, deployment: Key) -> None:
+        """Reconcile it and all objects that refer to it, from now on."""
+        self.held.add(deployment)
+        resource = self._store.get(deployment)
+        if resource is not None:
+            self._begin(resource)
+        for item in self._objects_of(deployment):
+            self._add(item, Priority.DELETION if item.deleting else Priority.RESYNC)
+
+    def leave(self, deployment: Key) -> None:
+        """Begin nothing more for it; what is being done is finished, or fails at the fence."""
+        self.held.discard(deployment)
+        self._queue.release(deployment)
+        for key in (deployment, *self._store.find(("deployment", deployment))):
+            self._queue.forget(key)
+            self._backoff.reset(key)
+
+    def is_idle(self, deployment: Key) -> bool:
+        return not self._queue.runs(deployment, deployment)
+
+    def measure(self) -> None:
+        """Bring the metrics up to date that only count what there is."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for resource in self._store:
+            if self._deployment_of(resource) in self.held:
+                ready = resource.condition("Ready") or {}
+                counts[resource.key.kind, ready.get("status", "Unknown"), ready.get("reason", Reason.PENDING)] += 1
+        metrics.count_objects(counts)
+        metrics.queue_depth.set(len(self._queue))
+        metrics.queue_oldest_seconds.set(self._queue.oldest)
+        for connection in self._connections:
+            if not connection.deleted:
+                metrics.circuit_open.labels(metrics.label(connection.key)).set(not connection.usable)
+
+    async def forget(self, deployment: Key) -> None:
+        """It was left, and is idle: close its connection."""
+        await self._connections.forget(deployment)
+
+    def _begin(self, deployment: Resource) -> None:
+        """Its objects wait until it has been asked."""
+        self._queue.hold(deployment.key)
+        self._connections.ensure(deployment.key)
+        self._add(deployment, Priority.USER)
+
+    def _add(self, resource: Resource, priority: Priority, delay: float = 0.0) -> None:
+        """Into the queue, if it is ours to work on."""
+        if self._deployment_of(resource) in self.held:
+            self._queue.add(resource.key, self._lane(resource), priority, delay)
+
+    def _fence(self, resource: Resource) -> None:
+        """In front of each write, to Kubernetes and to Coder. Raises `LeadershipLost`."""
+        self._shares.check(self._deployment_of(resource))
+
     # What changes
 
     def _terms(self, resource: Resource) -> Iterator[tuple[Any, ...]]:
@@ -131,7 +204,9 @@ class Engine:
                 yield ("reference", reference)
 
     def _deployment_of(self, resource: Resource) -> Key:
-        return Key(self._connection_kind.names.kind, *resource.deployment)
+        """Itself, or the one that it refers to."""
+        kind = self._connection_kind.names.kind
+        return resource.key if resource.key.kind == kind else Key(kind, *resource.deployment)
 
     def _lane(self, resource: Resource) -> Key | None:
         """Objects of one deployment share a lane; the deployments themselves are never held."""
@@ -153,18 +228,28 @@ class Engine:
         if resource is None:
             if known is not None:
                 self._on_gone(known)
+                self._note(self._deployment_of(known))
         elif self.listed:
             self._on_change(known, resource)
+        if resource is not None and known is None:
+            self._note(self._deployment_of(resource))
+
+    def _note(self, deployment: Key) -> None:
+        """Which deployments there are, with those that objects only refer to."""
+        there = self._store.get(deployment) is not None or self._store.has(("deployment", deployment))
+        if there is (deployment in self.deployments):
+            return
+        (self.deployments.add if there else self.deployments.discard)(deployment)
+        if self.listed:
+            self._shares.wake()
 
     def _on_change(self, known: Resource | None, resource: Resource) -> None:
         is_deployment = resource.key.kind == self._connection_kind.names.kind
-        if known is None and is_deployment:
-            self._queue.hold(resource.key)
-            self._connections.ensure(resource.key)
+        if known is None and is_deployment and resource.key in self.held:
+            self._begin(resource)
         if known is None or _asks_for_work(known, resource):
-            priority = Priority.DELETION if resource.deleting else Priority.USER
             self._backoff.reset(resource.key)
-            self._queue.add(resource.key, self._lane(resource), priority)
+            self._add(resource, Priority.DELETION if resource.deleting else Priority.USER)
         if known is not None and known.spec != resource.spec:
             self._wake_rivals(known)
         if not is_deployment and (known is None or known.ready != resource.ready):
@@ -177,9 +262,10 @@ class Engine:
         self._queue.forget(key)
         self._backoff.reset(key)
         if key.kind == self._connection_kind.names.kind:
-            self._connections.detach(key)
-            metrics.deployment_figures(key, {})
-            self.open(key, changed=True)
+            if key in self.held:
+                self._connections.detach(key)
+                metrics.deployment_figures(key, {})
+                self.open(key, changed=True)
         else:
             self._wake_rivals(resource)
             self._wake_referrers(resource)
@@ -191,7 +277,8 @@ class Engine:
 
     def _ask(self, deployment: Key) -> None:
         """Have a deployment say anew how it is."""
-        self._queue.add(deployment, None, Priority.USER)
+        if deployment in self.held:
+            self._queue.add(deployment, None, Priority.USER)
 
     def _people_came(self, deployment: Key) -> None:
         """Who waits for people may find them now."""
@@ -205,7 +292,7 @@ class Engine:
         for key in self._store.find(term):
             resource = self._store.get(key)
             if resource is not None and key != but:
-                self._queue.add(key, self._lane(resource), priority, delay)
+                self._add(resource, priority, delay)
 
     # The gate of the deployments
 
@@ -213,33 +300,27 @@ class Engine:
         """Let the objects of a deployment pass, and with `changed` all of them once."""
         self._queue.release(deployment)
         for resource in self._objects_of(deployment) if changed else ():
-            self._queue.add(resource.key, deployment, Priority.DELETION if resource.deleting else Priority.RESYNC)
-        self._count_circuits()
+            self._add(resource, Priority.DELETION if resource.deleting else Priority.RESYNC)
 
     def close(self, deployment: Key, *, tell: bool) -> None:
         """Let them wait; with `tell` those that are not settled say so."""
-        self._queue.hold(deployment)
+        if deployment in self.held:
+            self._queue.hold(deployment)
         for resource in self._objects_of(deployment) if tell else ():
             if not resource.settled:
-                self._queue.add(resource.key, deployment, Priority.USER)
-        self._count_circuits()
+                self._add(resource, Priority.USER)
 
     def broken(self, deployment: Key) -> None:
         """Let them wait, and ask the deployment: at once, but ever later if it answers well and breaks again."""
         connection = self._connections.get(deployment)
-        if connection is None or self._store.get(deployment) is None:
+        if connection is None or self._store.get(deployment) is None or deployment not in self.held:
             return
         self._queue.hold(deployment)
         self._queue.add(deployment, None, Priority.USER, connection.cool_down())
-        self._count_circuits()
 
     def paused(self, deployment: Key, seconds: float) -> None:
         """Let them wait for that long."""
         self._queue.pause(deployment, seconds)
-
-    def _count_circuits(self) -> None:
-        unusable = sum(1 for connection in self._connections if not connection.deleted and not connection.usable)
-        metrics.circuits_open.set(unusable)
 
     def _objects_of(self, deployment: Key) -> list[Resource]:
         found = (self._store.get(key) for key in self._store.find(("deployment", deployment)))
@@ -253,9 +334,9 @@ class Engine:
 
     def _count(self, resource: Resource) -> None:
         """The deployment counts its objects; a burst is counted once."""
-        deployment = self._deployment_of(resource)
-        if self._store.get(deployment) is not None:
-            self._queue.add(deployment, None, Priority.RESYNC, delay=COUNT_DELAY)
+        deployment = self._store.get(self._deployment_of(resource))
+        if deployment is not None:
+            self._add(deployment, Priority.RESYNC, delay=COUNT_DELAY)
 
     # Work
 
@@ -266,7 +347,6 @@ class Engine:
                 await self._visit(item)
             finally:
                 self._queue.done(item.key)
-                metrics.queue_depth.set(len(self._queue))
 
     async def _visit(self, item: Item) -> None:
         resource = self._store.get(item.key)
@@ -284,8 +364,10 @@ class Engine:
             if item.key.kind == self._connection_kind.names.kind:
                 return await self._deployments.reconcile(resource, ask=item.priority is not Priority.RESYNC)
             return await self._managed.reconcile(resource)
-        except LeadershipLost:
-            raise
+        except LeadershipLost as error:
+            # Whoever works for it now sees to it.
+            log.info("left to another replica", object=str(item.key), error=str(error))
+            return Result(label="lost")
         except KubernetesError as error:
             log.info("kubernetes refused", object=str(item.key), error=str(error))
             return Result(Again.BACKOFF, label="transient")
@@ -303,25 +385,19 @@ class Engine:
         if result.again is not Again.AFTER:
             delay = self._backoff.next(key, MAX_SLOW_DELAY if result.again is Again.SLOWLY else MAX_DELAY)
         priority = Priority.DELETION if resource.deleting else Priority.RETRY
-        self._queue.add(key, self._lane(resource), priority, max(0.01, delay))
+        self._add(resource, priority, max(0.01, delay))
 
     # The whole picture
 
     async def load(self) -> None:
-        """Fill the store before anything is decided, since who is older matters; then decide, connections first."""
+        """Fill the store before anything is decided, since who is older matters. Raises `KubernetesError`; it may be
+        called again then."""
         async for kind, page in self._pages():
             for body in page:
                 self._store.put(Resource.from_body(kind, body))
         self.listed = True
-        resources = sorted(self._store, key=lambda resource: self._lane(resource) is not None)
-        for resource in resources:
-            lane = self._lane(resource)
-            if lane is None:
-                self._on_change(None, resource)
-            else:
-                priority = Priority.DELETION if resource.deleting else Priority.RESYNC
-                self._queue.add(resource.key, lane, priority)
-        log.info("listed", objects=len(resources))
+        log.info("listed", objects=len(self._store))
+        self._shares.wake()
 
     async def _sweep(self) -> None:
         while True:

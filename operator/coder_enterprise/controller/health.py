@@ -16,11 +16,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 class HealthServer:
     """Serves on `host`:`port`; port 0 picks a free one, and -1 serves nothing."""
 
-    def __init__(self, host: str, port: int, is_alive: Callable[[], bool], is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        is_alive: Callable[[], bool],
+        is_ready: Callable[[], bool],
+        measure: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`measure` is called before the metrics are read."""
         self._host = host
         self._port = port
         self._is_alive = is_alive
         self._is_ready = is_ready
+        self._measure = measure
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> HealthServer:
@@ -56,5 +65,6 @@ class HealthServer:
         return handle
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        self._measure()
         body = await asyncio.to_thread(generate_latest)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

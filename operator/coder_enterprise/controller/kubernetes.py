@@ -1,6 +1,6 @@
 """The only module that imports the Kubernetes client: the few requests that the operator makes, as plain objects.
 
-Used by the reconcilers, the elector and the recorder. It goes through `ApiClient` for credentials, TLS and
+Used by the reconcilers, the leases and the recorder. It goes through `ApiClient` for credentials, TLS and
 connections, and speaks JSON itself: one merge patch per write, no models of kinds it does not know.
 """
 
@@ -167,9 +167,14 @@ class KubernetesClient:
             content_type=APPLY_PATCH,
         )
 
-    async def delete(self, collection: Collection, namespace: str, name: str) -> None:
-        """In the background, with what belongs to it. Raises `Gone`."""
-        await self._request("DELETE", collection.path(namespace, name), query={"propagationPolicy": "Background"})
+    async def delete(self, collection: Collection, namespace: str, name: str, version: str = "") -> None:
+        """In the background, with what belongs to it. With `version` only that one: raises `Conflicted`, or `Gone`."""
+        await self._request(
+            "DELETE",
+            collection.path(namespace, name),
+            query={"propagationPolicy": "Background"},
+            body={"preconditions": {"resourceVersion": version}} if version else None,
+        )
 
     async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         """The Secret's values as text; None when there is no such Secret."""

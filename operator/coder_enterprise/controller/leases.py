@@ -1,21 +1,31 @@
-"""Leader election by a Lease, with fencing: at most one operator writes.
+"""Leases: which replicas of the operator live, and which of them works for which deployment; with fencing.
 
-Used by the manager, which runs everything else only while it leads and ends the process when it does not. Holding
-times are measured with the monotonic clock, so that a clock that jumps changes nothing; the times inside the
-Lease are for people and for the count of its duration.
+Used by `controller.shards`, which decides what to take and what to give up. Each replica renews one Lease of its own,
+which says that it lives. A Lease per deployment names the replica that works for it, and is written only when that
+changes: it is in force for as long as that replica renews its own. So a hundred deployments at rest cost no more
+writes than one.
+
+Why two replicas never work for one deployment: a replica stops `renew_deadline` after its last renewal began, and ends
+without ever renewing again. Another takes its deployments only after it has itself seen no renewal for `duration`,
+which is longer; so whoever is taken from has stopped before, whatever the clocks say, and for good. Two that take at
+once write onto the same version of the Lease, and the API server refuses one.
+
+Times are measured with the monotonic clock, so that a clock that jumps changes nothing; those in the Leases are for
+people.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.client.clock import now
 from coder_enterprise.controller.kubernetes import (
     LEASES,
     Conflicted,
@@ -24,16 +34,26 @@ from coder_enterprise.controller.kubernetes import (
     KubernetesError,
     micro_time,
 )
+from coder_enterprise.kinds.resource import GROUP, Key
 
 LEASE_DURATION: Final = 15.0
 RENEW_DEADLINE: Final = 10.0
 RETRY_PERIOD: Final = 2.0
 
+OPERATOR_LABEL: Final = f"{GROUP}/operator"
+"""On all Leases of replicas that share the work: the name that they were given."""
+DEPLOYMENT: Final = f"{GROUP}/deployment"
+"""Annotation of the Lease of a deployment: namespace/name. A replica's own has none."""
+SCOPE: Final = f"{GROUP}/scope"
+"""Annotation of a replica's Lease: the namespaces that it watches; "" is all."""
+FORGOTTEN_AFTER: Final = 600.0
+"""Seconds after which the Lease of a dead replica is removed."""
+
 log = structlog.get_logger(__name__)
 
 
 class LeadershipLost(Exception):
-    """Another process may be leading: nothing may be written any more."""
+    """Another replica may be working for the deployment: nothing may be written for it any more."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +65,41 @@ class LeaseTimes:
     retry_period: float = RETRY_PERIOD
 
 
-class Elector:
-    """One candidate for one Lease.
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A Lease as it was last seen."""
 
-    `acquire` returns when it leads; `hold` renews and raises `LeadershipLost` when it could not for
-    `renew_deadline`; `check` is the fence in front of each write; `release` lets a successor start at once.
+    name: str
+    version: str
+    deployment: str
+    scope: str
+    holder: str
+    """"" when nobody has it."""
+    duration: float
+    acquired: str
+    transitions: int
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Lease:
+        meta, spec = body["metadata"], body.get("spec") or {}
+        annotations = meta.get("annotations") or {}
+        return cls(
+            name=meta["name"],
+            version=meta["resourceVersion"],
+            deployment=annotations.get(DEPLOYMENT, ""),
+            scope=annotations.get(SCOPE, ""),
+            holder=spec.get("holderIdentity") or "",
+            duration=float(spec.get("leaseDurationSeconds") or LEASE_DURATION),
+            acquired=spec.get("acquireTime") or "",
+            transitions=int(spec.get("leaseTransitions") or 0),
+        )
+
+
+class Membership:
+    """This process as one of several replicas, and what all their Leases say.
+
+    `join`, then `beat` again and again; `check` is the fence in front of each write; `take` and `give_up` change who
+    works for a deployment; `leave` at the end. Only one of these coroutines runs at a time.
     """
 
     def __init__(
@@ -58,108 +108,233 @@ class Elector:
         namespace: str,
         name: str,
         identity: str,
+        scope: str = "",
         times: LeaseTimes | None = None,
     ) -> None:
+        """`name` is what replicas have in common that share the work."""
+        self.identity = identity
+        self.times = times or LeaseTimes()
         self._client = client
         self._namespace = namespace
         self._name = name
-        self._identity = identity
-        self._times = times or LeaseTimes()
+        self._scope = scope
+        self._own = f"{name}-replica-{_digest(identity)}"
         self._renewed_at = float("-inf")
-        self._seen: tuple[str, float] = ("", float("-inf"))
-        self.holder = ""
-        """Who held the Lease when it was last read; "" before."""
+        self._leases: dict[str, Lease] = {}
+        self._seen: dict[str, tuple[str, float, float]] = {}
+        """By holder: the version of its own Lease, since when that is known here, and for how long it is in force."""
+        self._dead: set[str] = set()
+        self._missed: dict[str, float] = {}
+        """Leases that vanished while their holder lived, and until when it may make them anew."""
 
     @property
-    def leads(self) -> bool:
-        return now() < self._renewed_at + self._times.renew_deadline
+    def alive(self) -> bool:
+        return _now() < self._renewed_at + self.times.renew_deadline
+
+    @property
+    def replicas(self) -> int:
+        """How many live that watch the same namespaces, with this one."""
+        others = {lease.holder for lease in self._replicas() if lease.scope == self._scope and self.lives(lease.holder)}
+        return len(others | {self.identity})
+
+    @property
+    def next_death(self) -> float:
+        """Seconds until the next replica is dead, unless it renews its Lease before."""
+        times = (
+            since + duration
+            for holder, (_, since, duration) in self._seen.items()
+            if holder != self.identity and holder not in self._dead
+        )
+        return min(times, default=float("inf")) - _now()
 
     def check(self) -> None:
-        """Raises `LeadershipLost` unless the Lease was renewed recently enough."""
-        if not self.leads:
-            raise LeadershipLost(f"the Lease {self._namespace}/{self._name} was not renewed in time")
+        """Raises `LeadershipLost` unless this replica's Lease was renewed recently enough."""
+        if not self.alive:
+            raise LeadershipLost(f"the Lease {self._namespace}/{self._own} was not renewed in time")
 
-    async def acquire(self) -> None:
-        """Wait until this candidate leads."""
-        while not await self._try():
-            await asyncio.sleep(self._times.retry_period * random.uniform(0.8, 1.2))  # noqa: S311
+    def lives(self, holder: str) -> bool:
+        """Whether that replica may be at work, as of the last beat."""
+        return bool(holder) and holder not in self._dead
 
-    async def hold(self) -> None:
-        """Renew until cancelled. Raises `LeadershipLost`, at the latest when the last renewal is too old."""
-        while True:
-            await asyncio.sleep(self._times.retry_period)
-            self.check()  # after a long sleep of the whole machine, what is free now was another's meanwhile
-            await self._try(self._renewed_at + self._times.renew_deadline)
-            if self.holder != self._identity:
-                self._renewed_at = float("-inf")
-            self.check()
+    def lease(self, deployment: Key) -> Lease | None:
+        """Who works for it, as of the last beat; None when it has no Lease."""
+        return self._leases.get(self._lease_name(deployment))
 
-    async def release(self) -> None:
-        """Give the Lease up, if this candidate holds it."""
-        if not self.leads:
-            return
-        self._renewed_at = float("-inf")
+    def is_free(self, deployment: Key) -> bool:
+        """Nobody works for it, as of the last beat."""
+        lease = self.lease(deployment)
+        if lease is None:
+            return _now() >= self._missed.get(self._lease_name(deployment), float("-inf"))
+        return not self.lives(lease.holder)
+
+    def stray(self, deployments: set[Key]) -> list[Lease]:
+        """Leases that nobody needs: of deployments that are not among these and nobody holds, and of replicas that
+        died long ago."""
+        needed = {self._lease_name(key) for key in deployments}
+        free = [
+            lease
+            for lease in self._leases.values()
+            if lease.deployment and lease.name not in needed and not self.lives(lease.holder)
+        ]
+        long_ago = _now() - FORGOTTEN_AFTER
+        past = [
+            lease for lease in self._replicas() if lease.holder in self._dead and self._seen[lease.holder][1] < long_ago
+        ]
+        return free + past
+
+    async def join(self) -> None:
+        """Wait until this replica is one of them."""
+        while not await self._try(float("inf")):
+            await asyncio.sleep(self.times.retry_period)
+
+    async def beat(self) -> None:
+        """Renew, and learn what all Leases say. Raises `LeadershipLost` when the last renewal is too old."""
+        self.check()  # after a long sleep of the whole machine, what is free now was another's meanwhile
+        await self._try(self._renewed_at + self.times.renew_deadline)
+        self.check()
+
+    async def take(self, deployment: Key) -> bool:
+        """Have the deployment; False when another was faster. Raises `KubernetesError`."""
+        name, known = self._lease_name(deployment), self.lease(deployment)
+        annotations = {DEPLOYMENT: f"{deployment.namespace}/{deployment.name}"}
         try:
-            async with asyncio.timeout(self._times.renew_deadline / 2):
-                await self._give_up()
-        except (KubernetesError, TimeoutError) as error:
-            log.warning("lease not released", error=str(error) or "timeout")
-
-    async def _give_up(self) -> None:
-        lease = await self._client.get(LEASES, self._namespace, self._name)
-        spec = lease.get("spec") or {}
-        if spec.get("holderIdentity") == self._identity:
-            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time()}
-            await self._client.replace(LEASES, self._namespace, {**lease, "spec": {**spec, **released}})
-
-    async def _try(self, deadline: float = float("inf")) -> bool:
-        """One attempt to take or renew, until `deadline` (loop time) at most; True when it succeeded."""
-        started = now()
-        try:
-            async with asyncio.timeout_at(min(deadline, started + self._times.renew_deadline / 2)):
-                await self._take()
-        except (KubernetesError, TimeoutError) as error:
-            if not isinstance(error, Conflicted):
-                log.warning("lease not renewed", lease=self._name, error=str(error) or "timeout")
+            self._learn(await self._write(name, annotations, known, self.identity))
+        except (Conflicted, Gone):
             return False
-        if self.holder == self._identity:
-            self._renewed_at = started
-        return self.leads
+        return True
 
-    async def _take(self) -> None:
+    async def give_up(self, deployment: Key) -> None:
+        """Let others have the deployment, if it is ours. Raises `KubernetesError`."""
+        known = self.lease(deployment)
+        if known is None or known.holder != self.identity:
+            return
+        with_holder = {DEPLOYMENT: known.deployment}
         try:
-            lease = await self._client.get(LEASES, self._namespace, self._name)
-        except Gone:
-            lease = await self._client.create(LEASES, self._namespace, self._lease({}))
-        else:
-            spec = lease.get("spec") or {}
-            self.holder = spec.get("holderIdentity") or ""
-            if self.holder not in {"", self._identity} and not self._expired(spec):
-                return
-            lease["spec"] = self._lease(spec)["spec"]
-            lease = await self._client.replace(LEASES, self._namespace, lease)
-        self.holder = lease["spec"]["holderIdentity"]
+            self._learn(await self._write(known.name, with_holder, known, ""))
+        except (Conflicted, Gone):
+            del self._leases[known.name]  # somebody else has changed it; the next beat tells how
 
-    def _expired(self, spec: Mapping[str, Any]) -> bool:
-        """Nobody renewed it for its duration, counted from when we first saw this renewal."""
-        renewal = f"{spec.get('holderIdentity')} {spec.get('renewTime')}"
-        if renewal != self._seen[0]:
-            self._seen = (renewal, now())
-        return now() > self._seen[1] + float(spec.get("leaseDurationSeconds") or self._times.duration)
+    async def remove(self, lease: Lease) -> None:
+        """Delete a Lease, unless it has changed meanwhile. Raises `KubernetesError`."""
+        try:
+            await self._client.delete(LEASES, self._namespace, lease.name, version=lease.version)
+        except (Conflicted, Gone):
+            return
+        self._leases.pop(lease.name, None)
 
-    def _lease(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+    async def leave(self) -> None:
+        """Not one of them any more: others may have all at once. Never raises for the API server."""
+        was_alive, self._renewed_at = self.alive, float("-inf")
+        if not was_alive:
+            return
+        try:
+            async with asyncio.timeout(self.times.renew_deadline / 2):
+                for lease in list(self._leases.values()):
+                    if lease.holder == self.identity and lease.deployment:
+                        await self._write(lease.name, {DEPLOYMENT: lease.deployment}, lease, "")
+                await self._client.delete(LEASES, self._namespace, self._own)
+        except (KubernetesError, TimeoutError) as error:
+            log.warning("leases not released", error=str(error) or "timeout")
+
+    async def _try(self, deadline: float) -> bool:
+        """One renewal, until `deadline` at most; True when it succeeded."""
+        started = _now()
+        try:
+            async with asyncio.timeout(min(deadline - started, self.times.renew_deadline / 2)):
+                await self._list()
+                own = self._leases.get(self._own)
+                self._learn(await self._write(self._own, {SCOPE: self._scope}, own, self.identity))
+        except (KubernetesError, TimeoutError) as error:
+            log.warning("lease not renewed", lease=self._own, error=str(error) or "timeout")
+            return False
+        self._renewed_at = started
+        return True
+
+    async def _list(self) -> None:
+        found: dict[str, Lease] = {}
+        async for page in self._client.pages(LEASES, self._namespace, f"{OPERATOR_LABEL}={self._name}"):
+            found |= {body["metadata"]["name"]: Lease.from_body(body) for body in page}
+        self._miss(found)
+        self._leases = found
+        self._observe()
+
+    def _miss(self, found: Mapping[str, Lease]) -> None:
+        """A Lease that somebody has deleted is still in force for who held it, until that replica must know."""
+        now = _now()
+        self._missed = {name: until for name, until in self._missed.items() if name not in found and now < until}
+        for name, lease in self._leases.items():
+            if name not in found and lease.deployment and lease.holder != self.identity and self.lives(lease.holder):
+                self._missed[name] = now + self.times.duration
+
+    def _observe(self) -> None:
+        """Who is dead: nobody renewed its Lease for its duration, counted from when we first saw this renewal.
+
+        It is decided only here, from what the API server has just said: between two lists there may be a renewal.
+        """
+        now = _now()
+        renewals = {lease.holder: (lease.version, lease.duration) for lease in self._replicas()}
+        holders = {lease.holder for lease in self._leases.values()} - {""}
+        seen: dict[str, tuple[str, float, float]] = {}
+        for holder in holders:
+            version, duration = renewals.get(holder, ("", self.times.duration))
+            known = self._seen.get(holder)
+            since = known[1] if known is not None and known[0] == version else now
+            seen[holder] = (version, since, duration)
+        self._seen = seen
+        self._dead = {
+            holder
+            for holder, (_, since, duration) in seen.items()
+            if holder != self.identity and now > since + duration
+        }
+
+    def _replicas(self) -> list[Lease]:
+        return [lease for lease in self._leases.values() if not lease.deployment and lease.holder]
+
+    def _learn(self, body: Mapping[str, Any]) -> None:
+        lease = Lease.from_body(body)
+        self._leases[lease.name] = lease
+
+    def _lease_name(self, deployment: Key) -> str:
+        return f"{self._name}-{_digest(f'{deployment.namespace}/{deployment.name}')}"
+
+    async def _write(
+        self, name: str, annotations: Mapping[str, str], known: Lease | None, holder: str
+    ) -> dict[str, Any]:
+        """Create the Lease, or replace the version that is `known`. Raises `Conflicted` when that is not the latest."""
         moment = micro_time()
-        ours = spec.get("holderIdentity") == self._identity
-        transitions = int(spec.get("leaseTransitions") or 0)
-        return {
+        same = known is not None and known.holder == holder
+        transitions = known.transitions if known else 0
+        metadata: dict[str, Any] = {
+            "name": name,
+            "namespace": self._namespace,
+            "labels": {OPERATOR_LABEL: self._name},
+            "annotations": dict(annotations),
+        }
+        body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self._name, "namespace": self._namespace},
+            "metadata": metadata,
             "spec": {
-                "holderIdentity": self._identity,
-                "leaseDurationSeconds": max(1, round(self._times.duration)),
-                "acquireTime": spec.get("acquireTime") if ours else moment,
+                "holderIdentity": holder,
+                "leaseDurationSeconds": max(1, round(self.times.duration)),
+                "acquireTime": known.acquired if known and same and known.acquired else moment,
                 "renewTime": moment,
-                "leaseTransitions": transitions if ours or not spec else transitions + 1,
+                "leaseTransitions": transitions + (1 if holder and known is not None and not same else 0),
             },
         }
+        if known is None:
+            return await self._client.create(LEASES, self._namespace, body)
+        metadata["resourceVersion"] = known.version
+        return await self._client.replace(LEASES, self._namespace, body)
+
+
+@lru_cache(4096)
+def _digest(text: str) -> str:
+    """Short, and fit for a name, whatever the text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _now() -> float:
+    """Not the event loop's time, which stands still while the loop is busy: a process that was stopped in the middle
+    of its work must know before it writes."""
+    return time.monotonic()

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -99,6 +100,8 @@ class ManagedReconciler:
         self._writer = writer
         self._recorder = recorder
         self._orphaned_at: dict[str, float] = {}
+        self._new: set[str] = set()
+        """Uids of objects that have not been Ready since they were made."""
 
     async def reconcile(self, resource: Resource) -> Result:
         """One visit. Raises only `KubernetesError` and `LeadershipLost`."""
@@ -255,10 +258,7 @@ class ManagedReconciler:
             return False
         if spec.management_policy is not ManagementPolicy.ENFORCE:
             return False
-        connection = self._connections.get(self._deployment_key(other))
-        if connection is None or connection.settings is None:
-            return False
-        if connection.settings.url != work.context.client.settings.url:
+        if self._url(self._deployment_key(other)) != work.context.client.settings.url:
             return False
         try:
             return await work.kind.identity(work.context, other, spec) == identity
@@ -420,14 +420,27 @@ class ManagedReconciler:
     def _on_one_server(self, resource: Resource, other: Resource) -> bool:
         """Whether both refer to the same Coder; unless the opposite is known, they do."""
         keys = (self._deployment_key(resource), self._deployment_key(other))
-        connections = [self._connections.get(key) for key in keys]
-        urls = {item.settings.url for item in connections if item is not None and item.settings is not None}
+        urls = {self._url(key) for key in keys} - {None}
         return keys[0] == keys[1] or len(urls) < 2
+
+    def _url(self, deployment: Key) -> str | None:
+        """Where that Coder is; None when nobody knows. Also of a deployment that another replica works for."""
+        connection = self._connections.get(deployment)
+        if connection is not None and connection.settings is not None:
+            return connection.settings.url
+        declared = self._store.get(deployment)
+        if declared is None:
+            return None
+        try:
+            return self._connection_kind.url(self._connection_kind.spec_model.model_validate(declared.spec))
+        except ValidationError:
+            return None
 
     async def _release(self, resource: Resource, event: str, note: str) -> Result:
         say = self._recorder.warning if event == "Orphaned" or FORCE_DETACH in resource.annotations else None
         await self._writer.release(resource)
         self._orphaned_at.pop(resource.uid, None)
+        self._new.discard(resource.uid)
         (say or self._recorder.normal)(resource, event, "Delete", note)
         log.info("released", object=str(resource.key), why=note)
         return Result()
@@ -436,7 +449,12 @@ class ManagedReconciler:
 
     async def _finish(self, resource: Resource, outcome: Outcome) -> None:
         was, before = resource.condition("Ready"), resource
+        if was is None or was["reason"] == Reason.PENDING:
+            self._new.add(resource.uid)
         await self._writer.status(resource, compose(resource, outcome))
+        if outcome.ready == "True" and resource.uid in self._new:
+            self._new.discard(resource.uid)
+            metrics.time_to_ready_seconds.labels(resource.key.kind).observe(_age(resource))
         self._warn(before, outcome.conditions)
         known = (was["status"], was["reason"]) if was else ("Unknown", Reason.PENDING)
         if known == (outcome.ready, outcome.reason):
@@ -482,6 +500,11 @@ class ManagedReconciler:
                 self._recorder.warning(resource, event, "Reconcile", f"changed in Coder: {_summary(told)}")
             else:
                 self._recorder.normal(resource, event, "Reconcile", _summary(told))
+
+
+def _age(resource: Resource) -> float:
+    """Seconds, by two clocks and to the second: Kubernetes dates objects so."""
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(resource.created)).total_seconds())
 
 
 def _next(spec: ManagedSpec, verdict: Verdict) -> Result:

@@ -1,6 +1,7 @@
-"""The operator as a process: waits for the Lease, then watches and works until it is told to end.
+"""The operator as a process: it watches, and works for its share of the deployments, until it is told to end.
 
-Called by `coder-enterprise operator`. It owns signals, the Lease and the tasks; what the leader does is the engine's.
+Called by `coder-enterprise operator`. It owns signals and tasks, and puts the parts together: who works for which
+deployment is decided in `controller.shards`, what is done for it in `controller.engine`.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ import uuid
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.controller import metrics
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.health import HealthServer
 from coder_enterprise.controller.kopf_source import KopfSource, Scope
-from coder_enterprise.controller.kubernetes import KubernetesClient, configuration
-from coder_enterprise.controller.leases import Elector, LeaseTimes
+from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, configuration
+from coder_enterprise.controller.leases import LeaseTimes, Membership
+from coder_enterprise.controller.shards import Shards
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
+
+LIST_RETRY: Final = 2.0
+WATCH_EXIT: Final = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +42,7 @@ class ManagerSettings:
     """Which to watch; none named is all."""
     lease_namespace: str = "default"
     lease_name: str = "coder-enterprise-operator"
+    """What the replicas that share the work have in common: all Leases begin with it."""
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
     health_host: str = "127.0.0.1"
     health_port: int = 8081
@@ -55,49 +60,59 @@ class Manager:
         self._connection_kind = connection_kind
         self._managed_kinds = managed_kinds
         self._stop = asyncio.Event()
-        self._elector: Elector | None = None
+        self._membership: Membership | None = None
         self._engine: Engine | None = None
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises `LeadershipLost` when another operator may have taken over."""
+        """Until SIGTERM or SIGINT. Raises `LeadershipLost` when other replicas may have taken over."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         settings = await configuration(self._settings.kubeconfig, self._settings.context)
-        health = HealthServer(self._settings.health_host, self._settings.health_port, self._is_alive, self._is_ready)
-        async with KubernetesClient(settings) as client, health:
-            elector = self._elector = Elector(
-                client,
-                self._settings.lease_namespace,
-                self._settings.lease_name,
-                f"{socket.gethostname()}_{uuid.uuid4()}",
-                self._settings.lease_times,
-            )
-            log.info("waiting for the lease", lease=self._settings.lease_name, pid=os.getpid())
-            if not await self._unless_stopped(elector.acquire()):
-                return
+        async with KubernetesClient(settings) as client:
+            membership = self._membership = self._join(client)
+            shards = Shards(membership)
             engine = self._engine = Engine(
-                client, elector.check, self._connection_kind, self._managed_kinds, self._settings.namespaces
+                client, shards, self._connection_kind, self._managed_kinds, self._settings.namespaces
             )
             source = KopfSource(settings, engine.plurals, Scope(self._settings.namespaces), engine.on_event)
-            try:
-                await self._lead(engine, source, elector)
-            finally:
-                metrics.leader.set(0)
-                await engine.disconnect()
-                await elector.release()
+            async with self._health(engine):
+                if not await self._unless_stopped(_load(engine)):
+                    return
+                try:
+                    await self._work(engine, source, shards)
+                finally:
+                    await engine.disconnect()
+                    await membership.leave()
 
     def stop(self) -> None:
         self._stop.set()
+
+    def _join(self, client: KubernetesClient) -> Membership:
+        identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+        scope = ",".join(sorted(self._settings.namespaces))
+        log.info("starting", identity=identity, leases=self._settings.lease_name, pid=os.getpid())
+        return Membership(
+            client,
+            self._settings.lease_namespace,
+            self._settings.lease_name,
+            identity,
+            scope,
+            self._settings.lease_times,
+        )
+
+    def _health(self, engine: Engine) -> HealthServer:
+        host, port = self._settings.health_host, self._settings.health_port
+        return HealthServer(host, port, self._is_alive, self._is_ready, engine.measure)
 
     def _is_alive(self) -> bool:
         return self._engine is None or self._engine.moves
 
     def _is_ready(self) -> bool:
-        """Leading with the whole picture, or a follower that sees who leads."""
-        if self._engine is not None:
-            return self._engine.listed
-        return self._elector is not None and bool(self._elector.holder)
+        """It has the whole picture, and is one of the replicas."""
+        if self._engine is None or self._membership is None:
+            return False
+        return self._engine.listed and self._membership.alive
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
         task = asyncio.create_task(work)
@@ -112,26 +127,34 @@ class Manager:
         task.result()
         return True
 
-    async def _lead(self, engine: Engine, source: KopfSource, elector: Elector) -> None:
-        log.info("leading", lease=self._settings.lease_name)
-        metrics.leader.set(1)
+    async def _work(self, engine: Engine, source: KopfSource, shards: Shards) -> None:
         # Kopf cancels, when it ends, what was started after it: so everything else is started before.
-        tasks = [asyncio.create_task(elector.hold(), name="lease"), *engine.start()]
+        tasks = [asyncio.create_task(shards.run(engine), name="shards"), *engine.start()]
         try:
-            await self._watch(engine, source, tasks)
+            await self._watch(source, tasks)
+            await shards.end(engine)
             await engine.drain()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(self, engine: Engine, source: KopfSource, tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _watch(self, source: KopfSource, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Until told to stop, or until one of `tasks` fails."""
-        await engine.load()
         watching = asyncio.create_task(source.run(self._stop), name="watch")
         done, _ = await asyncio.wait((watching, *tasks), return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
-        if watching not in done:
-            for task in done:
-                task.result()
+        # Kopf that is cancelled may wait for ever for its own tasks: it must end by itself, whatever has failed.
+        await asyncio.wait((watching,), timeout=WATCH_EXIT)
+        for task in done:
+            task.result()
         await watching
+
+
+async def _load(engine: Engine) -> None:
+    while True:
+        try:
+            return await engine.load()
+        except KubernetesError as error:
+            log.warning("not listed yet", error=str(error))
+            await asyncio.sleep(LIST_RETRY)

@@ -43,6 +43,11 @@ class _Lane:
     pause: asyncio.TimerHandle | None = None
 
     @property
+    def closed(self) -> bool:
+        """For all but what is urgent."""
+        return self.held or self.pause is not None
+
+    @property
     def needed(self) -> bool:
         return bool(self.heap or self.running or self.held or self.pause)
 
@@ -57,6 +62,8 @@ class Queue:
         self._lanes: dict[Hashable, _Lane] = {}
         self._turns: deque[_Lane] = deque()
         self._ready: dict[Key, Priority] = {}
+        self._since: dict[Key, float] = {}
+        """When each ready key became so."""
         self._delayed: dict[Key, float] = {}
         self._timers: list[tuple[float, int, Key, Hashable, Priority]] = []
         self._running: dict[Key, tuple[_Lane, float]] = {}
@@ -84,6 +91,19 @@ class Queue:
         """For how many seconds the key has been worked on that has been so the longest; 0 when none is."""
         now = asyncio.get_running_loop().time()
         return max((now - since for _, since in self._running.values()), default=0.0)
+
+    @property
+    def oldest(self) -> float:
+        """For how many seconds the key has been ready that has been so the longest; 0 when none is.
+
+        Those of a lane that is held wait for something else than a worker."""
+        waiting = [
+            self._since[key]
+            for lane in self._lanes.values()
+            for priority, _, key in lane.heap
+            if self._ready.get(key) == priority and not (lane.closed and priority > Priority.DELETION)
+        ]
+        return asyncio.get_running_loop().time() - min(waiting) if waiting else 0.0
 
     def add(self, key: Key, lane: Hashable, priority: Priority, delay: float = 0.0) -> None:
         """Ask for `key` to be worked on, after `delay` seconds. The earliest and most urgent request counts."""
@@ -114,6 +134,10 @@ class Queue:
             self._idle.set()
         self._wake()
 
+    def runs(self, lane: Hashable, key: Key) -> bool:
+        """Whether anything of that lane, or that key, is being worked on."""
+        return key in self._running or any(item.name == lane for item, _ in self._running.values())
+
     async def idle(self) -> None:
         """Wait until nothing is being worked on."""
         await self._idle.wait()
@@ -121,6 +145,7 @@ class Queue:
     def forget(self, key: Key) -> None:
         """Drop all requests for a key that does not exist any more."""
         self._ready.pop(key, None)
+        self._since.pop(key, None)
         self._delayed.pop(key, None)
         self._again.pop(key, None)
 
@@ -159,6 +184,7 @@ class Queue:
         if known is not None and known <= priority:
             return
         self._ready[key] = priority
+        self._since.setdefault(key, asyncio.get_running_loop().time())
         heapq.heappush(self._lane(lane).heap, (priority, next(self._numbers), key))
         self._wake()
 
@@ -212,10 +238,10 @@ class Queue:
             if self._ready.get(key) != priority:
                 heapq.heappop(lane.heap)  # a more urgent request, or `forget`, has overtaken this entry
                 continue
-            if (lane.held or lane.pause) and priority > Priority.DELETION:
+            if lane.closed and priority > Priority.DELETION:
                 return None
             heapq.heappop(lane.heap)
-            del self._ready[key]
+            del self._ready[key], self._since[key]
             lane.running += 1
             self._running[key] = (lane, asyncio.get_running_loop().time())
             self._idle.clear()

@@ -34,7 +34,7 @@ class Result:
     again: Again = Again.NEVER
     delay: float = 0.0
     label: str = "done"
-    """For metrics: done, waiting, transient, stalled, fault."""
+    """For metrics: done, waiting, transient, stalled, fault, lost."""
 
 
 def invalid_spec(error: ValidationError) -> KindError:

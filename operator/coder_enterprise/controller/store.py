@@ -72,6 +72,10 @@ class Store:
         self._on_change(known, None)
         return known
 
+    def has(self, term: Hashable) -> bool:
+        """Whether the index files any object under `term`."""
+        return term in self._members
+
     def find(self, term: Hashable) -> tuple[Key, ...]:
         """Keys of all objects that the index files under `term`, in a stable order."""
         return tuple(sorted(self._members.get(term, ())))

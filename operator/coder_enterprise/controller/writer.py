@@ -20,7 +20,7 @@ class Writer:
     """Writes objects of the kinds in `plurals` (kind to plural)."""
 
     def __init__(
-        self, client: KubernetesClient, store: Store, plurals: Mapping[str, str], fence: Callable[[], None]
+        self, client: KubernetesClient, store: Store, plurals: Mapping[str, str], fence: Callable[[Resource], None]
     ) -> None:
         self._client = client
         self._store = store
@@ -59,7 +59,7 @@ class Writer:
         return resource
 
     async def _patch(self, what: str, resource: Resource, body: Mapping[str, Any], subresource: str = "") -> Resource:
-        self._fence()
+        self._fence(resource)
         key = resource.key
         try:
             answer = await self._client.patch(

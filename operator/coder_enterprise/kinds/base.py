@@ -299,6 +299,10 @@ class ConnectionKind(ABC, Generic[BaseSpecT]):
         """How to connect, with the values of all `secrets`."""
 
     @abstractmethod
+    def url(self, spec: BaseSpecT) -> str:
+        """Where the deployment is, as in `settings`: two that share it are one Coder."""
+
+    @abstractmethod
     def allows(self, spec: BaseSpecT, own_namespace: str, namespace: str) -> bool:
         """Whether objects of `namespace` may use the deployment."""
 

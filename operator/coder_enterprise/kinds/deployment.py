@@ -52,6 +52,11 @@ DAEMON_SILENT_AFTER: Final = 90.0
 LICENSE_DAYS_LEFT: Final = Figure(
     "license_days_left", "Days until the last licence of a deployment expires; 0 in its grace period and after it."
 )
+LICENSE_EXPIRY: Final = Figure("license_expiry_timestamp_seconds", "When the last licence of a deployment expires.")
+CREDENTIAL_EXPIRY: Final = Figure(
+    "credential_expiry_timestamp_seconds", "When the operator's session token of a deployment expires."
+)
+FIGURES: Final = (LICENSE_DAYS_LEFT, LICENSE_EXPIRY, CREDENTIAL_EXPIRY)
 
 
 class TokenSecretRef(KindModel):
@@ -211,11 +216,15 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
                 "outside ASCII; put there what CODER_SCIM_AUTH_HEADER says on the server",
             )
         return ConnectionSettings(
-            url=spec.url.rstrip("/"),
+            url=self.url(spec),
             token=token,
             ca_bundle=values[_key_ref(bundle)].strip() if bundle else spec.ca_bundle or "",
             scim_key=scim_key,
         )
+
+    @override
+    def url(self, spec: DeploymentSpec) -> str:
+        return spec.url.rstrip("/")
 
     @override
     def allows(self, spec: DeploymentSpec, own_namespace: str, namespace: str) -> bool:
@@ -295,8 +304,11 @@ async def _healthy_probe(
     roles = sorted(role.name[:MAX_NAME] for role in me.roles)
     token = DomainCondition("Authenticated", "True", Reason.TOKEN_ACCEPTED, f"the token belongs to {me.username}")
     entitlements = await _ask(client.deployment.entitlements)
+    licenses = await _ask(client.licenses.list) if _has_license(entitlements) else ()
+    ends = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
+    key = await _ask(client.users.own_key)
     answers = [
-        await _license(client, entitlements),
+        _license(entitlements, ends),
         _replicas(await _ask(client.deployment.replicas)),
         await _provisioners(client, directory),
         _proxies(await _ask(client.deployment.workspace_proxies)),
@@ -323,13 +335,19 @@ async def _healthy_probe(
         fields=fields,
         features=features,
         grace=grace,
-        figures=_figures(fields),
+        figures=_figures(fields, ends, key),
     )
 
 
-def _figures(fields: Mapping[str, Any]) -> dict[Figure, float]:
-    days_left = (fields.get("license") or {}).get("daysLeft")
-    return {} if days_left is None else {LICENSE_DAYS_LEFT: days_left}
+def _figures(
+    fields: Mapping[str, Any], license_ends: datetime | None, key: records.APIKey | _Refusal
+) -> dict[Figure, float]:
+    known = {
+        LICENSE_DAYS_LEFT: (fields.get("license") or {}).get("daysLeft"),
+        LICENSE_EXPIRY: license_ends.timestamp() if license_ends else None,
+        CREDENTIAL_EXPIRY: None if isinstance(key, _REFUSALS) else key.expires_at.timestamp(),
+    }
+    return {figure: value for figure, value in known.items() if value is not None}
 
 
 async def _ask(call: Callable[[], Awaitable[T]]) -> T | _Refusal:
@@ -345,14 +363,16 @@ def _undetermined(type_: str, error: _Refusal) -> DomainCondition:
     return DomainCondition(type_, "Unknown", Reason.NOT_SERVED if not_served else Reason(error.reason), error.message)
 
 
-async def _license(client: CoderClient, entitlements: records.Entitlements | _Refusal) -> _Answer:
+def _has_license(entitlements: records.Entitlements | _Refusal) -> bool:
+    return isinstance(entitlements, records.Entitlements) and entitlements.has_license
+
+
+def _license(entitlements: records.Entitlements | _Refusal, expires: datetime | None) -> _Answer:
     if isinstance(entitlements, _REFUSALS):
         return _Answer(_undetermined("Licensed", entitlements), {"license": None})
     if not entitlements.has_license:
         condition = DomainCondition("Licensed", "False", Reason.UNLICENSED, "no licence; add a CoderLicense")
         return _Answer(condition, {"license": {"valid": False}})
-    licenses = await _ask(client.licenses.list)
-    expires = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
     grace = any(feature.entitlement == "grace_period" for feature in entitlements.features.values())
     notes = "; ".join((*entitlements.errors, *entitlements.warnings))
     condition = DomainCondition(

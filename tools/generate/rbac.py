@@ -1,0 +1,82 @@
+"""What the operator may do in Kubernetes, and nothing more: called by `python -m tools.generate`.
+
+One manifest for an operator that watches all namespaces, one for an operator that watches some; they differ in where
+the same rules are granted. A new kind gets its rules by being registered.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from coder_enterprise.kinds.registry import KINDS
+from coder_enterprise.kinds.resource import GROUP
+
+FOLDER: Final = Path(__file__).parents[2] / "deploy" / "rbac"
+NAME: Final = "coder-enterprise-operator"
+NAMESPACE: Final = "coder-enterprise"
+
+CLUSTER: Final = """\
+# What an operator may do that watches every namespace. Written by `make generate`.
+#
+# Secrets: RBAC cannot grant only those with a label. The operator lists and watches those that are labelled
+# enterprise.coder.com/watch, reads those that its objects name, and writes only those that it has made; but it could
+# read every Secret. Where that is too much, name the namespaces that it watches, and use namespaced.yaml.
+"""
+NAMESPACED: Final = """\
+# What an operator may do that watches only the namespaces that it is started with (--namespace), and nothing in the
+# cluster as a whole. Written by `make generate`.
+#
+# This is for its own namespace. For each further namespace that it watches, apply the Role coder-enterprise-operator
+# and its RoleBinding there as well, with the namespace changed in their metadata. The Leases are in its own alone.
+#
+# Secrets: RBAC cannot grant only those with a label, so it can read every Secret of these namespaces.
+"""
+
+
+def rbac() -> dict[Path, str]:
+    """The two manifests."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": NAMESPACE}}
+    leases = _granted("Role", f"{NAME}-leases", _lease_rules())
+    everywhere = [account, *_granted("ClusterRole", NAME, _rules()), *leases]
+    somewhere = [account, *_granted("Role", NAME, _rules()), *leases]
+    return {
+        FOLDER / "cluster.yaml": CLUSTER + yaml.safe_dump_all(everywhere, sort_keys=False),
+        FOLDER / "namespaced.yaml": NAMESPACED + yaml.safe_dump_all(somewhere, sort_keys=False),
+    }
+
+
+def _rules() -> list[dict[str, Any]]:
+    plurals = sorted(kind.names.plural for kind in KINDS)
+    return [
+        _rule(GROUP, plurals, "get", "list", "watch", "patch"),
+        _rule(GROUP, [f"{plural}/status" for plural in plurals], "patch"),
+        _rule("", ["secrets"], "get", "list", "watch", "create", "patch"),
+        _rule("apps", ["deployments"], "get", "create", "patch", "delete"),
+        _rule("events.k8s.io", ["events"], "create", "patch"),
+    ]
+
+
+def _lease_rules() -> list[dict[str, Any]]:
+    return [_rule("coordination.k8s.io", ["leases"], "list", "create", "update", "delete")]
+
+
+def _rule(group: str, resources: list[str], *verbs: str) -> dict[str, Any]:
+    return {"apiGroups": [group], "resources": resources, "verbs": list(verbs)}
+
+
+def _granted(kind: str, name: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A role and its binding to the operator's service account."""
+    metadata = {"name": name} if kind == "ClusterRole" else {"name": name, "namespace": NAMESPACE}
+    group = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": dict(metadata), "rules": rules}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": dict(metadata),
+        "roleRef": {"apiGroup": group, "kind": kind, "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
+    }
+    return [role, binding]
