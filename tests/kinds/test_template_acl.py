@@ -15,11 +15,11 @@ from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning
-from coder_enterprise.kinds import template_acl as module
+from coder_enterprise.kinds.acl_entries import Side, rank, request_for
 from coder_enterprise.kinds.base import Change, Context, KindError
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Resource
-from coder_enterprise.kinds.template_acl import ObservedACL, Side, TemplateACLKind, TemplateACLSpec
+from coder_enterprise.kinds.template_acl import ObservedACL, TemplateACLKind, TemplateACLSpec
 from tests.support.beside import Beside
 from tests.support.old_coder import ORGANIZATION, TEMPLATE, OldCoder
 from tests.support.scripted import NO_ROUTE, NOT_FOUND, Scripted
@@ -175,7 +175,7 @@ modes = st.sampled_from(["Authoritative", "Additive"])
 
 
 def carry_out(shown: Mapping[str, str], changes: Sequence[Change]) -> dict[str, str]:
-    after = dict(shown) | (module._request(changes).model_dump().get("user_perms") or {})
+    after = dict(shown) | (request_for(changes).model_dump().get("user_perms") or {})
     return {key: role for key, role in after.items() if role}
 
 
@@ -203,7 +203,7 @@ def test_additive_leaves_what_others_gave_when_all_of_its_own_is_gone(history: l
     for declared in [*history, {}]:
         shown, recorded = visit(spec(mode="Additive", users=declared), shown, recorded)
         for name, role in declared.items():
-            assert module._rank(shown[user(name)]) >= module._rank(role)
+            assert rank(shown[user(name)]) >= rank(role)
     assert shown == people(**by_hand)
     assert recorded["appliedUsers"] is None
 

@@ -8,7 +8,7 @@ documented list shows no groups. So status remembers what was applied, and only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
@@ -19,6 +19,31 @@ from typing_extensions import override
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex
+from coder_enterprise.kinds.acl_entries import (
+    ACTIVE,
+    DELETED,
+    EVERYBODY,
+    FIELDS,
+    GROUPS,
+    USERS,
+    AppliedEntry,
+    Everyone,
+    Role,
+    Side,
+    applied_entries,
+    dump_entries,
+    entry_of,
+    gives,
+    grants,
+    greater,
+    kept_entry,
+    of_template,
+    request_for,
+    retractions,
+    revocations,
+    takes,
+    with_shown,
+)
 from coder_enterprise.kinds.base import (
     Action,
     Change,
@@ -47,22 +72,10 @@ from coder_enterprise.kinds.lookups import or_none
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Names, Resource
 from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
-from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
 
 MAX_USERS: Final = 500
 MAX_GROUPS: Final = 100
 MAX_PENDING_TEXT: Final = 300
-
-
-class Role(StrEnum):
-    USE = "use"
-    ADMIN = "admin"
-
-
-class Everyone(StrEnum):
-    USE = "use"
-    NONE = "none"
-    UNMANAGED = "unmanaged"
 
 
 class Mode(StrEnum):
@@ -156,20 +169,6 @@ class TemplateACLSpec(ManagedSpec):
         return self.mode is Mode.ADDITIVE
 
 
-class AppliedEntry(KindModel):
-    id: Annotated[str, Field(max_length=64)]
-    """Id of the user or group in Coder."""
-    name: Annotated[str, Field(max_length=MAX_NAME)] = ""
-    role: Annotated[str, Field(max_length=16)]
-    replaced: Annotated[str, Field(max_length=16)] | None = None
-    """The role that somebody else had given; it is what remains when this object takes its own away."""
-    hidden: Annotated[str, Field(max_length=32)] | None = None
-    """Why Coder does not show this entry, so that it cannot be compared: the user's status, such as dormant."""
-
-    def dump(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
 AppliedEntries = Annotated[list[AppliedEntry], Field(max_length=2 * MAX_USERS), ListMap("id")]
 
 
@@ -193,56 +192,6 @@ class TemplateACLStatus(ManagedStatus):
         | None
     ) = None
     """Who is declared and not there yet, such as "user zoe@example.com" or "CoderGroup data"."""
-
-
-Applied = Mapping[str, AppliedEntry]
-"""By id."""
-
-ACTIVE: Final = "active"
-SUSPENDED: Final = "suspended"
-DELETED: Final = "deleted"
-UNSURE: Final = "unsure"
-"""What was recorded before a write, of which nobody knows yet whether it arrived."""
-
-_USERS: Final = "spec.users"
-_GROUPS: Final = "spec.groups"
-_EVERYONE: Final = "spec.everyone"
-_FIELDS: Final = {_USERS: "appliedUsers", _GROUPS: "appliedGroups"}
-_RANKS: Final[Mapping[str, int]] = {"use": 1, "admin": 2}
-_MAX_LABEL: Final = MAX_NAME
-
-
-@dataclass(frozen=True)
-class Side:
-    """The users of an ACL, or its groups but for Everyone: roles by id."""
-
-    path: str
-    wanted: Mapping[str, str] | None
-    """None: unmanaged."""
-    shown: Mapping[str, str]
-    """What Coder shows."""
-    names: Mapping[str, str]
-    states: Mapping[str, str] | None
-    """The status of each user; None for groups, which have none."""
-
-    def state(self, subject: str) -> str:
-        return ACTIVE if self.states is None else self.states.get(subject, DELETED)
-
-    def label(self, subject: str) -> str:
-        return self.names.get(subject, subject)[:_MAX_LABEL]
-
-    def now(self, subject: str, applied: Applied) -> str | None:
-        """The role in Coder: as it is shown, or as it was applied where Coder is known not to show it."""
-        entry = applied.get(subject)
-        if subject in self.shown or entry is None or entry.hidden == UNSURE:
-            return self.shown.get(subject)
-        # Who is found hidden once is believed to be so while the status stays: nothing is written over and over.
-        hidden = self.state(subject) == SUSPENDED or entry.hidden == self.state(subject)
-        return entry.role if hidden else None
-
-    def may_hide(self, entry: AppliedEntry) -> bool:
-        """Coder may have this entry although it does not show it."""
-        return entry.id not in self.shown and (bool(entry.hidden) or self.state(entry.id) != ACTIVE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,7 +260,7 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
             fresh=fresh,
             template=template,
             users=users,
-            groups=Side(_GROUPS, wanted, {}, names, None),
+            groups=Side(GROUPS, wanted, {}, names, None),
             groups_shown=True,
             everyone=None,
             pending=(*missing, *unknown, *awaited),
@@ -323,13 +272,13 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
 
     @override
     def plan(self, desired: TemplateACLSpec, observed: ObservedACL, recorded: Mapping[str, Any]) -> list[Change]:
-        recorded = _of_template(recorded, observed.template.id)
+        recorded = of_template(recorded, observed.template.id)
         changes = _everyone_changes(desired, observed, recorded)
         for side in observed.sides:
-            applied = _applied(recorded, side.path, but=observed.template.organization_id)
+            applied = applied_entries(recorded, side.path, but=observed.template.organization_id)
             if side.wanted is not None:
-                changes += _grants(side, side.wanted, applied, additive=desired.additive)
-                changes += _revocations(side, side.wanted, applied, additive=desired.additive)
+                changes += grants(side, side.wanted, applied, additive=desired.additive)
+                changes += revocations(side, side.wanted, applied, additive=desired.additive)
         return changes
 
     @override
@@ -338,11 +287,11 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
     ) -> dict[str, Any]:
         """What is given; what is taken away stays recorded until it is gone."""
         fields = {}
-        for path, field in _FIELDS.items():
-            known = _applied(recorded, path)
-            given = {change.subject: _entry(change, known) for change in changes if _gives(change, path, known)}
+        for path, field in FIELDS.items():
+            known = applied_entries(recorded, path)
+            given = {change.subject: entry_of(change, known) for change in changes if gives(change, path, known)}
             if given:
-                fields[field] = _dump({**known, **given})
+                fields[field] = dump_entries({**known, **given})
         return fields
 
     @override
@@ -366,13 +315,13 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
         changes: Sequence[Change],
         recorded: Mapping[str, Any],
     ) -> dict[str, Any]:
-        known = _of_template(recorded, observed.template.id)
+        known = of_template(recorded, observed.template.id)
         users, groups = (_kept(desired, side, changes, known, observed.template) for side in observed.sides)
         return {
             "id": observed.template.id,
             "templateID": observed.template.id,
-            "appliedUsers": _dump(users),
-            "appliedGroups": _dump(groups | _kept_everyone(desired, observed, changes, known)),
+            "appliedUsers": dump_entries(users),
+            "appliedGroups": dump_entries(groups | _kept_everyone(desired, observed, changes, known)),
             "everyone": _everyone_now(observed, changes, known),
             "pending": [text[:MAX_PENDING_TEXT] for text in observed.pending] or None,
         }
@@ -398,7 +347,7 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
         template_id = resource.external_id or ""
         try:
             acl = await context.client.templates.acl(template_id)
-            changes = _retractions(resource, acl)
+            changes = retractions(resource.status, acl, additive=resource.spec.get("mode") == Mode.ADDITIVE)
             await _write(context, template_id, changes)
         except errors.NotFound as error:
             if error.route_missing:
@@ -470,19 +419,10 @@ def _with_acl(observed: ObservedACL, acl: records.TemplateACL) -> ObservedACL:
     mine = groups.pop(everyone, None)
     return replace(
         observed,
-        users=_shown(observed.users, acl.users),
-        groups=_shown(observed.groups, groups.values()),
+        users=with_shown(observed.users, acl.users),
+        groups=with_shown(observed.groups, groups.values()),
         groups_shown=acl.group is not None,
         everyone=None if acl.group is None else (mine and mine.role) or str(Everyone.NONE),
-    )
-
-
-def _shown(side: Side, entries: Iterable[records.ACLEntry]) -> Side:
-    listed = {entry.id: entry for entry in entries}
-    return replace(
-        side,
-        shown={key: entry.role for key, entry in listed.items()},
-        names={**{key: entry.name for key, entry in listed.items() if entry.name}, **side.names},
     )
 
 
@@ -490,9 +430,9 @@ async def _users(
     context: Context, resource: Resource, spec: TemplateACLSpec, acl: records.TemplateACL, *, fresh: bool
 ) -> tuple[Side, list[str]]:
     """The declared users, and who of them does not exist."""
-    applied = _applied(resource.status, _USERS)
+    applied = applied_entries(resource.status, USERS)
     if not spec.users and not applied:
-        return Side(_USERS, None if spec.users is None else {}, {}, {}, {}), []
+        return Side(USERS, None if spec.users is None else {}, {}, {}, {}), []
     people = await context.directory.users.get()
     wanted, missing = _resolve_users(people, spec.users or ())
     shown = {entry.id for entry in acl.users}
@@ -505,7 +445,7 @@ async def _users(
     names = {key: people.label(key) if key in people.by_id else applied[key].name for key in known - shown}
     names |= {key: people.label(key) for key in shown if key in people.by_id}
     states = {key: people.by_id[key].status for key in known if key in people.by_id}
-    return Side(_USERS, None if spec.users is None else wanted, {}, names, states), missing
+    return Side(USERS, None if spec.users is None else wanted, {}, names, states), missing
 
 
 def _status(people: UserIndex, user_id: str) -> str:
@@ -521,7 +461,7 @@ def _resolve_users(people: UserIndex, declared: Sequence[UserRole]) -> tuple[dic
         if user is None:
             missing.append(f"user {item.user}")
         else:
-            wanted[user.id] = _greater(wanted.get(user.id), str(item.role))
+            wanted[user.id] = greater(wanted.get(user.id), str(item.role))
     return wanted, missing
 
 
@@ -542,7 +482,7 @@ async def _groups(
             name = item.group_ref.name
             found = _referred_group(context, resource, item.group_ref, template)
         if found is not None:
-            wanted[found] = _greater(wanted.get(found), str(item.role))
+            wanted[found] = greater(wanted.get(found), str(item.role))
             names[found] = name
         elif item.group_ref is None:
             unknown.append(f"group {name}")
@@ -580,29 +520,7 @@ def _referred_group(
     return other.external_id
 
 
-# Planning
-
-
-def _of_template(recorded: Mapping[str, Any], template_id: str) -> Mapping[str, Any]:
-    """What status has recorded of this very template, and not of one that had the same name."""
-    return recorded if recorded.get("templateID") in {None, template_id} else {}
-
-
-def _applied(recorded: Mapping[str, Any], path: str, but: str = "") -> dict[str, AppliedEntry]:
-    entries = (AppliedEntry.model_validate(item) for item in recorded.get(_FIELDS[path]) or ())
-    return {entry.id: entry for entry in entries if entry.id != but}
-
-
-def _dump(entries: Applied) -> list[dict[str, Any]] | None:
-    return [entries[key].dump() for key in sorted(entries)] or None
-
-
-def _greater(known: str | None, role: str) -> str:
-    return role if _rank(role) > _rank(known) else str(known)
-
-
-def _rank(role: str | int | None) -> int:
-    return _RANKS.get(str(role), 0)
+# Planning and reporting
 
 
 def _everyone_changes(desired: TemplateACLSpec, observed: ObservedACL, recorded: Mapping[str, Any]) -> list[Change]:
@@ -613,120 +531,32 @@ def _everyone_changes(desired: TemplateACLSpec, observed: ObservedACL, recorded:
     if current == desired.everyone or enough:
         return []
     after = str(desired.everyone)
-    return [Change(Action.UPDATE, _EVERYONE, current, after, subject=observed.template.organization_id)]
-
-
-def _grants(side: Side, wanted: Mapping[str, str], applied: Applied, *, additive: bool) -> list[Change]:
-    changes = []
-    for subject in sorted(wanted):
-        role, current = wanted[subject], side.now(subject, applied)
-        path = f"{side.path}[{side.label(subject)}]"
-        entry = applied.get(subject)
-        # A greater role is kept in mode Additive, unless it is this object that gave it.
-        theirs = additive and _rank(current) > _rank(role) and not (entry and entry.role == current)
-        if current is None:
-            changes.append(Change(Action.ADD, path, after=role, subject=subject))
-        elif current != role and not theirs:
-            changes.append(Change(Action.UPDATE, path, current, role, subject=subject))
-    return changes
-
-
-def _revocations(side: Side, wanted: Mapping[str, str], applied: Applied, *, additive: bool) -> list[Change]:
-    hidden = {entry.id for entry in applied.values() if side.may_hide(entry)}
-    if additive:
-        surplus = hidden | {key for key, entry in applied.items() if side.shown.get(key) == entry.role}
-    else:
-        surplus = hidden | set(side.shown)
-    changes = []
-    for subject in sorted(surplus - set(wanted)):
-        entry = applied.get(subject)
-        current = side.shown.get(subject, entry.role if entry else None)
-        back = entry.replaced if additive and entry else None
-        path = f"{side.path}[{side.label(subject)}]"
-        if back:
-            changes.append(Change(Action.UPDATE, path, current, back, subject=subject))
-        else:
-            changes.append(Change(Action.REMOVE, path, before=current, subject=subject))
-    return changes
-
-
-def _retractions(resource: Resource, acl: records.TemplateACL) -> list[Change]:
-    """What deletion takes away. What others have changed since in mode Additive is theirs."""
-    additive = resource.spec.get("mode") == Mode.ADDITIVE
-    changes: list[Change] = []
-    for path, entries in ((_USERS, acl.users), (_GROUPS, acl.group or ())):
-        # Whom the server does not show may be there all the same.
-        states: dict[str, str] | None = {} if path == _USERS else None
-        side = _shown(Side(path, {}, {}, {}, states), entries)
-        applied = _applied(resource.status, path)
-        kept = {} if additive else {key: role for key, role in side.shown.items() if key not in applied}
-        changes += _revocations(side, kept, applied, additive=additive)
-    return changes
-
-
-# Writing and reporting
-
-
-def _gives(change: Change, path: str, known: Applied) -> bool:
-    if change.path == _EVERYONE:
-        return path == _GROUPS and (change.before, change.after) == (Everyone.NONE, Everyone.USE)
-    entry = known.get(change.subject)
-    given = change.action is not Action.REMOVE and _rank(change.after) > _rank(entry.role if entry else None)
-    return given and change.path.startswith(f"{path}[")
-
-
-def _entry(change: Change, known: Applied, hidden: str | None = UNSURE) -> AppliedEntry:
-    """What is recorded of an entry that `change` makes."""
-    entry = known.get(change.subject)
-    before = str(change.before) if change.action is Action.UPDATE and change.before in set(Role) else None
-    name = EVERYONE if change.path == _EVERYONE else change.path.partition("[")[2].removesuffix("]")
-    return AppliedEntry(
-        id=change.subject,
-        name=name[:MAX_NAME],
-        role=str(change.after),
-        replaced=entry.replaced if entry else before,
-        hidden=hidden,
-    )
+    return [Change(Action.UPDATE, EVERYBODY, current, after, subject=observed.template.organization_id)]
 
 
 async def _write(context: Context, template_id: str, changes: Sequence[Change]) -> None:
     if not changes:
         return
     try:
-        await context.client.templates.update_acl(template_id, _request(changes))
+        await context.client.templates.update_acl(template_id, request_for(changes))
     except errors.BadRequest:
-        taken = [change for change in changes if _takes(change)]
+        taken = [change for change in changes if takes(change)]
         if not taken:
             raise
         # Old servers do not change the entry of what is gone, and with it refuse all else.
-        others = [change for change in changes if not _takes(change)]
+        others = [change for change in changes if not takes(change)]
         if others:
-            await context.client.templates.update_acl(template_id, _request(others))
+            await context.client.templates.update_acl(template_id, request_for(others))
         for change in taken:
             await _take(context, template_id, change)
 
 
-def _takes(change: Change) -> bool:
-    return change.action is Action.REMOVE or _rank(change.after) < _rank(change.before)
-
-
 async def _take(context: Context, template_id: str, change: Change) -> None:
     try:
-        await context.client.templates.update_acl(template_id, _request([change]))
+        await context.client.templates.update_acl(template_id, request_for([change]))
     except errors.BadRequest as error:
         if not set(error.validations) & {"user_perms", "group_perms"}:
             raise
-
-
-def _request(changes: Sequence[Change]) -> UpdateTemplateACLRequest:
-    users = {change.subject: _sent(change) for change in changes if change.path.startswith(_USERS)}
-    groups = {change.subject: _sent(change) for change in changes if not change.path.startswith(_USERS)}
-    named: dict[str, Any] = {"user_perms": users, "group_perms": groups}
-    return UpdateTemplateACLRequest(**{field: roles for field, roles in named.items() if roles})
-
-
-def _sent(change: Change) -> str:
-    return "" if change.action is Action.REMOVE or change.after == Everyone.NONE else str(change.after)
 
 
 def _kept(
@@ -739,32 +569,15 @@ def _kept(
     """The entries that are this object's after `changes`."""
     if side.wanted is None:
         return {}
-    applied = _applied(recorded, side.path, but=template.organization_id)
+    applied = applied_entries(recorded, side.path, but=template.organization_id)
     made = {change.subject: change for change in changes if change.path.startswith(f"{side.path}[")}
     owned = not desired.additive and desired.management_policy is ManagementPolicy.ENFORCE
     kept = {}
     for subject in side.wanted if owned else {*applied, *made}:
-        entry = _kept_entry(side, subject, made.get(subject), applied, owned=owned)
+        entry = kept_entry(side, subject, made.get(subject), applied, owned=owned)
         if entry is not None:
             kept[subject] = entry if not owned else entry.model_copy(update={"replaced": None})
     return kept
-
-
-def _kept_entry(
-    side: Side, subject: str, change: Change | None, applied: Applied, *, owned: bool
-) -> AppliedEntry | None:
-    known = applied.get(subject)
-    if change is not None:
-        if change.action is Action.REMOVE or subject not in (side.wanted or ()):
-            return None
-        hidden = None if subject in side.shown else side.state(subject)
-        return _entry(change, applied, hidden)
-    role = side.now(subject, applied)
-    if role is None or (not owned and (known is None or known.role != role)):
-        return None
-    hidden = None if subject in side.shown or known is None else known.hidden
-    replaced = known.replaced if known else None
-    return AppliedEntry(id=subject, name=side.label(subject), role=role, replaced=replaced, hidden=hidden)
 
 
 def _kept_everyone(
@@ -772,8 +585,8 @@ def _kept_everyone(
 ) -> dict[str, AppliedEntry]:
     """Only when this object gave Everyone its role: else deletion would hide a template that all had."""
     everyone = observed.template.organization_id
-    known = _applied(recorded, _GROUPS)
-    given = any(change.path == _EVERYONE and _gives(change, _GROUPS, known) for change in changes)
+    known = applied_entries(recorded, GROUPS)
+    given = any(change.path == EVERYBODY and gives(change, GROUPS, known) for change in changes)
     lost = observed.groups_shown and observed.everyone != Everyone.USE
     if desired.everyone is not Everyone.USE or lost or not (given or everyone in known):
         return {}
@@ -783,7 +596,7 @@ def _kept_everyone(
 def _everyone_now(observed: ObservedACL, changes: Sequence[Change], recorded: Mapping[str, Any]) -> str | None:
     if observed.groups_shown:
         return observed.everyone
-    made = [str(change.after) for change in changes if change.path == _EVERYONE]
+    made = [str(change.after) for change in changes if change.path == EVERYBODY]
     known = recorded.get("everyone")
     return made[0] if made else str(known) if known else None
 
