@@ -6,7 +6,6 @@ Called by the manager's workers. It never writes to Coder.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from coder_enterprise.client.clock import now
 from coder_enterprise.client.errors import OperatorError
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.connections import Connection, Connections, Gate
@@ -31,6 +31,8 @@ from coder_enterprise.kinds.resource import Key, Resource
 MIN_RESYNC: Final = 5.0
 RETRY_MIN: Final = 1.0
 RETRY_MAX: Final = 15.0
+PROBE_INTERVAL: Final = 60.0
+"""Seconds, at most, until a deployment is asked how it is, also while no object of its own needs it."""
 PROBE_MAX_AGE: Final = 15.0
 """Seconds for which a good answer serves when only the counts of objects have changed."""
 
@@ -81,7 +83,7 @@ class DeploymentReconciler:
         metrics.deployment_figures(resource.key, probe.figures)
         if connection.usable:
             changed = changed or known is None or _entitlements(known) != _entitlements(probe)
-            self._open(connection, spec, changed=changed)
+            self._open(connection, spec, changed=changed, was_away=not was_usable)
         else:
             # Without credentials, those that worked last may still delete.
             self._gate.close(resource.key, tell=known is None or connection.lost_credentials is not was_lost)
@@ -107,11 +109,10 @@ class DeploymentReconciler:
         return Result()
 
     def _is_recent(self, connection: Connection, resource: Resource) -> bool:
-        now = asyncio.get_running_loop().time()
         return (
             connection.usable
             and connection.generation == resource.generation
-            and now < min(connection.probed_at + PROBE_MAX_AGE, connection.resync_at)
+            and now() < min(connection.probed_at + PROBE_MAX_AGE, connection.resync_at)
         )
 
     async def _probe(self, resource: Resource, spec: Any, connection: Connection) -> tuple[bool, Probe]:
@@ -152,15 +153,15 @@ class DeploymentReconciler:
                 f"the operator may not read Secret {namespace}/{name}; allow its service account to get it",
             ) from None
 
-    def _open(self, connection: Connection, spec: Any, *, changed: bool) -> None:
-        """Open the gate, and have all objects compared anew when it is time, or when something has changed."""
-        now = asyncio.get_running_loop().time()
+    def _open(self, connection: Connection, spec: Any, *, changed: bool, was_away: bool) -> None:
+        """Open the gate, and have all objects compared anew when it is time, or when something has changed. A Coder
+        that was away may have come back with another database: what was listed before says nothing any more."""
         interval = max(MIN_RESYNC, self._kind.resync(spec))
-        due = now >= connection.resync_at
-        connection.resync_at = min(connection.resync_at, now + interval)  # it may have been shortened
+        due = was_away or now() >= connection.resync_at
+        connection.resync_at = min(connection.resync_at, now() + interval)  # it may have been shortened
         if due and connection.directory is not None:
             connection.directory.expire()
-            connection.resync_at = now + interval * random.uniform(0.95, 1.0)  # noqa: S311
+            connection.resync_at = now() + interval * random.uniform(0.95, 1.0)  # noqa: S311
         self._gate.open(connection.key, changed=changed or due)
 
     def _counts(self, key: Key) -> dict[str, int]:
@@ -177,8 +178,8 @@ class DeploymentReconciler:
     def _next(self, connection: Connection) -> Result:
         if connection.usable:
             connection.retry_delay = 0.0
-            now = asyncio.get_running_loop().time()
-            return Result(Again.AFTER, max(MIN_RESYNC / 2, connection.resync_at - now))
+            left = connection.resync_at - now()
+            return Result(Again.AFTER, max(MIN_RESYNC / 2, min(PROBE_INTERVAL * random.uniform(0.9, 1.0), left)))  # noqa: S311
         connection.retry_delay = min(RETRY_MAX, max(RETRY_MIN, connection.retry_delay * 2))
         return Result(Again.AFTER, connection.retry_delay * random.uniform(0.8, 1.0), "transient")  # noqa: S311
 
