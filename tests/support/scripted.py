@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 from aiohttp import web
 
+from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.http import API, ConnectionSettings
 
 TOKEN: Final = "abcdefghij-abcdefghijklmnopqrstuv"
@@ -136,3 +137,23 @@ def forget_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+# Fixtures, for the rooms that import them.
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_proxies(monkeypatch)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Scripted]:
+    async with scripted() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(server: Scripted) -> AsyncIterator[CoderClient]:
+    async with CoderClient(server.settings) as connected:
+        yield connected

@@ -201,7 +201,7 @@ class Transport:
                     response.status,
                     response.reason or "",
                     response.headers,
-                    await _body(call, response),
+                    await self._body(call, response),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unreachable(error) from None
@@ -254,6 +254,18 @@ class Transport:
             if isinstance(item, dict)
         }
         return _error_class(status)(status, message, detail, validations)
+
+    async def _body(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
+        parts, size = [], 0
+        async for part in response.content.iter_any():
+            size += len(part)
+            if size > MAX_ANSWER:
+                path = self.root + call.path
+                raise errors.UnexpectedShape(
+                    f"{call.method} {path} answered more than {MAX_ANSWER} bytes; is spec.url Coder itself?"
+                )
+            parts.append(part)
+        return b"".join(parts)
 
     def _read(self, model: type[T] | TypeAdapter[T], answer: _Answer) -> T:
         adapter: TypeAdapter[T] = _adapter(model)  # type: ignore[arg-type]
@@ -319,18 +331,6 @@ def _scim_detail(answer: _Answer) -> str | None:
     if not isinstance(body, dict) or SCIM_ERROR not in (body.get("schemas") or ()):
         return None
     return str(body.get("detail") or body.get("scimType") or "no details")
-
-
-async def _body(call: Call, response: aiohttp.ClientResponse) -> bytes:
-    parts, size = [], 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > MAX_ANSWER:
-            raise errors.UnexpectedShape(
-                f"{call.method} {API}{call.path} answered more than {MAX_ANSWER} bytes; is spec.url Coder itself?"
-            )
-        parts.append(part)
-    return b"".join(parts)
 
 
 @cache
