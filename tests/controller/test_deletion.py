@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from coder_enterprise.client import errors
-from coder_enterprise.controller import managed
+from coder_enterprise.controller import deletion
 from tests.support.engine import Cluster
 from tests.support.things import Thing
 
@@ -175,7 +175,7 @@ async def test_without_any_credentials_it_goes_after_a_grace_and_says_what_stays
     cluster.kubernetes.drop_secret("token")
     cluster.kubernetes.delete("things", "one")
     await cluster.start()
-    await asyncio.sleep(managed.ORPHAN_GRACE - 1)
+    await asyncio.sleep(deletion.ORPHAN_GRACE - 1)
     assert cluster.body("things", "one") is not None
     await gone(cluster, within=2)
     await cluster.until(lambda: cluster.events("Orphaned"))
@@ -189,13 +189,13 @@ async def test_each_time_that_its_deployment_is_missing_the_grace_is_whole(clust
     cluster.kubernetes.delete("things", "one")
     cluster.coder.go_down()
     await cluster.start()
-    await asyncio.sleep(managed.ORPHAN_GRACE - 2)
+    await asyncio.sleep(deletion.ORPHAN_GRACE - 2)
     cluster.connect()
     await cluster.until(lambda: cluster.reason("one") == "Deleting")
     await asyncio.sleep(100)
     cluster.engine._connections._connections.clear()  # it never had credentials that worked
     cluster.kubernetes.delete("coderdeployments", "coder")
-    await asyncio.sleep(managed.ORPHAN_GRACE - 1)
+    await asyncio.sleep(deletion.ORPHAN_GRACE - 1)
     assert cluster.body("things", "one") is not None
     await gone(cluster, within=2)
 
@@ -277,4 +277,4 @@ async def test_nothing_is_remembered_of_what_is_gone(cluster: Cluster) -> None:
     assert list(engine._connections) == []
     assert (len(engine._store), len(engine._queue), engine._queue.delayed, engine._queue.lanes) == (0, 0, 0, 0)
     assert engine._backoff._attempts == {}
-    assert engine._managed._orphaned_at == {}
+    assert engine._managed._deletion._orphaned_at == {}

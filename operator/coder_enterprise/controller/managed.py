@@ -1,16 +1,14 @@
 """Reconciles one object that stands for something in Coder: observe, plan, apply, one status patch.
 
 Called by the manager's workers. A short list of steps, each of which may end the reconcile by raising; how an error
-is said and when it is tried again is decided in one place. It knows policies, ownership and deletion; what a group
-or a proxy is, only the kind knows.
+is said and when it is tried again is decided in one place. It knows policies; whose a thing is, `ownership` decides,
+how an object goes, `deletion`; what a group or a proxy is, only the kind knows.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,11 +18,13 @@ from pydantic import ValidationError
 from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.connections import Connections
+from coder_enterprise.controller.deletion import Deletion
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
-from coder_enterprise.controller.result import Again, Result, failed, invalid_spec, result_of
-from coder_enterprise.controller.status import Outcome, Progress, acknowledged, compose
+from coder_enterprise.controller.ownership import Ownership, Work, claim_of, parse
+from coder_enterprise.controller.result import Again, Parked, Result, failed, result_of
+from coder_enterprise.controller.status import Outcome, Progress, acknowledged, compose, summary
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds import durations
@@ -35,47 +35,27 @@ from coder_enterprise.kinds.base import (
     ConnectionKind,
     Context,
     DomainCondition,
-    KindError,
     ManagedKind,
     Observation,
     Verdict,
     stalled,
     waiting,
 )
-from coder_enterprise.kinds.common import AdoptionPolicy, DeletionPolicy, ManagedSpec, ManagementPolicy
+from coder_enterprise.kinds.common import ManagedSpec, ManagementPolicy
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import (
     CLAIM,
-    FINALIZER,
-    FORCE_DETACH,
     RECONCILE_REQUESTED_AT,
     Key,
     Resource,
 )
 
-ORPHAN_GRACE: Final = 10.0
-"""Seconds that a CoderDeployment may be missing before objects are deleted without it."""
 MAX_JITTER: Final = 2.0
-"""Both in seconds."""
-CHANGES_IN_EVENT: Final = 5
+"""Seconds."""
 PENDING: Final = ("pendingMembers", "pending")
 """Status fields that name who or what is waited for: that they come is no drift."""
 
 log = structlog.get_logger(__name__)
-
-
-class Parked(Exception):
-    """The deployment has not been asked yet; its first answer wakes the object."""
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One reconcile's own things."""
-
-    kind: ManagedKind[Any, Any]
-    spec: ManagedSpec
-    context: Context
-    claim: str
 
 
 class ManagedReconciler:
@@ -99,7 +79,8 @@ class ManagedReconciler:
         self._connections = connections
         self._writer = writer
         self._recorder = recorder
-        self._orphaned_at: dict[str, float] = {}
+        self._ownership = Ownership(connection_kind, store, connections)
+        self._deletion = Deletion(self._kinds, store, connections, self._ownership, writer, recorder, ask)
         self._new: set[str] = set()
         """Uids of objects that have not been Ready since they were made."""
 
@@ -107,7 +88,8 @@ class ManagedReconciler:
         """One visit. Raises only `KubernetesError` and `LeadershipLost`."""
         try:
             if resource.deleting:
-                return await self._delete(resource)
+                self._new.discard(resource.uid)
+                return await self._deletion.reconcile(resource)
             return await self._apply(resource)
         except Parked:
             return Result(label="waiting")
@@ -125,23 +107,23 @@ class ManagedReconciler:
 
     async def _apply(self, resource: Resource) -> Result:
         kind = self._kinds[resource.key.kind]
-        spec = self._parse(kind, resource)
+        spec = parse(kind, resource)
         if spec.suspend:
             await self._finish(resource, _suspended(resource))
             return Result()
         context = self._context(resource, kind)
-        work = _Work(kind, spec, context, _claim(resource, kind, spec))
-        await self._refuse_rivals(work, resource)
+        work = Work(kind, spec, context, claim_of(resource, kind, spec))
+        await self._ownership.refuse_rivals(work, resource)
         observed, changes = await self._look(work, resource)
         if spec.management_policy is not ManagementPolicy.ENFORCE:
             verdict = kind.verdict(spec, observed)
             await self._finish(resource, _reported(work, resource, observed, changes, verdict))
             return _next(spec, verdict)
-        self._require_ownership(work, resource, observed, changes)
+        self._ownership.require(work, resource, observed, changes)
         return await self._enforce(work, resource, observed, changes)
 
     async def _enforce(
-        self, work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]
+        self, work: Work, resource: Resource, observed: Observation, changes: Sequence[Change]
     ) -> Result:
         kind, spec = work.kind, work.spec
         before = resource
@@ -170,115 +152,31 @@ class ManagedReconciler:
         await self._finish(resource, _applied(fields, verdict))
         return _next(spec, verdict)
 
-    def _tell_others(self, work: _Work, resource: Resource) -> None:
+    def _tell_others(self, work: Work, resource: Resource) -> None:
         """Whom it concerns that something was applied."""
-        deployment = self._deployment_key(resource)
+        deployment = self._ownership.deployment_of(resource)
         if work.kind.alters_deployment:
             self._ask(deployment)
         if work.kind.alters_people:
             self._people_came(deployment)
 
-    async def _look(self, work: _Work, resource: Resource) -> tuple[Observation, list[Change]]:
+    async def _look(self, work: Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""
         kind, spec = work.kind, work.spec
         observed = await kind.observe(work.context, resource, spec, fresh=_must_read(work, resource))
         changes = kind.plan(spec, observed, resource.status)
-        if not observed.fresh and (changes or not self._is_ours(work, resource, observed)):
+        if not observed.fresh and (changes or not self._ownership.is_ours(work, resource, observed)):
             observed = await kind.observe(work.context, resource, spec, fresh=True)
             changes = kind.plan(spec, observed, resource.status)
         return observed, changes
 
-    def _is_ours(self, work: _Work, resource: Resource, observed: Observation) -> bool:
-        if observed.external_id is None or observed.external_id == resource.external_id:
-            return True
-        return observed.intended or (resource.external_id is None and resource.annotations.get(CLAIM) == work.claim)
-
-    def _require_ownership(
-        self, work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change]
-    ) -> None:
-        if self._is_ours(work, resource, observed):
-            return
-        name = work.kind.title(resource, work.spec)
-        holders = self._holders(resource, observed.external_id)
-        if holders:
-            raise stalled(
-                Reason.CONFLICT,
-                f"{name} ({observed.external_id}) belongs to {holders[0].key} already; remove one of the two",
-            )
-        policy = work.spec.adoption_policy
-        if (
-            observed.free
-            or policy is AdoptionPolicy.ADOPT
-            or (policy is AdoptionPolicy.ADOPT_IF_IDENTICAL and not changes)
-        ):
-            return
-        differs = _summary(changes) or "it is identical"
-        if policy is AdoptionPolicy.FAIL:
-            raise stalled(
-                Reason.ALREADY_EXISTS,
-                f"{name} exists in Coder already ({observed.external_id}) and was not made by this object: "
-                f"{differs}; set spec.adoptionPolicy to AdoptIfIdentical or Adopt to take it over, or name another",
-                changes,
-            )
-        raise stalled(
-            Reason.NOT_IDENTICAL,
-            f"{name} exists in Coder already ({observed.external_id}) and differs: {differs}; change spec, or set "
-            "spec.adoptionPolicy to Adopt",
-            changes,
-        )
-
-    async def _refuse_rivals(self, work: _Work, resource: Resource) -> None:
-        """Two objects, one thing in Coder: who recorded it, else the oldest, wins."""
-        if work.spec.management_policy is ManagementPolicy.OBSERVE:
-            return
-        name = work.kind.external_name(resource, work.spec)
-        mine = _precedence(resource, name)
-        identity = ""
-        named = self._store.find(("name", resource.key.kind, name))
-        # Under another name, or by id, another one may have recorded the same thing at the same moment.
-        held = self._store.find(("id", resource.key.kind, resource.external_id)) if resource.external_id else ()
-        for key in dict.fromkeys((*named, *held)):
-            other = self._store.get(key)
-            if other is None or key == resource.key:
-                continue
-            if _precedence(other, name) > mine if key in named else other.age > resource.age:
-                continue
-            identity = identity or await work.kind.identity(work.context, resource, work.spec)
-            if await self._claims(work, other, identity):
-                raise stalled(
-                    Reason.CONFLICT,
-                    f"{key.kind} {key.namespace}/{key.name} claims the same thing in Coder and was first; "
-                    "remove one of the two",
-                )
-
-    async def _claims(self, work: _Work, other: Resource, identity: str) -> bool:
-        try:
-            spec = self._parse(work.kind, other)
-        except OperatorError:
-            return False
-        if spec.management_policy is not ManagementPolicy.ENFORCE:
-            return False
-        if self._url(self._deployment_key(other)) != work.context.client.settings.url:
-            return False
-        try:
-            return await work.kind.identity(work.context, other, spec) == identity
-        except OperatorError:
-            return False
-
     # Dependencies
-
-    def _parse(self, kind: ManagedKind[Any, Any], resource: Resource) -> ManagedSpec:
-        try:
-            spec: ManagedSpec = kind.spec_model.model_validate(resource.spec)
-        except ValidationError as error:
-            raise invalid_spec(error) from None
-        return spec
 
     def _deployment_key(self, resource: Resource) -> Key:
         return Key(self._connection_kind.names.kind, *resource.deployment)
 
     def _context(self, resource: Resource, kind: ManagedKind[Any, Any]) -> Context:
-        key = self._deployment_key(resource)
+        key = self._ownership.deployment_of(resource)
         deployment = self._store.get(key)
         if deployment is None:
             raise waiting(
@@ -318,133 +216,6 @@ class ManagedReconciler:
                 f"{namespace} in spec.allowedNamespaces",
             )
 
-    # Deletion
-
-    async def _delete(self, resource: Resource) -> Result:
-        if FINALIZER not in resource.finalizers:
-            return Result()
-        reason = self._reason_to_let_go(resource)
-        if reason:
-            return await self._release(resource, "Released", reason)
-        context = self._context_for_deletion(resource)
-        if context is None:
-            return await self._await_deployment(resource)
-        self._orphaned_at.pop(resource.uid, None)
-        kind = self._kinds[resource.key.kind]
-        try:
-            target = await self._find_unrecorded(kind, context, resource)
-            if target.external_id is None or self._shared(target):
-                return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
-            done = await kind.delete(context, target)
-        except OperatorError as error:
-            raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
-        if kind.alters_deployment:
-            self._ask(self._deployment_key(resource))
-        if done:
-            return await self._release(target, "Released", done)
-        return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
-
-    def _reason_to_let_go(self, resource: Resource) -> str:
-        """Why Coder is not touched; "" when it must be."""
-        left = resource.external_id or "nothing"
-        if resource.annotations.get(FORCE_DETACH) == "true":
-            return f"detached by annotation; {left} stays in Coder"
-        if resource.spec.get("deletionPolicy") == DeletionPolicy.RETAIN:
-            return f"deletionPolicy is Retain; {left} stays in Coder"
-        policy = resource.spec.get("managementPolicy", ManagementPolicy.ENFORCE)
-        if policy != ManagementPolicy.ENFORCE:
-            return f"managementPolicy is {policy}; {left} stays in Coder"
-        if resource.external_id is None and CLAIM not in resource.annotations:
-            return "it was never applied"
-        return ""
-
-    def _context_for_deletion(self, resource: Resource) -> Context | None:
-        connection = self._connections.get(self._deployment_key(resource))
-        return connection.context_for_deletion() if connection else None
-
-    async def _await_deployment(self, resource: Resource) -> Result:
-        """Without a way to reach Coder: wait while its CoderDeployment is there, else let go after a while."""
-        key = self._deployment_key(resource)
-        connection = self._connections.get(key)
-        if self._store.get(key) is not None:
-            self._orphaned_at.pop(resource.uid, None)
-            if connection is None or connection.probing:
-                raise Parked
-            raise _deletion_waits(
-                resource,
-                f"CoderDeployment {key.namespace}/{key.name} cannot be used: {connection.why_not}",
-                Meaning.WAITING,
-            )
-        now = asyncio.get_running_loop().time()
-        left = self._orphaned_at.setdefault(resource.uid, now) + ORPHAN_GRACE - now
-        if left > 0:
-            return Result(Again.AFTER, left, "waiting")
-        stays = resource.external_id or resource.annotations.get(CLAIM, "")
-        return await self._release(
-            resource,
-            "Orphaned",
-            f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; {stays} stays in Coder",
-        )
-
-    async def _find_unrecorded(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> Resource:
-        """After a crash between create and status: what the claim says we were about to create, if it is there."""
-        if resource.external_id is not None:
-            return resource
-        spec = self._parse(kind, resource)
-        if resource.annotations.get(CLAIM) != _claim(resource, kind, spec):
-            return resource
-        try:
-            observed = await kind.observe(context, resource, spec, fresh=True)
-        except KindError as error:
-            if error.meaning is not Meaning.WAITING:
-                raise
-            return resource  # what it was to be made in is gone
-        if observed.external_id is None:
-            return resource
-        return await self._writer.status(resource, {**resource.status, "id": observed.external_id})
-
-    def _shared(self, resource: Resource) -> bool:
-        """Another object has recorded the same thing, and stays or lets it stay: it is that object's now."""
-        holders = self._holders(resource, resource.external_id)
-        return any(not holder.deleting or self._reason_to_let_go(holder) for holder in holders)
-
-    def _holders(self, resource: Resource, external_id: str | None) -> list[Resource]:
-        """Other objects that have recorded this id of the same server."""
-        found = (self._store.get(key) for key in self._store.find(("id", resource.key.kind, external_id)))
-        return [
-            other
-            for other in found
-            if other is not None and other.key != resource.key and self._on_one_server(resource, other)
-        ]
-
-    def _on_one_server(self, resource: Resource, other: Resource) -> bool:
-        """Whether both refer to the same Coder; unless the opposite is known, they do."""
-        keys = (self._deployment_key(resource), self._deployment_key(other))
-        urls = {self._url(key) for key in keys} - {None}
-        return keys[0] == keys[1] or len(urls) < 2
-
-    def _url(self, deployment: Key) -> str | None:
-        """Where that Coder is; None when nobody knows. Also of a deployment that another replica works for."""
-        connection = self._connections.get(deployment)
-        if connection is not None and connection.settings is not None:
-            return connection.settings.url
-        declared = self._store.get(deployment)
-        if declared is None:
-            return None
-        try:
-            return self._connection_kind.url(self._connection_kind.spec_model.model_validate(declared.spec))
-        except ValidationError:
-            return None
-
-    async def _release(self, resource: Resource, event: str, note: str) -> Result:
-        say = self._recorder.warning if event == "Orphaned" or FORCE_DETACH in resource.annotations else None
-        await self._writer.release(resource)
-        self._orphaned_at.pop(resource.uid, None)
-        self._new.discard(resource.uid)
-        (say or self._recorder.normal)(resource, event, "Delete", note)
-        log.info("released", object=str(resource.key), why=note)
-        return Result()
-
     # Saying it
 
     async def _finish(self, resource: Resource, outcome: Outcome) -> None:
@@ -481,7 +252,7 @@ class ManagedReconciler:
         resource = current.as_read(visited)
         outage = error.meaning is Meaning.TRANSIENT or (
             error.reason == Reason.WAITING_FOR_DEPLOYMENT
-            and self._store.get(self._deployment_key(resource)) is not None
+            and self._store.get(self._ownership.deployment_of(resource)) is not None
         )
         if outage and resource.settled and not _requested(resource):
             return
@@ -497,9 +268,9 @@ class ManagedReconciler:
             told = [change for change in changes if change.event == event]
             if event == DRIFT:
                 metrics.drift_found.labels(resource.key.kind).inc(len(told))
-                self._recorder.warning(resource, event, "Reconcile", f"changed in Coder: {_summary(told)}")
+                self._recorder.warning(resource, event, "Reconcile", f"changed in Coder: {summary(told)}")
             else:
-                self._recorder.normal(resource, event, "Reconcile", _summary(told))
+                self._recorder.normal(resource, event, "Reconcile", summary(told))
 
 
 def _age(resource: Resource) -> float:
@@ -518,23 +289,13 @@ def _next(spec: ManagedSpec, verdict: Verdict) -> Result:
     return Result(Again.AFTER, delay + random.uniform(0, min(MAX_JITTER, delay / 10)))  # noqa: S311
 
 
-def _claim(resource: Resource, kind: ManagedKind[Any, Any], spec: ManagedSpec) -> str:
-    return f"{resource.uid}/{kind.external_name(resource, spec)}"
-
-
-def _precedence(resource: Resource, name: str) -> tuple[bool, bool, tuple[str, str]]:
-    """Sorts first who has claimed that very name before, then who has an id, then the oldest."""
-    claimed = resource.annotations.get(CLAIM) == f"{resource.uid}/{name}"
-    return (not claimed, resource.external_id is None, resource.age)
-
-
 def _requested(resource: Resource) -> bool:
     """A person asked for a reconcile, and has not been answered."""
     requested = resource.annotations.get(RECONCILE_REQUESTED_AT, "")
     return bool(requested) and acknowledged(requested) != resource.status.get("lastHandledReconcileAt")
 
 
-def _must_read(work: _Work, resource: Resource) -> bool:
+def _must_read(work: Work, resource: Resource) -> bool:
     """Whether shared lists are not enough: after an edit, on request, on its own interval, or after a crash."""
     if _requested(resource):
         return True
@@ -544,12 +305,6 @@ def _must_read(work: _Work, resource: Resource) -> bool:
     synced = resource.condition("Synced")
     applied = resource.ready or (synced is not None and synced["status"] == "True")
     return edited or bool(work.spec.resync_interval) or not applied
-
-
-def _summary(changes: Sequence[Change]) -> str:
-    shown = "; ".join(str(change) for change in changes[:CHANGES_IN_EVENT])
-    more = len(changes) - CHANGES_IN_EVENT
-    return f"{shown}; and {more} more" if more > 0 else shown
 
 
 def _applied(fields: dict[str, Any], verdict: Verdict) -> Outcome:
@@ -582,12 +337,12 @@ def _suspended(resource: Resource) -> Outcome:
 
 
 def _reported(
-    work: _Work, resource: Resource, observed: Observation, changes: Sequence[Change], verdict: Verdict
+    work: Work, resource: Resource, observed: Observation, changes: Sequence[Change], verdict: Verdict
 ) -> Outcome:
     """managementPolicy Plan and Observe: the difference, and no write."""
     observe = work.spec.management_policy is ManagementPolicy.OBSERVE
     missing = observe and observed.external_id is None
-    note = f"{len(changes)} differences from Coder: {_summary(changes)}" if changes else "Coder has what spec declares"
+    note = f"{len(changes)} differences from Coder: {summary(changes)}" if changes else "Coder has what spec declares"
     synced = DomainCondition(
         "Synced", "False" if changes else "True", Reason.DRIFTED if changes else Reason.IN_SYNC, note
     )
@@ -606,14 +361,4 @@ def _reported(
         dropped=verdict.dropped,
         fields=fields,
         pending=changes,
-    )
-
-
-def _deletion_waits(resource: Resource, cause: str, meaning: Meaning) -> OperatorError:
-    """Waiting for the deployment, whose gate wakes it, or transient, when Coder refused."""
-    return KindError(
-        Reason.DELETING,
-        f"{resource.external_id or 'it'} cannot be deleted from Coder yet: {cause}; to let go without deleting it, "
-        f'annotate the object with {FORCE_DETACH}: "true"',
-        meaning=meaning,
     )

@@ -37,6 +37,10 @@ class Result:
     """For metrics: done, waiting, transient, stalled, fault, lost."""
 
 
+class Parked(Exception):
+    """The deployment has not been asked yet; its first answer wakes the object."""
+
+
 def invalid_spec(error: ValidationError) -> KindError:
     """A spec that admission let through but the kind does not understand, such as one from a newer CRD."""
     first = error.errors(include_url=False, include_input=False)[0]

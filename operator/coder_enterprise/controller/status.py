@@ -19,6 +19,7 @@ from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import RECONCILE_REQUESTED_AT, Resource
 
 MESSAGE_LIMIT: Final = 1024
+CHANGES_IN_MESSAGE: Final = 5
 
 
 class Progress(StrEnum):
@@ -116,3 +117,10 @@ def _dated(resource: Resource, condition: DomainCondition) -> dict[str, Any]:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """For an event or a message."""
+    shown = "; ".join(str(change) for change in changes[:CHANGES_IN_MESSAGE])
+    more = len(changes) - CHANGES_IN_MESSAGE
+    return f"{shown}; and {more} more" if more > 0 else shown
