@@ -1,7 +1,7 @@
 """Whose a thing in Coder is: nobody's yet, this object's, another's, or somebody's outside Kubernetes.
 
-Asked by the reconcile and by the deletion of objects. It writes nothing. Two objects that claim one thing are told apart
-here, also when another replica works for one of them.
+Asked by the reconcile and by the deletion of objects; it writes nothing. Two objects that claim one thing are told
+apart here, also when another replica works for one of them.
 """
 
 from __future__ import annotations
