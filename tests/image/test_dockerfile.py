@@ -83,7 +83,7 @@ def test_all_that_it_copies_is_sent_to_the_builder_and_no_more() -> None:
 @pytest.mark.parametrize("words", [[], ["server"], ["operator"]])
 def test_each_half_explains_itself_and_writes_nothing(image: Path, nowhere: Path, words: list[str]) -> None:
     before = files(image)
-    command = [image / "bin" / "coder-enterprise", *words, "--help"]
+    command = [str(image / "bin" / "coder-enterprise"), *words, "--help"]
     done = subprocess.run(command, cwd=nowhere, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Usage: coder-enterprise" in done.stdout
