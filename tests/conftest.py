@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from tests.support import existing_cluster
+from tests.support.existing_cluster import ExistingCluster
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, secret
 from tools.coder_api import CoderAPI
@@ -29,7 +31,7 @@ set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 BUILD = pytest.StashKey[Process]()
 FIRST = "gw0"
 PROGRAMS = {
-    "control_plane": CONTROL_PLANE,
+    "control_plane": ("kubectl",) if existing_cluster.is_named() else CONTROL_PLANE,
     "nodes": NODES,
     "helm": ("helm",),
     "kubeconform": ("kubeconform",),
@@ -83,7 +85,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
     """One real control plane for the whole run, with the CRDs."""
-    with ControlPlane(audit_log=True) as plane:
+    with ExistingCluster() if existing_cluster.is_named() else ControlPlane(audit_log=True) as plane:
         plane.kubectl("apply", "-f", str(ROOT / "crds"))
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield plane

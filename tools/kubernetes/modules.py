@@ -94,6 +94,7 @@ MODULES: Final = (
     ),
     _module("kubeconform", "github.com/yannh/kubeconform", {"kubeconform": "/cmd/kubeconform"}),
     _module("prometheus", "github.com/prometheus/prometheus", {"promtool": "/cmd/promtool"}),
+    _module("kind", "sigs.k8s.io/kind", {"kind": ""}),
     _module("flux", "github.com/fluxcd/kustomize-controller", {"kustomize-controller": ""}),
     _module(
         "argocd",
