@@ -482,6 +482,12 @@ async def test_a_server_that_does_not_tell_when_the_token_ends_is_as_healthy(
     assert CREDENTIAL_EXPIRY not in found.figures
 
 
+async def test_a_token_that_never_ends_has_no_end(healthy: Scripted, client: CoderClient) -> None:
+    key = {"id": "abcdefghij", "expires_at": "0001-01-01T00:00:00Z"}
+    healthy.answer(f"/users/me/keys/{TOKEN.partition('-')[0]}", key)
+    assert CREDENTIAL_EXPIRY not in (await probe(client)).figures
+
+
 async def test_only_the_public_part_of_the_token_is_in_the_path(healthy: Scripted, client: CoderClient) -> None:
     await probe(client)
     assert f"/users/me/keys/{TOKEN.partition('-')[0]}" in healthy.paths()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import httpx2
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -14,8 +15,10 @@ from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.server.routes.metrics import RequestMetrics
 from tests.support.kubernetes import Namespace
+from tests.support.manifests import deployment, secret
 from tests.support.monitoring import Expression, expressions, groupings, selectors
 from tools.operator_process import OperatorProcess
+from tools.server_process import OWNER_EMAIL, CoderServer
 
 SCRAPE: Final = {"namespace", "job", "pod", "instance"}
 """Labels that Prometheus adds to all."""
@@ -69,7 +72,18 @@ def test_each_value_that_is_asked_for_can_occur() -> None:
     assert [(label, value) for label, value in asked if label in VALUES and value not in VALUES[label]] == []
 
 
-def test_a_real_operator_exposes_all_that_is_asked_for(connected: Namespace, operator: OperatorProcess) -> None:
+@pytest.fixture
+def session(server: CoderServer) -> str:
+    """The token of a login, which ends some day; that of the server's first owner does not."""
+    credentials = {"email": OWNER_EMAIL, "password": server.password}
+    return str(httpx2.post(f"{server.url}/api/v2/users/login", json=credentials).json()["session_token"])
+
+
+def test_a_real_operator_exposes_all_that_is_asked_for(
+    namespace: Namespace, server: CoderServer, operator: OperatorProcess, session: str
+) -> None:
+    namespace.apply(secret(token=session), deployment(server.url))
+    namespace.wait_for("CoderDeployment", "coder", "Connected")
     found = set(re.findall(r"^# TYPE (\w+) ", operator.metrics(), re.MULTILINE))
     asked = {selector.metric for expression in EXPRESSIONS for selector in selectors(expression.text)}
     ours = {name for name in asked if name.startswith(metrics.NAMESPACE)}

@@ -356,12 +356,18 @@ async def _healthy_probe(
 def _figures(
     fields: Mapping[str, Any], license_ends: datetime | None, key: records.APIKey | _Refusal
 ) -> dict[Figure, float]:
+    token_ends = None if isinstance(key, _REFUSALS) or _is_never(key.expires_at) else key.expires_at
     known = {
         LICENSE_DAYS_LEFT: (fields.get("license") or {}).get("daysLeft"),
         LICENSE_EXPIRY: license_ends.timestamp() if license_ends else None,
-        CREDENTIAL_EXPIRY: None if isinstance(key, _REFUSALS) else key.expires_at.timestamp(),
+        CREDENTIAL_EXPIRY: token_ends.timestamp() if token_ends else None,
     }
     return {figure: value for figure, value in known.items() if value is not None}
+
+
+def _is_never(moment: datetime) -> bool:
+    """The zero time of Go, which a token has that does not end."""
+    return moment.year == 1
 
 
 async def _ask(call: Callable[[], Awaitable[T]]) -> T | _Refusal:
