@@ -52,9 +52,14 @@ def copied(stage: list[Instruction]) -> Iterator[tuple[str, str]]:
             yield from ((source, target) for source in sources)
 
 
+def prefix(folder: Path) -> Path:
+    """What stands for /opt/coder-enterprise, once `build` has run in that folder."""
+    return folder / "prefix"
+
+
 def build(folder: Path) -> Path:
     """Run the build stage's steps in `folder`, with this Python in place of the image's; what the image would have."""
-    source, prefix = folder / "src", folder / "prefix"
+    source = folder / "src"
     subprocess.run([sys.executable, "-m", "venv", folder / "python"], check=True)
     for name, target in copied(stages()[1]):
         place = source / target / (Path(name).name if target.endswith("/") else "")
@@ -66,7 +71,7 @@ def build(folder: Path) -> Path:
     path = f"{folder / 'python' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     variables = os.environ | {"PATH": path, "PIP_CACHE_DIR": str(ROOT / ".cache" / "pip")}
     for step in texts(stages()[1], "RUN"):
-        command = step.replace(PREFIX, str(prefix))
+        command = step.replace(PREFIX, str(prefix(folder)))
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=source,
@@ -76,4 +81,4 @@ def build(folder: Path) -> Path:
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return prefix
+    return prefix(folder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -12,15 +14,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.dockerfile import ROOT, build, copied, environment, stages, texts
+from tests.image.dockerfile import ROOT, build, copied, environment, prefix, stages, texts
 from tools.processes import Process
 from tools.server_process import LISTENING
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the image has under /opt/coder-enterprise."""
-    return build(tmp_path_factory.mktemp("image"))
+    """What the image has under /opt/coder-enterprise; several test processes build it once."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return build(tmp_path_factory.mktemp("image"))
+    folder = tmp_path_factory.getbasetemp().parent / f"image-{run}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            folder.mkdir()
+            build(folder)
+        return prefix(folder)
 
 
 @pytest.fixture
