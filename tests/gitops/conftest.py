@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
 
 from tests.gitops.artifacts import Artifacts
+from tests.gitops.programs import answers, install_crds
 from tests.support import examples
 from tools.kubernetes.binaries import locate
 from tools.kubernetes.control_plane import ControlPlane
-from tools.kubernetes.crds import locate_crds
 from tools.processes import Process, free_ports
 from tools.server_process import CoderServer
 
@@ -48,19 +47,3 @@ def artifacts() -> Iterator[Artifacts]:
     """An empty server."""
     with Artifacts() as server:
         yield server
-
-
-def install_crds(plane: ControlPlane, program: str) -> None:
-    """Those that the program comes with."""
-    manifests = [option for file in locate_crds(program) for option in ("-f", str(file))]
-    plane.kubectl("apply", "--server-side", *manifests)
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", *manifests)
-
-
-def answers(url: str) -> bool:
-    """With 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

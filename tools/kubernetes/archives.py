@@ -1,6 +1,6 @@
-"""The CRDs that Flux and Argo CD come with, from the archives of their Go modules: called by the tests.
+"""What Flux and Argo CD come with beside their programs, from the archives of their Go modules: called by the tests.
 
-Which archives is pinned in crds.txt. What was once unpacked stays in .cache/go; nothing of it is kept in this project.
+Which archives is pinned in archives.txt. What was once unpacked stays in .cache/go; this project keeps nothing of it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final
 from tools.kubernetes.binaries import NotAvailable, environment, go
 from tools.kubernetes.modules import HERE, MODULE_OF
 
-PINS: Final = HERE / "crds.txt"
-FOLDERS: Final = {
+PINS: Final = HERE / "archives.txt"
+CRDS: Final = {
     "kustomize-controller": {
         "github.com/fluxcd/kustomize-controller": "config/crd/bases",
         "github.com/fluxcd/source-controller": "config/crd/bases",
@@ -27,8 +27,13 @@ FOLDERS: Final = {
 
 def locate_crds(program: str) -> list[Path]:
     """One manifest for each. Raises `NotAvailable`."""
-    folders = [_unpacked(module, program) / folder for module, folder in FOLDERS[program].items()]
+    folders = [_unpacked(module, program) / folder for module, folder in CRDS[program].items()]
     return [file for folder in folders for file in sorted(folder.glob("*.yaml")) if file.name != "kustomization.yaml"]
+
+
+def locate_file(program: str, path: str) -> Path:
+    """A file of the archive that the program is built from; it may not be executable. Raises `NotAvailable`."""
+    return _unpacked(MODULE_OF[program].path, program) / path
 
 
 def pins() -> dict[str, tuple[str, str]]:
