@@ -37,7 +37,7 @@ PROGRAMS = {
     "kubeconform": ("kubeconform",),
     "promtool": ("promtool",),
     "flux": ("kustomize-controller",),
-    "argocd": ("argocd",),
+    "argocd": ("redis", "argocd"),
 }
 """What the fixtures of these names need."""
 
@@ -49,7 +49,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if "control_plane" in getattr(item, "fixturenames", ()):
+        if _programs(item):
             item.add_marker("cluster")
     order = list(MODULE_OF)
     items.sort(key=lambda item: max((order.index(program) + 1 for program in _programs(item)), default=0))
