@@ -87,8 +87,7 @@ class CoderServer(Restartable):
         token_file.touch(mode=0o600)
         token_file.write_text(self.token)
         keys_file = self.folder / "license-keys.json"
-        public_key = base64.b64encode(_KEY.public_key().public_bytes_raw()).decode()
-        keys_file.write_text(json.dumps({KEY_ID: public_key}))
+        keys_file.write_text(json.dumps(public_keys()))
         before = self.log.stat().st_size if self.log.exists() else 0
         environment = {
             "CODER_HTTP_ADDRESS": self._address,
@@ -159,6 +158,11 @@ def new_token() -> str:
     alphabet = string.ascii_letters + string.digits
     first, second = ("".join(secrets.choice(alphabet) for _ in range(length)) for length in (10, 22))
     return f"{first}-{second}"
+
+
+def public_keys() -> dict[str, str]:
+    """What a server must have as CODER_LICENSE_KEYS_FILE to trust `license_for_tests`."""
+    return {KEY_ID: base64.b64encode(_KEY.public_key().public_bytes_raw()).decode()}
 
 
 def license_for_tests(**claims: Any) -> str:

@@ -91,6 +91,19 @@ async def test_what_other_replicas_work_for_is_not_counted(cluster: Cluster) -> 
     assert value("last_success_timestamp_seconds", deployment="team/coder") is None
 
 
+async def test_the_longest_reconcile_and_what_there_is_to_work_for_are_measured(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    cluster.engine.measure()
+    assert (value("shards"), value("reconcile_oldest_seconds")) == (1, 0)
+    cluster.coder.latency = 1e6
+    cluster.thing("one", color="blue")
+    await asyncio.sleep(30)
+    cluster.engine.measure()
+    assert value("reconcile_oldest_seconds") == pytest.approx(30, abs=1)
+
+
 async def test_requests_and_writes_are_counted_for_their_server(cluster: Cluster) -> None:
     def count(name: str, **labels: str) -> float:
         return value(name, deployment="team/coder", **labels) or 0.0

@@ -14,7 +14,16 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning
 from coder_enterprise.kinds.base import DomainCondition, KindError, Probe, SecretKeyRef, stalled
-from coder_enterprise.kinds.deployment import CREDENTIAL_EXPIRY, LICENSE_EXPIRY, DeploymentKind, DeploymentSpec
+from coder_enterprise.kinds.deployment import (
+    CREDENTIAL_EXPIRY,
+    LICENSE_EXPIRY,
+    PROXIES,
+    PROXIES_HEALTHY,
+    REPLICAS,
+    REPLICAS_HEALTHY,
+    DeploymentKind,
+    DeploymentSpec,
+)
 from coder_enterprise.kinds.reasons import Reason
 from tests.support.scripted import HTML, NO_ROUTE, NOT_FOUND, TOKEN, Scripted
 from tests.support.structural import problems
@@ -168,6 +177,7 @@ async def test_a_part_that_gives_no_answer_is_unknown_and_says_why(
     assert state(found, "ReplicasHealthy") == ("Unknown", reason)
     assert found.fields["replicas"] is None
     assert found.fields["replicasHealthy"] is None
+    assert not {REPLICAS, REPLICAS_HEALTHY} & found.figures.keys()
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
@@ -237,6 +247,7 @@ async def test_a_replica_that_cannot_reach_another_is_named(healthy: Scripted, c
     assert state(found, "ReplicasHealthy") == ("False", Reason.REPLICA_ERRORS)
     assert condition(found, "ReplicasHealthy").message == "coder-1: no route to coder-0"
     assert found.fields["replicasHealthy"] == "2/3"
+    assert (found.figures[REPLICAS], found.figures[REPLICAS_HEALTHY]) == (3, 2)
     assert [row["hostname"] for row in found.fields["replicas"]] == ["coder-0", "coder-1"]
 
 
@@ -271,7 +282,9 @@ async def test_deleted_proxies_and_the_primary_do_not_count(healthy: Scripted, c
         {"id": "4", "name": "old", "healthy": True, "deleted": True},
     ]
     healthy.answer("/workspaceproxies", {"regions": proxies})
-    assert (await probe(client)).fields["proxiesHealthy"] == "1/2"
+    found = await probe(client)
+    assert found.fields["proxiesHealthy"] == "1/2"
+    assert (found.figures[PROXIES], found.figures[PROXIES_HEALTHY]) == (2, 1)
 
 
 async def test_what_is_larger_than_status_is_cut(healthy: Scripted, client: CoderClient) -> None:
@@ -467,6 +480,12 @@ async def test_a_server_that_does_not_tell_when_the_token_ends_is_as_healthy(
     found = await probe(client)
     assert found.usable
     assert CREDENTIAL_EXPIRY not in found.figures
+
+
+async def test_a_token_that_never_ends_has_no_end(healthy: Scripted, client: CoderClient) -> None:
+    key = {"id": "abcdefghij", "expires_at": "0001-01-01T00:00:00Z"}
+    healthy.answer(f"/users/me/keys/{TOKEN.partition('-')[0]}", key)
+    assert CREDENTIAL_EXPIRY not in (await probe(client)).figures
 
 
 async def test_only_the_public_part_of_the_token_is_in_the_path(healthy: Scripted, client: CoderClient) -> None:

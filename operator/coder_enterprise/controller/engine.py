@@ -157,6 +157,8 @@ class Engine:
         metrics.count_objects(counts)
         metrics.queue_depth.set(len(self._queue))
         metrics.queue_oldest_seconds.set(self._queue.oldest)
+        metrics.reconcile_oldest_seconds.set(self._queue.longest_running)
+        metrics.shards.set(len(self.deployments))
         for connection in self._connections:
             if not connection.deleted:
                 metrics.circuit_open.labels(metrics.label(connection.key)).set(not connection.usable)

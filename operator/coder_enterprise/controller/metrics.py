@@ -66,6 +66,10 @@ queue_oldest_seconds = Gauge(
     "queue_oldest_seconds", "For how long the key has waited that nothing but a worker is missing to.",
     namespace=NAMESPACE,
 )  # fmt: skip
+reconcile_oldest_seconds = Gauge(
+    "reconcile_oldest_seconds", "For how long the reconcile has run that began first.", namespace=NAMESPACE
+)
+shards = Gauge("shards", "Deployments that somebody must work for.", namespace=NAMESPACE)
 shards_held = Gauge("shards_held", "Deployments that this replica works for.", namespace=NAMESPACE)
 replicas = Gauge("replicas", "Replicas of the operator that live, as this one sees it.", namespace=NAMESPACE)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
@@ -56,7 +56,19 @@ LICENSE_EXPIRY: Final = Figure("license_expiry_timestamp_seconds", "When the las
 CREDENTIAL_EXPIRY: Final = Figure(
     "credential_expiry_timestamp_seconds", "When the operator's session token of a deployment expires."
 )
-FIGURES: Final = (LICENSE_DAYS_LEFT, LICENSE_EXPIRY, CREDENTIAL_EXPIRY)
+REPLICAS: Final = Figure("coder_replicas", "Replicas of Coder.")
+REPLICAS_HEALTHY: Final = Figure("coder_replicas_healthy", "Replicas of Coder without an error.")
+PROXIES: Final = Figure("coder_proxies", "Workspace proxies of Coder.")
+PROXIES_HEALTHY: Final = Figure("coder_proxies_healthy", "Workspace proxies that Coder finds healthy.")
+FIGURES: Final = (
+    LICENSE_DAYS_LEFT,
+    LICENSE_EXPIRY,
+    CREDENTIAL_EXPIRY,
+    REPLICAS,
+    REPLICAS_HEALTHY,
+    PROXIES,
+    PROXIES_HEALTHY,
+)
 
 
 class TokenSecretRef(KindModel):
@@ -168,10 +180,11 @@ class DeploymentStatus(BaseStatus):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A part of the probe: its condition, its status fields."""
+    """A part of the probe: its condition, its status fields, its metrics."""
 
     condition: DomainCondition | None
     fields: Mapping[str, Any]
+    figures: Mapping[Figure, float] = field(default_factory=dict)
 
 
 class DeploymentKind(ConnectionKind[DeploymentSpec]):
@@ -335,19 +348,26 @@ async def _healthy_probe(
         fields=fields,
         features=features,
         grace=grace,
-        figures=_figures(fields, ends, key),
+        figures={name: value for answer in answers for name, value in answer.figures.items()}
+        | _figures(fields, ends, key),
     )
 
 
 def _figures(
     fields: Mapping[str, Any], license_ends: datetime | None, key: records.APIKey | _Refusal
 ) -> dict[Figure, float]:
+    token_ends = None if isinstance(key, _REFUSALS) or _is_never(key.expires_at) else key.expires_at
     known = {
         LICENSE_DAYS_LEFT: (fields.get("license") or {}).get("daysLeft"),
         LICENSE_EXPIRY: license_ends.timestamp() if license_ends else None,
-        CREDENTIAL_EXPIRY: None if isinstance(key, _REFUSALS) else key.expires_at.timestamp(),
+        CREDENTIAL_EXPIRY: token_ends.timestamp() if token_ends else None,
     }
     return {figure: value for figure, value in known.items() if value is not None}
+
+
+def _is_never(moment: datetime) -> bool:
+    """The zero time of Go, which a token has that does not end."""
+    return moment.year == 1
 
 
 async def _ask(call: Callable[[], Awaitable[T]]) -> T | _Refusal:
@@ -416,7 +436,8 @@ def _replicas(replicas: tuple[records.Replica, ...] | _Refusal) -> _Answer:
         | ({"error": replica.error[:MAX_ERROR]} if replica.error else {})
         for replica in shown[:MAX_REPLICAS]
     ]
-    return _Answer(condition, {"replicas": rows or None, "replicasHealthy": healthy})
+    figures = {REPLICAS: len(replicas), REPLICAS_HEALTHY: len(replicas) - len(broken)}
+    return _Answer(condition, {"replicas": rows or None, "replicasHealthy": healthy}, figures)
 
 
 async def _provisioners(client: CoderClient, directory: Directory) -> _Answer:
@@ -448,4 +469,5 @@ def _proxies(proxies: tuple[records.WorkspaceProxy, ...] | _Refusal) -> _Answer:
         return _Answer(None, {"proxiesHealthy": None})
     own = [proxy for proxy in proxies if not proxy.deleted and proxy.name != "primary"]
     healthy = sum(1 for proxy in own if proxy.healthy or proxy.status.status == "ok")
-    return _Answer(None, {"proxiesHealthy": f"{healthy}/{len(own)}" if own else None})
+    figures = {PROXIES: len(own), PROXIES_HEALTHY: healthy}
+    return _Answer(None, {"proxiesHealthy": f"{healthy}/{len(own)}" if own else None}, figures)
