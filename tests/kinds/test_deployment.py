@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -256,11 +257,11 @@ async def test_a_replica_that_cannot_reach_another_is_named(healthy: Scripted, c
     [
         ({"status": "idle"}, True),
         ({"status": "busy"}, True),
-        ({"status": "offline", "last_seen_at": in_days(0).isoformat()}, False),
-        ({"last_seen_at": in_days(0).isoformat()}, True),
-        ({"last_seen_at": in_days(-1).isoformat()}, False),
+        ({"status": "offline", "last_seen_at": "{now}"}, False),
+        ({"last_seen_at": "{now}"}, True),
+        ({"last_seen_at": "{yesterday}"}, False),
         ({"last_seen_at": None}, False),
-        ({"updated_at": {"Time": in_days(0).isoformat(), "Valid": True}}, True),
+        ({"updated_at": {"Time": "{now}", "Valid": True}}, True),
         ({"updated_at": {"Time": "0001-01-01T00:00:00Z", "Valid": False}}, False),
         ({}, False),
     ],
@@ -268,7 +269,10 @@ async def test_a_replica_that_cannot_reach_another_is_named(healthy: Scripted, c
 async def test_a_daemon_is_there_while_it_is_heard(
     healthy: Scripted, client: CoderClient, daemon: Body, alive: bool
 ) -> None:
-    healthy.answer(DAEMONS, [{"id": "p1"} | daemon])
+    text = json.dumps([{"id": "p1"} | daemon])
+    for word, days in (("{now}", 0), ("{yesterday}", -1)):
+        text = text.replace(word, in_days(days).isoformat())
+    healthy.answer(DAEMONS, json.loads(text))
     found = await probe(client)
     expected = ("True", Reason.PROVISIONERS_SEEN) if alive else ("False", Reason.NO_PROVISIONERS)
     assert state(found, "ProvisionersAvailable") == expected
