@@ -92,13 +92,6 @@ def control_plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="session")
-def nodes(control_plane: ControlPlane) -> ControlPlane:
-    """The control plane, with nodes from now on."""
-    control_plane.add_nodes()
-    return control_plane
-
-
-@pytest.fixture(scope="session")
 def helm() -> Path:
     """The program."""
     return binaries.locate(["helm"])["helm"]
@@ -129,6 +122,14 @@ def namespace(control_plane: ControlPlane) -> Iterator[Namespace]:
     space.create()
     yield space
     space.close()
+
+
+@pytest.fixture
+def nodes(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """The control plane, with nodes for this test: others say themselves what their pods do."""
+    control_plane.add_nodes()
+    yield control_plane
+    control_plane.remove_nodes()
 
 
 @pytest.fixture

@@ -33,12 +33,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def running(nodes: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCD]:
+def running(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCD]:
     """Argo CD, which was told our health while it ran."""
-    install_crds(nodes, "argocd")
-    with ArgoCD(nodes, tmp_path_factory.mktemp("argocd")) as process:
+    install_crds(control_plane, "argocd")
+    with ArgoCD(control_plane, tmp_path_factory.mktemp("argocd")) as process:
         patch = str(DEPLOY / "health-patch.yaml")
-        nodes.kubectl("patch", "configmap", "argocd-cm", "-n", NAMESPACE, "--patch-file", patch)
+        control_plane.kubectl("patch", "configmap", "argocd-cm", "-n", NAMESPACE, "--patch-file", patch)
         yield process
         print(process.log())
 
@@ -83,7 +83,7 @@ def wait_for(applications: Namespace, name: str, sync: str, health: str) -> Body
         raise AssertionError(f"{error}: {applications.status('Application', name)}") from None
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("nodes", "operator")
 def test_the_examples_are_synced_and_healthy_when_all_of_them_are(
     applications: Namespace,
     namespace: Namespace,

@@ -16,6 +16,7 @@ from tests.support.kubernetes import Namespace
 from tests.support.manifests import Body, deployment, group, license_, secret
 from tests.support.waiting import wait_until
 from tools.coder_api import CoderAPI
+from tools.kubernetes.control_plane import ControlPlane
 from tools.server_process import CoderServer, license_for_tests
 
 EXAMPLE: Final = Path(__file__).parents[2] / "deploy" / "gitops" / "flux" / "objects.yaml"
@@ -56,6 +57,11 @@ def manifests(*bodies: Body) -> dict[str, str]:
 
 def connection(server: CoderServer) -> tuple[Body, Body]:
     return secret(token=server.token), deployment(server.url, resyncInterval="5s")
+
+
+def test_flux_accepts_the_examples_as_they_are(control_plane: ControlPlane) -> None:
+    control_plane.kubectl("create", "namespace", "flux-system")
+    control_plane.kubectl("apply", "--dry-run=server", "-f", str(EXAMPLE.parent))
 
 
 @pytest.mark.usefixtures("nodes", "operator")
