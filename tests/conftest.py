@@ -1,6 +1,6 @@
 """Fixtures for all tests, and the order in which they run.
 
-Tests that need Kubernetes run last: what a cold cache lacks is built while the others run.
+Tests that need Kubernetes and its programs run last: what a cold cache lacks is built while the others run.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from tests.support.manifests import deployment, secret
 from tools.coder_api import CoderAPI
 from tools.kubernetes import binaries
 from tools.kubernetes.control_plane import ControlPlane
+from tools.kubernetes.modules import CONTROL_PLANE, MODULE_OF, NODES
 from tools.operator_process import OperatorProcess
 from tools.processes import Process
 from tools.server_process import CoderServer
@@ -27,6 +28,16 @@ ROOT = Path(__file__).parents[1]
 set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 BUILD = pytest.StashKey[Process]()
 FIRST = "gw0"
+PROGRAMS = {
+    "control_plane": CONTROL_PLANE,
+    "nodes": NODES,
+    "helm": ("helm",),
+    "kubeconform": ("kubeconform",),
+    "promtool": ("promtool",),
+    "flux": ("kustomize-controller",),
+    "argocd": ("argocd",),
+}
+"""What the fixtures of these names need."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -38,22 +49,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "control_plane" in getattr(item, "fixturenames", ()):
             item.add_marker("cluster")
-    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
+    order = list(MODULE_OF)
+    items.sort(key=lambda item: max((order.index(program) + 1 for program in _programs(item)), default=0))
+
+
+def _programs(item: pytest.Item) -> set[str]:
+    fixtures: Sequence[str] = getattr(item, "fixturenames", ())
+    return {program for fixture in fixtures for program in PROGRAMS.get(fixture, ())}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start building what the last tests will need; of several test processes, in the first."""
-    if os.environ.get("PYTEST_XDIST_WORKER", FIRST) != FIRST:
+    if os.environ.get("PYTEST_XDIST_WORKER", FIRST) != FIRST or session.config.option.collectonly:
         return
-    needed = any(item.get_closest_marker("cluster") for item in session.items)
-    if not needed or session.config.option.collectonly or len(binaries.find()) == len(binaries.GO_MODULES):
+    needed = set().union(*map(_programs, session.items))
+    missing = [program for program in MODULE_OF if program in needed - set(binaries.find(list(needed)))]
+    if not missing:
         return
     binaries.CACHE.mkdir(exist_ok=True)
     log = binaries.CACHE / "kubernetes-build.log"
     log.write_text("")
-    command = [sys.executable, "-m", "tools.kubernetes", "build"]
-    session.config.stash[BUILD] = Process("build of Kubernetes", command, log)
-    print(f"Building Kubernetes in the background, once; its log is {log.relative_to(ROOT)}")
+    command = [sys.executable, "-m", "tools.kubernetes", "build", *missing]
+    session.config.stash[BUILD] = Process("build of programs", command, log)
+    print(f"Building {', '.join(missing)} in the background, once; the log is {log.relative_to(ROOT)}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -69,6 +87,37 @@ def control_plane() -> Iterator[ControlPlane]:
         plane.kubectl("apply", "-f", str(ROOT / "crds"))
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield plane
+
+
+@pytest.fixture(scope="session")
+def nodes(control_plane: ControlPlane) -> ControlPlane:
+    """The control plane, with nodes from now on."""
+    control_plane.add_nodes()
+    return control_plane
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The program."""
+    return binaries.locate(["helm"])["helm"]
+
+
+@pytest.fixture(scope="session")
+def kubeconform() -> Path:
+    """The program."""
+    return binaries.locate(["kubeconform"])["kubeconform"]
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """The program."""
+    return binaries.locate(["promtool"])["promtool"]
+
+
+@pytest.fixture(scope="session")
+def argocd() -> Path:
+    """The program."""
+    return binaries.locate(["argocd"])["argocd"]
 
 
 @pytest.fixture

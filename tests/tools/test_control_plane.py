@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.kubernetes import Body, Namespace
 from tests.support.waiting import wait_until
 from tools.kubernetes.control_plane import PREFIX, ControlPlane
 from tools.kubernetes.control_plane import _remove_left_behind as remove_left_behind
@@ -20,14 +23,15 @@ import signal
 from tools.kubernetes.control_plane import ControlPlane
 signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where tests run in the background
 with ControlPlane() as plane:
+    plane.add_nodes()
     print(plane.folder, flush=True)
     signal.pause()
 """
 
 
 @pytest.fixture
-def running(control_plane: ControlPlane) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A program with a control plane of its own, and that one's folder."""
+def running(nodes: ControlPlane) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A program with a control plane and nodes of its own, and that one's folder."""
     command = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
         assert program.stdout is not None
@@ -45,7 +49,7 @@ def listeners(folder: Path) -> list[str]:
 
 def test_ctrl_c_leaves_nothing_behind(running: tuple[subprocess.Popen[str], Path]) -> None:
     program, folder = running
-    assert len(listeners(folder)) == 3
+    assert len(listeners(folder)) == 5
     program.send_signal(signal.SIGINT)
     program.wait(30)
     wait_until(lambda: not listeners(folder), "its processes have ended")
@@ -74,3 +78,49 @@ def test_rbac_is_on(control_plane: ControlPlane) -> None:
     kubeconfig = control_plane.service_account_kubeconfig("default", "default")
     answer = control_plane.kubectl("auth", "can-i", "list", "secrets", "--kubeconfig", str(kubeconfig), check=False)
     assert answer.stdout.strip() == "no"
+
+
+def pods(**spec: Any) -> Body:
+    """A template."""
+    container = {"name": "main", "image": "example.com/not-there"}
+    return {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [container], **spec}}
+
+
+def create(namespace: Namespace, api: str, kind: str, **spec: Any) -> None:
+    body = {"apiVersion": api, "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+    namespace.plane.kubectl("create", "-n", namespace.name, "-f", "-", input=json.dumps(body))
+
+
+def test_a_deployment_becomes_ready_on_the_nodes(nodes: ControlPlane, namespace: Namespace) -> None:
+    selector = {"matchLabels": {"app": "x"}}
+    create(namespace, "apps/v1", "Deployment", replicas=2, selector=selector, template=pods())
+    nodes.kubectl("rollout", "status", "deployment/x", "-n", namespace.name, "--timeout=30s")
+
+
+def test_a_job_completes_on_the_nodes(nodes: ControlPlane, namespace: Namespace) -> None:
+    create(namespace, "batch/v1", "Job", template=pods(restartPolicy="Never"))
+    nodes.kubectl("wait", "--for=condition=Complete", "job/x", "-n", namespace.name, "--timeout=30s")
+
+
+def test_a_stateful_set_gets_its_volume(nodes: ControlPlane, namespace: Namespace) -> None:
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    selector = {"matchLabels": {"app": "x"}}
+    create(
+        namespace,
+        "apps/v1",
+        "StatefulSet",
+        serviceName="x",
+        selector=selector,
+        template=pods(),
+        volumeClaimTemplates=[claim],
+    )
+    nodes.kubectl("rollout", "status", "statefulset/x", "-n", namespace.name, "--timeout=30s")
+
+
+def test_a_pod_that_is_deleted_is_gone(nodes: ControlPlane, namespace: Namespace) -> None:
+    create(namespace, "v1", "Pod", **pods()["spec"])
+    nodes.kubectl("wait", "--for=condition=Ready", "pod/x", "-n", namespace.name, "--timeout=30s")
+    nodes.kubectl("delete", "pod/x", "-n", namespace.name, "--timeout=30s")

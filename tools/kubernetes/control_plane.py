@@ -1,7 +1,7 @@
-"""Starts and stops a real control plane: etcd, kube-apiserver and kube-controller-manager.
+"""Starts and stops a real control plane: etcd, kube-apiserver and kube-controller-manager, and nodes if asked.
 
 Used by the demo, the tests and the bench. Everything listens on 127.0.0.1 on free ports and lives in one temporary
-folder, which is removed at the end. No kubelet: nothing runs containers here.
+folder, which is removed at the end. No kubelet: nothing runs containers here, and without `add_nodes` no pod is placed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tools.kubernetes import nodes
 from tools.kubernetes.binaries import locate
+from tools.kubernetes.modules import NODES
 from tools.processes import Process, ProcessFailed, free_ports
 
 READY_TIMEOUT: Final = 90.0
@@ -33,8 +35,11 @@ PREFIX: Final = "coder-enterprise-kubernetes-"
 ADMIN: Final = "admin"
 CONTROLLERS: Final = (
     "garbage-collector-controller,namespace-controller,deployment-controller,replicaset-controller,"
-    "serviceaccount-controller,endpointslice-controller,root-ca-certificate-publisher-controller"
+    "serviceaccount-controller,endpointslice-controller,root-ca-certificate-publisher-controller,"
+    "statefulset-controller,job-controller,disruption-controller,persistentvolume-binder-controller"
 )
+STOPPED_IN_ORDER: Final = ("kwok", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
+STAGES: Final = Path(__file__).parent / "kwok" / "stages.yaml"
 AUDIT_POLICY: Final = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -104,13 +109,20 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Ends what was started and removes the folder."""
-        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+        for name in STOPPED_IN_ORDER:
             process = self._processes.pop(name, None)
             if process:
                 process.stop()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+
+    def add_nodes(self) -> None:
+        """Nodes and volumes: Deployments and StatefulSets become ready, and Jobs complete, without containers."""
+        self._binaries |= locate(NODES)
+        self.kubectl("create", "-f", "-", input=yaml.safe_dump(nodes.manifest()))
+        self._run("kube-scheduler", self._scheduler_arguments())
+        self._run("kwok", self._kwok_arguments())
 
     def kubectl(self, *args: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:  # noqa: A002
         """Run kubectl as the administrator. With `check`, raises `subprocess.CalledProcessError`."""
@@ -220,7 +232,8 @@ class ControlPlane:
             "--service-cluster-ip-range=10.96.0.0/16",
             "--authorization-mode=RBAC",
             f"--token-auth-file={folder / 'tokens.csv'}",
-            "--disable-admission-plugins=ServiceAccount",
+            # No controller is there that would take the taint of a new node away.
+            "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
             "--max-requests-inflight=1000",
             "--max-mutating-requests-inflight=500",
         ]
@@ -239,6 +252,19 @@ class ControlPlane:
             "--secure-port=0",
             "--leader-elect=false",
             "--use-service-account-credentials=false",
+        ]
+
+    def _scheduler_arguments(self) -> list[str]:
+        return [f"--kubeconfig={self.kubeconfig}", "--secure-port=0", "--leader-elect=false"]
+
+    def _kwok_arguments(self) -> list[str]:
+        return [
+            f"--kubeconfig={self.kubeconfig}",
+            f"--config={STAGES}",
+            "--manage-all-nodes",
+            "--node-lease-duration-seconds=0",
+            "--server-address=",
+            "--node-port=0",
         ]
 
 
