@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.server.storage.conftest import empty_url, postgresql  # noqa: F401 - fixtures
 from tests.support.helm import Helm
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Namespace
