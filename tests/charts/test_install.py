@@ -42,9 +42,7 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(
-    bare_plane: ControlPlane, helmed: Helm, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installed]:
+def installed(bare_plane: ControlPlane, helmed: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """Installed once for this module, into a namespace that takes only restricted pods; `--wait` has come back."""
     namespace = Namespace(bare_plane)
     namespace.create()

@@ -92,9 +92,7 @@ def test_an_uninstall_finishes_and_lets_objects_go_while_coder_is_down(
     assert sorted(each["name"] for each in coder.groups()) == before
 
 
-def test_objects_that_were_kept_are_taken_up_again(
-    installed: Namespace, helmed: Helm, server: CoderServer
-) -> None:
+def test_objects_that_were_kept_are_taken_up_again(installed: Namespace, helmed: Helm, server: CoderServer) -> None:
     before = installed.status("CoderGroup", "platform")["id"]
     helmed("uninstall", RELEASE, "-n", installed.name, "--timeout=60s")
     wait_until(lambda: installed.all("Pod") == [], "the pods have ended")
@@ -105,11 +103,12 @@ def test_objects_that_were_kept_are_taken_up_again(
     assert FINALIZER in installed.get("CoderGroup", "platform")["metadata"]["finalizers"]
 
 
-def test_an_operator_for_one_namespace_may_do_nothing_elsewhere(installed: Namespace) -> None:
-    user = f"--as=system:serviceaccount:{installed.name}:coder-enterprise-operator"
+def test_an_operator_for_one_namespace_may_do_nothing_elsewhere(helmed: Helm, space: Namespace) -> None:
+    helmed("install", RELEASE, str(CHART), "-n", space.name, *values(watchNamespaces=f"{{{space.name}}}"))
+    user = f"--as=system:serviceaccount:{space.name}:coder-enterprise-operator"
     for what in ("secrets", GROUPS, "deployments.apps"):
         answers = [
-            installed.plane.kubectl("auth", "can-i", "get", what, "-n", name, user, check=False).stdout.strip()
-            for name in (installed.name, "default")
+            space.plane.kubectl("auth", "can-i", "get", what, "-n", name, user, check=False).stdout.strip()
+            for name in (space.name, "default")
         ]
         assert answers == ["yes", "no"]

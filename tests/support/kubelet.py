@@ -116,7 +116,9 @@ class Kubelet:
             for uid in self._pods.keys() - bodies.keys():
                 self._has_ended(uid)
         for claim in self._items("persistentvolumeclaims"):
-            if claim["status"].get("phase") == "Pending" and not claim["spec"].get("volumeName"):
+            if claim["metadata"].get("deletionTimestamp"):
+                self._let_go(claim)
+            elif claim["status"].get("phase") == "Pending" and not claim["spec"].get("volumeName"):
                 self._provision(claim)
 
     def _sync(self, uid: str, body: Body) -> None:
@@ -181,12 +183,19 @@ class Kubelet:
             volume = volumes[mount["name"]]
             folder = pod.folder / "volumes" / mount["name"]
             if claim := volume.get("persistentVolumeClaim"):
-                folder = self._folder / "claims" / claim["claimName"]
+                folder = self._volume(claim["claimName"])
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in self._files(volume):
                 (folder / name).write_text(content)
             mounts[mount["mountPath"]] = folder
         return mounts
+
+    def _volume(self, claim: str) -> Path:
+        """Where the volume of a claim is; what is written there outlives the pod."""
+        answer = self._http.get(self._path("persistentvolumeclaims", claim)).json()
+        if answer.get("status", {}).get("phase") != "Bound":
+            raise Unready(f'persistentvolumeclaim "{claim}" is not bound')
+        return self._folder / str(answer["spec"]["volumeName"])
 
     def _files(self, volume: Body) -> Iterator[tuple[str, str]]:
         if secret := volume.get("secret"):
@@ -267,6 +276,15 @@ class Kubelet:
         self._pods.pop(uid, None)
         return True
 
+    def _let_go(self, claim: Body) -> None:
+        """As Kubernetes does, when no pod uses it any more."""
+        with self._lock:
+            volumes = [volume for pod in self._pods.values() for volume in pod.body["spec"].get("volumes", ())]
+        name = claim["metadata"]["name"]
+        if not any(volume.get("persistentVolumeClaim", {}).get("claimName") == name for volume in volumes):
+            patch = {"metadata": {"finalizers": None}}
+            self._http.patch(self._path("persistentvolumeclaims", name), json=patch, headers=_MERGE)
+
     def _provision(self, claim: Body) -> None:
         """A volume for it, as a storage class would make."""
         metadata, spec = claim["metadata"], claim["spec"]
@@ -278,7 +296,7 @@ class Kubelet:
                 "capacity": spec["resources"]["requests"],
                 "accessModes": spec["accessModes"],
                 "storageClassName": spec.get("storageClassName", ""),
-                "hostPath": {"path": str(self._folder / "claims" / metadata["name"])},
+                "hostPath": {"path": str(self._folder / f"volume-{metadata['uid']}")},
                 "claimRef": {"namespace": self._namespace, "name": metadata["name"], "uid": metadata["uid"]},
             },
         }
