@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from coder_enterprise.kinds.resource import CLAIM, FINALIZER
-from tests.support.helm import CHART, RELEASE, Helm, values
+from tests.support.helm import CHART, RELEASE, Helm, HelmFailed, values
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Body, Namespace
 from tests.support.manifests import group, secret
 from tests.support.waiting import wait_until
 from tools.coder_api import CoderAPI
-from tools.server_process import CoderServer
+from tools.server_process import CoderServer, new_token
 
 pytestmark = pytest.mark.cluster
 
@@ -112,3 +112,13 @@ def test_an_operator_for_one_namespace_may_do_nothing_elsewhere(helmed: Helm, sp
             for name in (space.name, "default")
         ]
         assert answers == ["yes", "no"]
+
+
+def test_an_install_with_a_token_that_coder_refuses_fails_at_once_with_the_reason(
+    helmed: Helm, space: Namespace, kubelet: Kubelet, server: CoderServer
+) -> None:
+    space.apply(secret(token=new_token()))
+    with pytest.raises(
+        HelmFailed, match=r"CoderDeployment/.*/coder not ready\. status: Failed, message: Coder answered 401"
+    ):
+        helmed("install", RELEASE, str(CHART), "-n", space.name, "--wait", *settings(space, server))
