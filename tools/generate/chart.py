@@ -1,7 +1,7 @@
 """What the chart has of the kinds and of its values: called by `python -m tools.generate`.
 
-The table of values is made from the comments in values.yaml: the comment above a key describes it. The table goes between two marks into the chart's README; the rest of that page
-is written by hand.
+The table of values is made from the comments in values.yaml: the comment above a key describes it. It goes between two
+marks into the chart's README; the rest of that page is written by hand.
 """
 
 from __future__ import annotations
