@@ -35,7 +35,7 @@ PROGRAMS = {
     "kubeconform": ("kubeconform",),
     "promtool": ("promtool",),
     "flux": ("kustomize-controller",),
-    "argocd": ("argocd",),
+    "argocd": ("redis", "argocd"),
 }
 """What the fixtures of these names need."""
 
@@ -47,7 +47,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if "control_plane" in getattr(item, "fixturenames", ()):
+        if _programs(item):
             item.add_marker("cluster")
     order = list(MODULE_OF)
     items.sort(key=lambda item: max((order.index(program) + 1 for program in _programs(item)), default=0))
@@ -90,13 +90,6 @@ def control_plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="session")
-def nodes(control_plane: ControlPlane) -> ControlPlane:
-    """The control plane, with nodes from now on."""
-    control_plane.add_nodes()
-    return control_plane
-
-
-@pytest.fixture(scope="session")
 def helm() -> Path:
     """The program."""
     return binaries.locate(["helm"])["helm"]
@@ -127,6 +120,14 @@ def namespace(control_plane: ControlPlane) -> Iterator[Namespace]:
     space.create()
     yield space
     space.close()
+
+
+@pytest.fixture
+def nodes(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """The control plane, with nodes for this test: others say themselves what their pods do."""
+    control_plane.add_nodes()
+    yield control_plane
+    control_plane.remove_nodes()
 
 
 @pytest.fixture

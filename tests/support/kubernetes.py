@@ -29,6 +29,9 @@ _PATHS: Final = {
     "CoderAppearance": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderappearances",
     "CoderWorkspaceProxy": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderworkspaceproxies",
     "CoderTemplateACL": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codertemplateacls",
+    "Kustomization": "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{namespace}/kustomizations",
+    "ExternalArtifact": "/apis/source.toolkit.fluxcd.io/v1/namespaces/{namespace}/externalartifacts",
+    "Application": "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/applications",
 }
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 

@@ -17,6 +17,7 @@ from tests.support.kubernetes import Body, Namespace
 from tests.support.waiting import wait_until
 from tools.kubernetes.control_plane import PREFIX, ControlPlane
 from tools.kubernetes.control_plane import _remove_left_behind as remove_left_behind
+from tools.kubernetes.nodes import SELECTOR
 
 PROGRAM = """
 import signal
@@ -41,10 +42,11 @@ def running(nodes: ControlPlane) -> Iterator[tuple[subprocess.Popen[str], Path]]
             program.kill()
 
 
-def listeners(folder: Path) -> list[str]:
-    """Processes that were started for that folder."""
+def listeners(folder: Path, *names: str) -> list[str]:
+    """Processes that were started for that folder, or those of these names alone."""
     answer = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True)
-    return [line for line in answer.stdout.splitlines() if str(folder) in line]
+    lines = [line for line in answer.stdout.splitlines() if str(folder) in line]
+    return [line for line in lines if not names or any(f"/{name} " in line for name in names)]
 
 
 def test_ctrl_c_leaves_nothing_behind(running: tuple[subprocess.Popen[str], Path]) -> None:
@@ -102,25 +104,14 @@ def test_a_job_completes_on_the_nodes(nodes: ControlPlane, namespace: Namespace)
     nodes.kubectl("wait", "--for=condition=Complete", "job/x", "-n", namespace.name, "--timeout=30s")
 
 
-def test_a_stateful_set_gets_its_volume(nodes: ControlPlane, namespace: Namespace) -> None:
-    claim = {
-        "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }
-    selector = {"matchLabels": {"app": "x"}}
-    create(
-        namespace,
-        "apps/v1",
-        "StatefulSet",
-        serviceName="x",
-        selector=selector,
-        template=pods(),
-        volumeClaimTemplates=[claim],
-    )
-    nodes.kubectl("rollout", "status", "statefulset/x", "-n", namespace.name, "--timeout=30s")
-
-
 def test_a_pod_that_is_deleted_is_gone(nodes: ControlPlane, namespace: Namespace) -> None:
     create(namespace, "v1", "Pod", **pods()["spec"])
     nodes.kubectl("wait", "--for=condition=Ready", "pod/x", "-n", namespace.name, "--timeout=30s")
     nodes.kubectl("delete", "pod/x", "-n", namespace.name, "--timeout=30s")
+
+
+def test_when_the_nodes_are_removed_nobody_places_pods_any_more(nodes: ControlPlane) -> None:
+    assert len(listeners(nodes.folder, "kube-scheduler", "kwok")) == 2
+    nodes.remove_nodes()
+    assert nodes.get("nodes", "--selector", SELECTOR)["items"] == []
+    assert listeners(nodes.folder, "kube-scheduler", "kwok") == []

@@ -118,11 +118,19 @@ class ControlPlane:
             self._folder = None
 
     def add_nodes(self) -> None:
-        """Nodes and volumes: Deployments and StatefulSets become ready, and Jobs complete, without containers."""
+        """From now on Deployments become ready, and Jobs complete, without containers."""
         self._binaries |= locate(NODES)
         self.kubectl("create", "-f", "-", input=yaml.safe_dump(nodes.manifest()))
         self._run("kube-scheduler", self._scheduler_arguments())
         self._run("kwok", self._kwok_arguments())
+
+    def remove_nodes(self) -> None:
+        """From now on no pod is placed; those that are placed stay as they are."""
+        for name in NODES:
+            process = self._processes.pop(name, None)
+            if process:
+                process.kill()
+        self.kubectl("delete", "nodes", "--selector", nodes.SELECTOR)
 
     def kubectl(self, *args: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:  # noqa: A002
         """Run kubectl as the administrator. With `check`, raises `subprocess.CalledProcessError`."""
@@ -261,7 +269,7 @@ class ControlPlane:
         return [
             f"--kubeconfig={self.kubeconfig}",
             f"--config={STAGES}",
-            "--manage-all-nodes",
+            f"--manage-nodes-with-label-selector={nodes.SELECTOR}",
             "--node-lease-duration-seconds=0",
             "--server-address=",
             "--node-port=0",

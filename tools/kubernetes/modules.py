@@ -26,7 +26,7 @@ class Module:
     path: str
     """The Go module whose version the programs have."""
     programs: Mapping[str, str]
-    """Each with its package."""
+    """Each with its package; "." is a program of our own, around that Go module."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """What the programs are told about their version when they are linked: variables and templates of values."""
 
@@ -42,8 +42,9 @@ class Module:
     @property
     def key(self) -> str:
         """Changes with what is built."""
-        pins = [(self.folder / file).read_bytes() for file in ("go.mod", "go.sum")]
-        return f"{self.name}-{self.version}-{hashlib.sha256(b''.join(pins)).hexdigest()[:12]}"
+        files = [self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.glob("*.go"))]
+        digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+        return f"{self.name}-{self.version}-{digest[:12]}"
 
     def linker_flags(self) -> str:
         version = self.version
@@ -94,6 +95,7 @@ MODULES: Final = (
     ),
     _module("kubeconform", "github.com/yannh/kubeconform", {"kubeconform": "/cmd/kubeconform"}),
     _module("prometheus", "github.com/prometheus/prometheus", {"promtool": "/cmd/promtool"}),
+    Module("redis", HERE / "redis", "github.com/alicebob/miniredis/v2", {"redis": "."}),
     _module("flux", "github.com/fluxcd/kustomize-controller", {"kustomize-controller": ""}),
     _module(
         "argocd",

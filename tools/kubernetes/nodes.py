@@ -1,7 +1,6 @@
-"""What `ControlPlane.add_nodes` puts into the cluster: nodes without machines, and disks without blocks.
+"""What `ControlPlane.add_nodes` puts into the cluster: nodes without machines.
 
-kwok plays the kubelet of these nodes (`kwok/stages.yaml`), so workloads become ready without containers. The volumes
-are bound by Kubernetes itself; there are as many as there are, and one that was used is not used again.
+kwok plays the kubelet of these and of no others (`kwok/stages.yaml`), so workloads become ready without containers.
 """
 
 from __future__ import annotations
@@ -11,47 +10,15 @@ from typing import Any, Final
 Body = dict[str, Any]
 
 NODES: Final = 3
-VOLUMES: Final = 12
-STORAGE_CLASS: Final = "standard"
+LABEL: Final = {"kwok.x-k8s.io/node": "fake"}
+SELECTOR: Final = ",".join(f"{key}={value}" for key, value in LABEL.items())
 
 
 def manifest() -> Body:
-    items = [*map(_node, range(1, NODES + 1)), _storage_class(), *map(_volume, range(1, VOLUMES + 1))]
-    return {"apiVersion": "v1", "kind": "List", "items": items}
+    return {"apiVersion": "v1", "kind": "List", "items": [_node(number) for number in range(1, NODES + 1)]}
 
 
 def _node(number: int) -> Body:
     name = f"node-{number}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}},
-    }
-
-
-def _storage_class() -> Body:
-    return {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {
-            "name": STORAGE_CLASS,
-            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-        },
-        "provisioner": "kubernetes.io/no-provisioner",
-    }
-
-
-def _volume(number: int) -> Body:
-    name = f"volume-{number}"
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "storageClassName": STORAGE_CLASS,
-            "capacity": {"storage": "100Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "hostPath": {"path": f"/nowhere/{name}"},
-        },
-    }
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **LABEL}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
