@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.helm import CHART, RELEASE, Helm, HelmFailed, values
+from tests.support.helm import CHART, RELEASE, WAIT, Helm, HelmFailed, values
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Body, Namespace
 from tests.support.manifests import secret
@@ -61,6 +61,6 @@ def test_two_servers_share_a_postgresql_database(
     helmed: Helm, space: Namespace, kubelet: Kubelet, empty_url: str
 ) -> None:
     space.apply(secret("database", url=empty_url))
-    helmed("install", RELEASE, str(CHART), "-n", space.name, "--wait", *settings(space))
+    helmed("install", RELEASE, str(CHART), "-n", space.name, *WAIT, *settings(space))
     assert len(servers(space)) == 2
     space.wait_for("CoderDeployment", "coder", "Connected")

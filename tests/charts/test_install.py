@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
-from tests.support.helm import CHART, RELEASE, Helm, values
+from tests.support.helm import CHART, RELEASE, WAIT, Helm, values
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Namespace
 from tests.support.waiting import wait_until
@@ -49,7 +49,7 @@ def installed(bare_plane: ControlPlane, helmed: Helm, tmp_path_factory: pytest.T
     bare_plane.kubectl("label", "namespace", namespace.name, "pod-security.kubernetes.io/enforce=restricted")
     with Kubelet(bare_plane, namespace.name, tmp_path_factory.mktemp("pods")) as kubelet:
         try:
-            output = helmed("install", RELEASE, str(CHART), "-n", namespace.name, "--wait", *SETTINGS)
+            output = helmed("install", RELEASE, str(CHART), "-n", namespace.name, *WAIT, *SETTINGS)
             yield Installed(namespace, kubelet, helmed, output)
         finally:
             print(kubelet.logs("operator")[-4000:], kubelet.logs("server")[-4000:])
@@ -122,7 +122,7 @@ def test_the_server_may_do_nothing_in_kubernetes(installed: Installed, bare_plan
 
 def test_the_secret_outlives_an_upgrade_and_a_rollback(installed: Installed) -> None:
     before = installed.owner
-    options = ("-n", installed.namespace.name, "--wait")
+    options = ("-n", installed.namespace.name, *WAIT)
     installed.helm("upgrade", RELEASE, str(CHART), *options, *SETTINGS, "--set=deployment.resyncInterval=90s")
     assert installed.namespace.get("CoderDeployment", "coder")["spec"]["resyncInterval"] == "90s"
     installed.helm("rollback", RELEASE, "1", *options)
@@ -137,13 +137,13 @@ def test_after_an_uninstall_and_an_install_everything_is_as_before(installed: In
     body = {"email": "ann@example.com", "username": "ann", "password": "s3cr3t-pass-word!"}
     assert httpx2.post(f"{installed.url}/api/v2/users", json=body, headers=headers).status_code == 201
     name = installed.namespace.name
-    installed.helm("uninstall", RELEASE, "-n", name, "--wait")
+    installed.helm("uninstall", RELEASE, "-n", name, *WAIT)
     wait_until(lambda: installed.namespace.all("Pod") == [], "the pods have ended")
     assert installed.namespace.all("CoderDeployment") == []
     assert left(installed.namespace, "serviceaccount,role,rolebinding,deployment,job,service") == ["default"]
     plane = installed.namespace.plane
     assert plane.get("clusterrole,clusterrolebinding", "-l", f"app.kubernetes.io/name={RELEASE}")["items"] == []
-    installed.helm("install", RELEASE, str(CHART), "-n", name, "--wait", *SETTINGS)
+    installed.helm("install", RELEASE, str(CHART), "-n", name, *WAIT, *SETTINGS)
     installed.namespace.wait_for("CoderDeployment", "coder", "Connected")
     assert installed.owner == before
     assert httpx2.get(f"{installed.url}/api/v2/users/ann", headers=headers).status_code == 200

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from coder_enterprise.kinds.resource import CLAIM, FINALIZER
-from tests.support.helm import CHART, RELEASE, Helm, HelmFailed, values
+from tests.support.helm import CHART, RELEASE, TIMEOUT, WAIT, Helm, HelmFailed, values
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Body, Namespace
 from tests.support.manifests import group, secret
@@ -53,7 +53,7 @@ def spec_of(crd: Body) -> Body:
 def installed(helmed: Helm, space: Namespace, kubelet: Kubelet, server: CoderServer) -> Namespace:
     """The operator for this namespace alone, and a group that is applied."""
     space.apply(secret(token=server.token))
-    helmed("install", RELEASE, str(CHART), "-n", space.name, "--wait", *settings(space, server))
+    helmed("install", RELEASE, str(CHART), "-n", space.name, *WAIT, *settings(space, server))
     space.apply(group("platform", displayName="Platform"))
     space.wait_for("CoderGroup", "platform", "Applied")
     return space
@@ -62,7 +62,7 @@ def installed(helmed: Helm, space: Namespace, kubelet: Kubelet, server: CoderSer
 def test_an_upgrade_brings_new_kinds_and_fields_and_a_rollback_keeps_what_was_written_into_them(
     installed: Namespace, helmed: Helm, server: CoderServer, tmp_path: Path
 ) -> None:
-    options = ("-n", installed.name, "--wait", "--timeout=60s")
+    options = ("-n", installed.name, *WAIT)
     helmed("upgrade", RELEASE, str(next_version(tmp_path)), *options, *settings(installed, server))
     installed.plane.kubectl(
         "patch", GROUPS, "platform", "-n", installed.name, "--type=merge", '-p={"spec": {"note": "kept"}}'
@@ -85,21 +85,25 @@ def test_an_uninstall_finishes_and_lets_objects_go_while_coder_is_down(
     before = sorted(each["name"] for each in coder.groups())
     server.kill()
     installed.delete("CoderGroup", "leaving")
-    helmed("uninstall", RELEASE, "-n", installed.name, "--timeout=60s")
+    helmed("uninstall", RELEASE, "-n", installed.name, *TIMEOUT)
     installed.wait_until_gone("CoderGroup", "leaving")
     metadata = installed.get("CoderGroup", "platform")["metadata"]
     assert FINALIZER not in metadata.get("finalizers", [])
     assert CLAIM not in metadata.get("annotations", {})
-    assert "CoderGroup" in kubelet.logs("uninstall")
+    first, *released, last = kubelet.logs("uninstall").splitlines()
+    assert first == f"Deployment {installed.name}/coder-enterprise-operator: gone"
+    assert sorted(released) == [f"CoderGroup {installed.name}/{name}: released" for name in ("leaving", "platform")]
+    assert last == "2 objects released"
     server.start()
     assert sorted(each["name"] for each in coder.groups()) == before
 
 
 def test_objects_that_were_kept_are_taken_up_again(installed: Namespace, helmed: Helm, server: CoderServer) -> None:
     before = installed.status("CoderGroup", "platform")["id"]
-    helmed("uninstall", RELEASE, "-n", installed.name, "--timeout=60s")
+    helmed("uninstall", RELEASE, "-n", installed.name, *TIMEOUT)
     wait_until(lambda: installed.all("Pod") == [], "the pods have ended")
-    helmed("install", RELEASE, str(CHART), "-n", installed.name, "--wait", *settings(installed, server))
+    assert FINALIZER not in installed.get("CoderGroup", "platform")["metadata"].get("finalizers", [])
+    helmed("install", RELEASE, str(CHART), "-n", installed.name, *WAIT, *settings(installed, server))
     installed.apply(group("platform", displayName="Again"))
     installed.wait_for("CoderGroup", "platform", "Applied")
     assert installed.status("CoderGroup", "platform")["id"] == before
@@ -124,4 +128,4 @@ def test_an_install_with_a_token_that_coder_refuses_fails_at_once_with_the_reaso
     with pytest.raises(
         HelmFailed, match=r"CoderDeployment/.*/coder not ready\. status: Failed, message: Coder answered 401"
     ):
-        helmed("install", RELEASE, str(CHART), "-n", space.name, "--wait", *settings(space, server))
+        helmed("install", RELEASE, str(CHART), "-n", space.name, *WAIT, *settings(space, server))

@@ -13,6 +13,8 @@ from tools.kubernetes.control_plane import ControlPlane
 
 CHART: Final = Path(__file__).parents[2] / "charts" / "coder-enterprise"
 RELEASE: Final = "coder-enterprise"
+TIMEOUT: Final = ("--timeout=90s",)
+WAIT: Final = ("--wait", *TIMEOUT)
 
 Body = dict[str, Any]
 
