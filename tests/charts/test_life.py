@@ -110,6 +110,22 @@ def test_objects_that_were_kept_are_taken_up_again(installed: Namespace, helmed:
     assert FINALIZER in installed.get("CoderGroup", "platform")["metadata"]["finalizers"]
 
 
+def test_an_uninstall_finishes_when_a_watched_namespace_is_gone(
+    helmed: Helm, space: Namespace, kubelet: Kubelet
+) -> None:
+    space.plane.kubectl("create", "namespace", f"{space.name}-gone")
+    watched = values(watchNamespaces=f"{{{space.name}-gone,{space.name}}}")
+    helmed("install", RELEASE, str(CHART), "-n", space.name, *WAIT, *watched)
+    space.plane.kubectl("delete", "namespace", f"{space.name}-gone")
+    helmed("uninstall", RELEASE, "-n", space.name, *TIMEOUT)
+    log = kubelet.logs("uninstall").splitlines()
+    assert [line.split(":")[0] for line in log] == [
+        f"Deployment {space.name}/coder-enterprise-operator",
+        "skipped",
+        "0 objects released",
+    ]
+
+
 def test_an_operator_for_one_namespace_may_do_nothing_elsewhere(helmed: Helm, space: Namespace) -> None:
     helmed("install", RELEASE, str(CHART), "-n", space.name, *values(watchNamespaces=f"{{{space.name}}}"))
     user = f"--as=system:serviceaccount:{space.name}:coder-enterprise-operator"

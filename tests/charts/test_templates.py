@@ -83,7 +83,7 @@ def test_some_namespaces_need_no_cluster_role(offline: Helm) -> None:
 
 def test_nothing_is_granted_but_the_generated_rules(everything: list[Body]) -> None:
     roles = [body for body in everything if body["kind"] in ("Role", "ClusterRole")]
-    assert sorted(_rules(role) for role in roles) == ["endOperator", "leases", "operator", "release"]
+    assert sorted(_rules(role) for role in roles) == ["endOperator", "leases", "operator"]
     assert "*" not in str([role["rules"] for role in roles])
 
 
@@ -94,7 +94,7 @@ def _rules(role: Body) -> str:
 
 
 def test_the_job_may_delete_the_operator_and_no_other_deployment(everything: list[Body]) -> None:
-    rules = find(everything, "Role", "coder-enterprise-uninstall-operator")["rules"]
+    rules = find(everything, "Role", "coder-enterprise-uninstall")["rules"]
     assert [rule["resourceNames"] for rule in rules] == [["coder-enterprise-operator"]]
 
 

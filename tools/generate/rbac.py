@@ -39,7 +39,7 @@ NAMESPACED: Final = """\
 RULES: Final = """\
 # The rules of the chart's roles. Written by `make generate` from operator/coder_enterprise/kinds.
 #
-# operator: where it watches; leases: in its own namespace; release and endOperator: what is done before an uninstall.
+# operator: where it watches; leases: in its own namespace; endOperator: before an uninstall.
 """
 
 
@@ -61,7 +61,6 @@ def chart_rules() -> dict[str, list[dict[str, Any]]]:
     return {
         "operator": _rules(),
         "leases": _lease_rules(),
-        "release": [_rule(GROUP, _plurals(), "get", "list", "patch")],
         "endOperator": [_rule("apps", ["deployments"], "get", "delete")],
     }
 

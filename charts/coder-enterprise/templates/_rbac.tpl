@@ -1,6 +1,6 @@
 {{/*
 The rules of that name, granted to a service account where the operator watches: as a ClusterRole, or as a Role in each
-namespace. Called with {root, rules, account, labels, suffix, annotations}.
+namespace. Called with {root, rules, account, labels}.
 */}}
 {{- define "ce.grant" -}}
 {{- $root := .root -}}
@@ -9,7 +9,7 @@ namespace. Called with {root, rules, account, labels, suffix, annotations}.
 {{- range $root.Values.watchNamespaces -}}
   {{- $grants = append $grants (dict "prefix" "" "name" $.account "namespace" .) -}}
 {{- else -}}
-  {{- $grants = append $grants (dict "prefix" "Cluster" "name" (printf "%s%s" (include "ce.clusterwide" $root) $.suffix)) -}}
+  {{- $grants = append $grants (dict "prefix" "Cluster" "name" (include "ce.clusterwide" $root)) -}}
 {{- end -}}
 {{- range $grants }}
 ---
@@ -22,10 +22,6 @@ metadata:
   {{- end }}
   labels:
     {{- $.labels | nindent 4 }}
-  {{- with $.annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
 rules:
   {{- $rules | nindent 2 }}
 ---
@@ -38,10 +34,6 @@ metadata:
   {{- end }}
   labels:
     {{- $.labels | nindent 4 }}
-  {{- with $.annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ .prefix }}Role

@@ -25,6 +25,12 @@ def run(
             "finalizers back.",
         ),
     ] = "",
+    skip_forbidden: Annotated[
+        bool,
+        typer.Option(
+            "--skip-forbidden", help="Go on where Kubernetes forbids it, such as in a namespace that does not exist."
+        ),
+    ] = False,
     timeout: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for those pods; then it goes on without them.")
     ] = 60.0,
@@ -60,7 +66,7 @@ def run(
             if name:
                 gone = await end(client, home, name, timeout)
                 typer.echo(f"Deployment {end_operator}: {'gone' if gone else f'not gone after {timeout:.0f} s'}")
-            release = Release(client, plurals, lambda key: typer.echo(f"{key}: released"))
+            release = Release(client, plurals, typer.echo, skip_forbidden=skip_forbidden)
             count = await release.run(namespace or ())
             typer.echo(f"{count} {'object' if count == 1 else 'objects'} released")
 

@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Final
 
-from coder_enterprise.controller.kubernetes import WORKLOADS, Gone, KubernetesClient, custom
+from coder_enterprise.controller.kubernetes import WORKLOADS, Gone, KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.resource import FINALIZER, Key, Resource
+from coder_enterprise.kinds.resource import FINALIZER, Resource
 
 AT_A_TIME: Final = 32
 POLL: Final = 0.5
@@ -39,18 +40,35 @@ class Release:
     """Takes our finalizer and claim away from all objects of the kinds in `plurals` (kind to plural)."""
 
     def __init__(
-        self, client: KubernetesClient, plurals: Mapping[str, str], released: Callable[[Key], None] = lambda _: None
+        self,
+        client: KubernetesClient,
+        plurals: Mapping[str, str],
+        say: Callable[[str], None],
+        *,
+        skip_forbidden: bool = False,
     ) -> None:
-        """`released` is told each object that was changed."""
+        """`say` is told of each object that was changed, and of what is skipped."""
         self._client = client
         self._plurals = plurals
         self._writer = Writer(client, Store(lambda _: (), lambda *_: None), plurals, lambda _: None)
-        self._released = released
+        self._say = say
+        self._skip_forbidden = skip_forbidden
         self._turns = asyncio.Semaphore(AT_A_TIME)
 
     async def run(self, namespaces: Sequence[str] = ()) -> int:
         """In these namespaces, or in all; how many objects were changed. Raises `KubernetesError`."""
-        return sum([await self._kind(kind, namespace) for kind in self._plurals for namespace in namespaces or (None,)])
+        return sum([await self._namespace(namespace) for namespace in namespaces or (None,)])
+
+    async def _namespace(self, namespace: str | None) -> int:
+        count = 0
+        try:
+            for kind in self._plurals:
+                count += await self._kind(kind, namespace)
+        except KubernetesError as error:
+            if error.status != HTTPStatus.FORBIDDEN or not self._skip_forbidden:
+                raise
+            self._say(f"skipped: {error}")
+        return count
 
     async def _kind(self, kind: str, namespace: str | None) -> int:
         count = 0
@@ -67,5 +85,5 @@ class Release:
                 await self._writer.release(resource)
             except Gone:
                 return False
-        self._released(resource.key)
+        self._say(f"{resource.key}: released")
         return True
