@@ -14,11 +14,18 @@ from tests.support.helm import CHART, RELEASE, WAIT, Helm, values
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Namespace
 from tests.support.waiting import wait_until
+from tools import server_process
+from tools.coder_api import CoderAPI
 from tools.kubernetes.control_plane import ControlPlane
+from tools.server_process import KEY_ID, license_for_tests
 
 pytestmark = pytest.mark.cluster
 
-SETTINGS = values(server__enabled="true", networkPolicy__enabled="true", operator__replicas="2")
+PUBLIC_KEY = base64.b64encode(server_process._KEY.public_key().public_bytes_raw()).decode()
+SETTINGS = [
+    *values(server__enabled="true", networkPolicy__enabled="true", operator__replicas="2"),
+    f"--set-json=server.licenseKeys={json.dumps({KEY_ID: PUBLIC_KEY})}",
+]
 SECRET = "coder-enterprise-server-owner"
 ACCOUNTS = ("coder-enterprise-operator", "coder-enterprise-server")
 
@@ -69,6 +76,13 @@ def test_it_is_connected(installed: Installed) -> None:
 def test_the_owner_logs_in_with_the_password_of_the_secret(installed: Installed) -> None:
     body = {"email": "admin@example.com", "password": installed.owner["password"]}
     assert httpx2.post(f"{installed.url}/api/v2/users/login", json=body).status_code == 201
+
+
+def test_a_licence_is_accepted_that_one_of_the_keys_has_signed(installed: Installed) -> None:
+    api = CoderAPI(installed.url, installed.owner["token"])
+    api.add_license(license_for_tests())
+    assert len(api.licenses()) == 1
+    api.close()
 
 
 def test_neither_output_nor_logs_show_a_secret(installed: Installed) -> None:
