@@ -19,7 +19,7 @@ from tools.generate.rbac import NAME, NAMESPACE
 from tools.operator_process import OperatorProcess
 from tools.server_process import CoderServer
 
-RULES: Final = Path(__file__).parents[2] / "deploy" / "rbac"
+RULES: Final = Path(__file__).parents[2] / "deploy" / "overlays"
 
 
 def user(namespace: Namespace) -> str:
@@ -32,10 +32,10 @@ def requests(namespace: Namespace) -> list[dict[str, Any]]:
     return [entry for entry in map(json.loads, lines) if entry["user"].get("username") == user(namespace)]
 
 
-@pytest.fixture(params=["cluster", "namespaced"])
+@pytest.fixture(params=["cluster-wide", "namespaced"])
 def scope(request: pytest.FixtureRequest, namespace: Namespace) -> Iterator[str]:
     """With the committed rules, made for the namespace of the test."""
-    manifest = (RULES / f"{request.param}.yaml").read_text().replace(f"namespace: {NAMESPACE}\n", "namespace: x\n")
+    manifest = (RULES / request.param / "rbac.yaml").read_text().replace(f"namespace: {NAMESPACE}\n", "namespace: x\n")
     manifest = manifest.replace("namespace: x\n", f"namespace: {namespace.name}\n")
     namespace.plane.kubectl("apply", "-f", "-", input=manifest)
     yield request.param
@@ -97,12 +97,12 @@ def test_an_operator_for_some_namespaces_may_do_nothing_elsewhere(scope: str, na
         answer = namespace.plane.kubectl(
             "auth", "can-i", "get", what, "-n", "default", f"--as={user(namespace)}", check=False
         )
-        assert answer.stdout.strip() == ("yes" if scope == "cluster" else "no")
+        assert answer.stdout.strip() == ("yes" if scope == "cluster-wide" else "no")
 
 
-@pytest.mark.parametrize("name", ["cluster", "namespaced"])
+@pytest.mark.parametrize("name", ["cluster-wide", "namespaced"])
 def test_the_manifests_have_no_wildcard_and_only_the_one_for_all_a_cluster_role(name: str) -> None:
-    text = (RULES / f"{name}.yaml").read_text()
+    text = (RULES / name / "rbac.yaml").read_text()
     documents = list(yaml.safe_load_all(text))
     assert not re.search(r"['\"]?\*['\"]?$", text, re.MULTILINE)
-    assert any(body["kind"] == "ClusterRole" for body in documents) is (name == "cluster")
+    assert any(body["kind"] == "ClusterRole" for body in documents) is (name == "cluster-wide")

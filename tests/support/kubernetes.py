@@ -42,19 +42,24 @@ class Refused(AssertionError):
     """The API server did not accept an object; the message is its own."""
 
 
+def administrator(plane: ControlPlane) -> httpx2.Client:
+    """For requests to the API server; close it."""
+    user = yaml.safe_load(plane.kubeconfig.read_text())["users"][0]["user"]
+    return httpx2.Client(
+        base_url=plane.url,
+        headers={"Authorization": f"Bearer {user['token']}"},
+        verify=ssl.create_default_context(cafile=str(plane.ca_file)),
+        timeout=30,
+    )
+
+
 class Namespace:
     """One namespace: apply, read, wait."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane
         self.name = f"test-{next(_numbers)}"
-        user = yaml.safe_load(plane.kubeconfig.read_text())["users"][0]["user"]
-        self._http = httpx2.Client(
-            base_url=plane.url,
-            headers={"Authorization": f"Bearer {user['token']}"},
-            verify=ssl.create_default_context(cafile=str(plane.ca_file)),
-            timeout=30,
-        )
+        self._http = administrator(plane)
 
     def create(self) -> None:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}}

@@ -18,15 +18,21 @@ from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
 from coder_enterprise.server.routes.app import ROUTERS, routes_of
 from coder_enterprise.server.routes.openapi import document
+from tools.generate.chart import CHART, readme
 from tools.generate.rbac import rbac
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = ROOT / "operator" / "coder_enterprise" / "wire" / "provisioning" / "messages.proto"
 
 
+CRDS = (ROOT / "crds", CHART / "crds")
+"""Where they are: for kubectl, and for Helm."""
+
+
 def crds() -> dict[Path, str]:
     """The CustomResourceDefinitions, one file per kind."""
-    return {ROOT / "crds" / f"{GROUP}_{kind.names.plural}.yaml": to_yaml(kind.crd) for kind in KINDS}
+    texts = {f"{GROUP}_{kind.names.plural}.yaml": to_yaml(kind.crd) for kind in KINDS}
+    return {folder / name: text for folder in CRDS for name, text in texts.items()}
 
 
 def openapi() -> dict[Path, str]:
@@ -47,7 +53,7 @@ def protobuf() -> dict[Path, str]:
 
 def stale(wanted: dict[Path, str]) -> list[Path]:
     """Generated files of kinds that do not exist any more."""
-    return sorted(path for path in (ROOT / "crds").glob("*.yaml") if path not in wanted)
+    return sorted(path for folder in CRDS for path in folder.glob("*.yaml") if path not in wanted)
 
 
 def check(wanted: dict[Path, str]) -> int:
@@ -81,7 +87,7 @@ def write(wanted: dict[Path, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    wanted = crds() | rbac() | openapi() | protobuf()
+    wanted = crds() | rbac() | readme() | openapi() | protobuf()
     return check(wanted) if parser.parse_args().check else write(wanted)
 
 

@@ -1,7 +1,7 @@
 """What the operator may do in Kubernetes, and nothing more: called by `python -m tools.generate`.
 
-One manifest for an operator that watches all namespaces, one for an operator that watches some; they differ in where
-the same rules are granted. A new kind gets its rules by being registered.
+One source for the chart and for kustomize: the rules by their name for the chart's templates, and two manifests, for an
+operator that watches all namespaces and for one that watches some. A new kind gets its rules by being registered.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import yaml
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
 
-FOLDER: Final = Path(__file__).parents[2] / "deploy" / "rbac"
+ROOT: Final = Path(__file__).parents[2]
+OVERLAYS: Final = ROOT / "deploy" / "overlays"
+CHART: Final = ROOT / "charts" / "coder-enterprise" / "files" / "rules.yaml"
 NAME: Final = "coder-enterprise-operator"
 NAMESPACE: Final = "coder-enterprise"
 
@@ -23,7 +25,7 @@ CLUSTER: Final = """\
 #
 # Secrets: RBAC cannot grant only those with a label. The operator lists and watches those that are labelled
 # enterprise.coder.com/watch, reads those that its objects name, and writes only those that it has made; but it could
-# read every Secret. Where that is too much, name the namespaces that it watches, and use namespaced.yaml.
+# read every Secret. Where that is too much, name the namespaces that it watches: see the overlay namespaced.
 """
 NAMESPACED: Final = """\
 # What an operator may do that watches only the namespaces that it is started with (--namespace), and nothing in the
@@ -34,25 +36,44 @@ NAMESPACED: Final = """\
 #
 # Secrets: RBAC cannot grant only those with a label, so it can read every Secret of these namespaces.
 """
+RULES: Final = """\
+# The rules of the chart's roles. Written by `make generate` from operator/coder_enterprise/kinds.
+#
+# operator: where it watches; leases: in its own namespace; release and endOperator: what is done before an uninstall.
+"""
 
 
 def rbac() -> dict[Path, str]:
-    """The two manifests."""
+    """The two manifests, and the chart's rules."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": NAMESPACE}}
     leases = _granted("Role", f"{NAME}-leases", _lease_rules())
     everywhere = [account, *_granted("ClusterRole", NAME, _rules()), *leases]
     somewhere = [account, *_granted("Role", NAME, _rules()), *leases]
     return {
-        FOLDER / "cluster.yaml": CLUSTER + yaml.safe_dump_all(everywhere, sort_keys=False),
-        FOLDER / "namespaced.yaml": NAMESPACED + yaml.safe_dump_all(somewhere, sort_keys=False),
+        OVERLAYS / "cluster-wide" / "rbac.yaml": CLUSTER + yaml.safe_dump_all(everywhere, sort_keys=False),
+        OVERLAYS / "namespaced" / "rbac.yaml": NAMESPACED + yaml.safe_dump_all(somewhere, sort_keys=False),
+        CHART: RULES + yaml.safe_dump(chart_rules(), sort_keys=False),
     }
 
 
+def chart_rules() -> dict[str, list[dict[str, Any]]]:
+    """By the names that the chart's templates use."""
+    return {
+        "operator": _rules(),
+        "leases": _lease_rules(),
+        "release": [_rule(GROUP, _plurals(), "get", "list", "patch")],
+        "endOperator": [_rule("apps", ["deployments"], "get", "delete")],
+    }
+
+
+def _plurals() -> list[str]:
+    return sorted(kind.names.plural for kind in KINDS)
+
+
 def _rules() -> list[dict[str, Any]]:
-    plurals = sorted(kind.names.plural for kind in KINDS)
     return [
-        _rule(GROUP, plurals, "get", "list", "watch", "patch"),
-        _rule(GROUP, [f"{plural}/status" for plural in plurals], "patch"),
+        _rule(GROUP, _plurals(), "get", "list", "watch", "patch"),
+        _rule(GROUP, [f"{plural}/status" for plural in _plurals()], "patch"),
         _rule("", ["secrets"], "get", "list", "watch", "create", "patch"),
         _rule("apps", ["deployments"], "get", "create", "patch", "delete"),
         _rule("events.k8s.io", ["events"], "create", "patch"),

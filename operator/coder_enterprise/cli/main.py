@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coder_enterprise import __version__
-from coder_enterprise.cli import license, operator, server, wsproxy  # noqa: A004
+from coder_enterprise.cli import license, operator, probe, release, server, wsproxy  # noqa: A004
 
 app = typer.Typer(
     name="coder-enterprise",
@@ -20,6 +20,8 @@ app.command("operator")(operator.run)
 app.command("server")(server.run)
 app.add_typer(license.app, name="license")
 app.command("wsproxy")(wsproxy.run)
+app.command("release")(release.run)
+app.command("probe")(probe.run)
 
 
 def _version(wanted: bool) -> None:

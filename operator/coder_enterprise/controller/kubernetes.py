@@ -167,12 +167,17 @@ class KubernetesClient:
             content_type=APPLY_PATCH,
         )
 
-    async def delete(self, collection: Collection, namespace: str, name: str, version: str = "") -> None:
-        """In the background, with what belongs to it. With `version` only that one: raises `Conflicted`, or `Gone`."""
+    async def delete(
+        self, collection: Collection, namespace: str, name: str, version: str = "", propagation: str = "Background"
+    ) -> None:
+        """With what belongs to it: in the background, or in the "Foreground", where it goes last.
+
+        With `version` only that one: raises `Conflicted`, or `Gone`.
+        """
         await self._request(
             "DELETE",
             collection.path(namespace, name),
-            query={"propagationPolicy": "Background"},
+            query={"propagationPolicy": propagation},
             body={"preconditions": {"resourceVersion": version}} if version else None,
         )
 

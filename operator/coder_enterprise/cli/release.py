@@ -1,0 +1,71 @@
+"""`coder-enterprise release`: lets Kubernetes objects go before the operator is removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Default: $KUBECONFIG, ~/.kube/config, or the pod's service account."),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    namespace: Annotated[
+        list[str] | None, typer.Option(help="Only objects of this namespace; repeat for several. Default: all.")
+    ] = None,
+    end_operator: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMESPACE/NAME",
+            help="First delete this Deployment and wait until its pods are gone: an operator that runs puts its "
+            "finalizers back.",
+        ),
+    ] = "",
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for those pods; then it goes on without them.")
+    ] = 60.0,
+) -> None:
+    """Take the operator's finalizers away, so that objects can be deleted with nothing in Coder touched.
+
+    What the objects made in Coder stays there. The objects stay too, until somebody deletes them; an operator that is
+    started again takes care of them as before. It may be run again at any time.
+
+    Examples:
+
+    \b
+      coder-enterprise release \\
+        --end-operator coder-enterprise/coder-enterprise-operator
+
+      coder-enterprise release --namespace team-a --namespace team-b
+    """
+    import uvloop
+
+    from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, configuration
+    from coder_enterprise.controller.release import Release
+    from coder_enterprise.controller.release import end_operator as end
+    from coder_enterprise.kinds.registry import KINDS
+
+    home, _, name = end_operator.partition("/")
+    if end_operator and not (home and name):
+        typer.echo(f"coder-enterprise release: --end-operator: {end_operator!r} is not NAMESPACE/NAME", err=True)
+        raise typer.Exit(1)
+    plurals = {kind.names.kind: kind.names.plural for kind in KINDS}
+
+    async def main() -> None:
+        async with KubernetesClient(await configuration(kubeconfig, context)) as client:
+            if name:
+                gone = await end(client, home, name, timeout)
+                typer.echo(f"Deployment {end_operator}: {'gone' if gone else f'not gone after {timeout:.0f} s'}")
+            release = Release(client, plurals, lambda key: typer.echo(f"{key}: released"))
+            count = await release.run(namespace or ())
+            typer.echo(f"{count} {'object' if count == 1 else 'objects'} released")
+
+    try:
+        uvloop.run(main())
+    except KubernetesError as error:
+        typer.echo(f"coder-enterprise release: {error}", err=True)
+        raise typer.Exit(1) from None
