@@ -30,7 +30,12 @@ def flux(control_plane: ControlPlane) -> Iterator[Process]:
     program = locate(["kustomize-controller"])["kustomize-controller"]
     install_crds(control_plane, "kustomize-controller")
     health, metrics = (f"127.0.0.1:{port}" for port in free_ports(2))
-    options = ["--feature-gates=ExternalArtifact=true", f"--health-addr={health}", f"--metrics-addr={metrics}"]
+    options = [
+        "--feature-gates=ExternalArtifact=true",
+        "--requeue-dependency=1s",
+        f"--health-addr={health}",
+        f"--metrics-addr={metrics}",
+    ]
     environment = {"KUBECONFIG": str(control_plane.kubeconfig), "HOME": str(control_plane.folder)}
     log = control_plane.folder / "logs" / "kustomize-controller.log"
     process = Process("kustomize-controller", [str(program), *options], log, environment)
