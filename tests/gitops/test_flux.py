@@ -16,6 +16,7 @@ from tests.support.kubernetes import Namespace
 from tests.support.manifests import Body, deployment, group, license_, secret
 from tests.support.waiting import wait_until
 from tools.coder_api import CoderAPI
+from tools.kubernetes.control_plane import ControlPlane
 from tools.server_process import CoderServer, license_for_tests
 
 ROOT: Final = Path(__file__).parents[2]
@@ -102,6 +103,11 @@ def test_the_kinds_and_the_operator_are_installed_one_after_the_other(
     assert [body["status"]["availableReplicas"] for body in deployments["items"]] == [1]
     crds = namespace.plane.get("crds", "-l", f"kustomize.toolkit.fluxcd.io/namespace={namespace.name}")
     assert len(crds["items"]) == len(examples.KINDS)
+
+
+def test_flux_accepts_the_examples_as_they_are(control_plane: ControlPlane) -> None:
+    control_plane.kubectl("create", "namespace", "flux-system")
+    control_plane.kubectl("apply", "--dry-run=server", "-f", str(DEPLOY))
 
 
 @pytest.mark.usefixtures("nodes", "operator")
