@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -19,9 +18,10 @@ FILE = CHART / "crds" / "enterprise.coder.com_codergroups.yaml"
 
 
 def older() -> str:
-    """The CRD of a release in which a group had no quota."""
+    """The CRD of a release in which a group had no quota and was described in other words."""
     crd = yaml.safe_load(FILE.read_text())
     del fields(crd)["quotaAllowance"]
+    fields(crd)["displayName"]["description"] = "As it was."
     return yaml.safe_dump(crd)
 
 
@@ -30,61 +30,55 @@ def fields(crd: Body) -> Body:
     return properties
 
 
-@pytest.fixture
-def without_kinds(bare_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """The control plane with none of our kinds, before and after."""
-    bare_plane.kubectl("delete", "-f", str(CHART / "crds"), "--ignore-not-found", "--timeout=60s")
-    yield bare_plane
-    bare_plane.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", str(CHART / "crds"))
+def apply(plane: ControlPlane, manager: str, *what: str, text: str | None = None) -> None:
+    plane.kubectl("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}", *what, input=text)
 
 
 def current(plane: ControlPlane) -> bool:
-    return "quotaAllowance" in fields(plane.get("crd", NAME))
+    known = fields(plane.get("crd", NAME))
+    return "quotaAllowance" in known and known["displayName"]["description"] != "As it was."
+
+
+@pytest.fixture
+def options(bare_plane: ControlPlane, space: Namespace) -> Iterator[list[str]]:
+    """Of an install in this namespace, while the kinds are there as an earlier install has left them."""
+    apply(bare_plane, "helm", "-f", str(CHART / "crds"))
+    apply(bare_plane, "helm", "-f", "-", text=older())
+    assert not current(bare_plane)
+    yield ["-n", space.name, *values(watchNamespaces=f"{{{space.name}}}")]
+    apply(bare_plane, "helm", "-f", str(CHART / "crds"))
 
 
 def test_an_install_updates_kinds_that_an_earlier_install_has_left(
-    without_kinds: ControlPlane, helmed: Helm, space: Namespace
+    options: list[str], bare_plane: ControlPlane, helmed: Helm, space: Namespace
 ) -> None:
-    without_kinds.kubectl("apply", "--server-side", "--field-manager=helm", "-f", "-", input=older())
-    helmed("install", RELEASE, str(CHART), "-n", space.name, *values(watchNamespaces=f"{{{space.name}}}"))
-    assert current(without_kinds)
+    helmed("install", RELEASE, str(CHART), *options)
+    assert current(bare_plane)
     helmed("uninstall", RELEASE, "-n", space.name, "--no-hooks")
-    assert current(without_kinds)
+    assert current(bare_plane)
+
+
+def test_an_upgrade_updates_kinds(options: list[str], bare_plane: ControlPlane, helmed: Helm) -> None:
+    helmed("install", RELEASE, str(CHART), "--skip-crds", *options)
+    assert not current(bare_plane)
+    helmed("upgrade", RELEASE, str(CHART), *options)
+    assert current(bare_plane)
+
+
+def test_kinds_can_be_left_to_somebody_else(options: list[str], bare_plane: ControlPlane, helmed: Helm) -> None:
+    helmed("install", RELEASE, str(CHART), "--skip-crds", *options)
+    helmed("upgrade", RELEASE, str(CHART), *options, *values(crds__upgrade="false"))
+    assert not current(bare_plane)
 
 
 def test_kinds_that_somebody_else_has_applied_are_not_overwritten_until_they_are_handed_over(
-    without_kinds: ControlPlane, helmed: Helm, space: Namespace
+    options: list[str], bare_plane: ControlPlane, helmed: Helm
 ) -> None:
-    without_kinds.kubectl("apply", "-f", "-", input=older())
-    command = ("install", RELEASE, str(CHART), "-n", space.name, *values(watchNamespaces=f"{{{space.name}}}"))
-    with pytest.raises(HelmFailed, match="conflict") as refused:
-        helmed(*command)
+    apply(bare_plane, "somebody", "-f", "-", text=older())
+    apply(bare_plane, "somebody", "-f", "-", text=older().replace("As it was.", "As somebody wants it."))
+    with pytest.raises(HelmFailed, match='conflict with "somebody"') as refused:
+        helmed("install", RELEASE, str(CHART), *options)
     assert NAME in str(refused.value)
-    hand_over(without_kinds)
-    helmed(*command)
-    assert current(without_kinds)
-
-
-def test_an_upgrade_brings_kinds_up_to_date(without_kinds: ControlPlane, helmed: Helm, space: Namespace) -> None:
-    options = ("-n", space.name, *values(watchNamespaces=f"{{{space.name}}}"))
+    apply(bare_plane, "helm", "-f", str(CHART / "crds"))  # as docs/how-to/install.md says
     helmed("install", RELEASE, str(CHART), *options)
-    without_kinds.kubectl("delete", "crd", "coderusers.enterprise.coder.com")
-    without_kinds.kubectl(
-        "apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-", input=older()
-    )
-    helmed("upgrade", RELEASE, str(CHART), *options)
-    assert current(without_kinds)
-    assert without_kinds.get("crd", "coderusers.enterprise.coder.com")
-
-
-def test_kinds_can_be_left_to_somebody_else(without_kinds: ControlPlane, helmed: Helm, space: Namespace) -> None:
-    options = ("-n", space.name, *values(watchNamespaces=f"{{{space.name}}}", crds__upgrade="false"))
-    helmed("install", RELEASE, str(CHART), "--skip-crds", *options)
-    helmed("upgrade", RELEASE, str(CHART), *options)
-    assert NAME not in without_kinds.kubectl("get", "crd", "-o", "name").stdout
-
-
-def hand_over(plane: ControlPlane) -> None:
-    """As docs/how-to/install.md says."""
-    crds = str(Path(CHART) / "crds")
-    plane.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", crds)
+    assert current(bare_plane)

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from coder_enterprise.kinds.resource import CLAIM, FINALIZER
-from tests.support.helm import CHART, RELEASE, Helm, values
+from tests.support.helm import CHART, RELEASE, Helm, HelmFailed, values
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Body, Namespace
 from tests.support.manifests import group, secret
 from tests.support.waiting import wait_until
 from tools.coder_api import CoderAPI
-from tools.server_process import CoderServer
+from tools.server_process import CoderServer, new_token
 
 pytestmark = pytest.mark.cluster
 
@@ -31,12 +31,14 @@ def settings(space: Namespace, server: CoderServer) -> list[str]:
 
 
 def next_version(folder: Path) -> Path:
-    """The chart of a release to come, in which a group has one more field."""
+    """The chart of a release to come, in which a group has one more field, and there is one more kind."""
     chart = Path(shutil.copytree(CHART, folder / "next"))
     path = chart / "crds" / "enterprise.coder.com_codergroups.yaml"
     crd = yaml.safe_load(path.read_text())
     spec_of(crd)["note"] = {"type": "string", "maxLength": 64}
     path.write_text(yaml.safe_dump(crd))
+    text = yaml.safe_dump(crd).replace("codergroup", "codernew").replace("CoderGroup", "CoderNew")
+    (chart / "crds" / "new.yaml").write_text(text.replace("codergrp", "codernew"))
     about = yaml.safe_load((chart / "Chart.yaml").read_text())
     (chart / "Chart.yaml").write_text(yaml.safe_dump(about | {"version": "0.2.0"}))
     return chart
@@ -57,7 +59,7 @@ def installed(helmed: Helm, space: Namespace, kubelet: Kubelet, server: CoderSer
     return space
 
 
-def test_an_upgrade_brings_new_fields_and_a_rollback_keeps_what_was_written_into_them(
+def test_an_upgrade_brings_new_kinds_and_fields_and_a_rollback_keeps_what_was_written_into_them(
     installed: Namespace, helmed: Helm, server: CoderServer, tmp_path: Path
 ) -> None:
     options = ("-n", installed.name, "--wait", "--timeout=60s")
@@ -65,6 +67,7 @@ def test_an_upgrade_brings_new_fields_and_a_rollback_keeps_what_was_written_into
     installed.plane.kubectl(
         "patch", GROUPS, "platform", "-n", installed.name, "--type=merge", '-p={"spec": {"note": "kept"}}'
     )
+    assert installed.plane.get("crd", "codernews.enterprise.coder.com")
     helmed("rollback", RELEASE, "1", *options)
     assert "note" in spec_of(installed.plane.get("crd", GROUPS))
     installed.apply(group("platform", quotaAllowance=3))
@@ -112,3 +115,13 @@ def test_an_operator_for_one_namespace_may_do_nothing_elsewhere(helmed: Helm, sp
             for name in (space.name, "default")
         ]
         assert answers == ["yes", "no"]
+
+
+def test_an_install_with_a_token_that_coder_refuses_fails_at_once_with_the_reason(
+    helmed: Helm, space: Namespace, kubelet: Kubelet, server: CoderServer
+) -> None:
+    space.apply(secret(token=new_token()))
+    with pytest.raises(
+        HelmFailed, match=r"CoderDeployment/.*/coder not ready\. status: Failed, message: Coder answered 401"
+    ):
+        helmed("install", RELEASE, str(CHART), "-n", space.name, "--wait", *settings(space, server))

@@ -58,7 +58,9 @@ def test_an_upgrade_applies_the_kinds_before_anything_else(offline: Helm) -> Non
     upgraded = offline.template("--is-upgrade")
     hooks = [body for body in upgraded if body["kind"] == "CustomResourceDefinition"]
     annotations = [body["metadata"].pop("annotations") for body in hooks]
-    assert {each["helm.sh/hook"] for each in annotations} == {"pre-upgrade"}
+    assert {(each["helm.sh/hook"], each["helm.sh/resource-policy"]) for each in annotations} == {
+        ("pre-upgrade", "keep")
+    }
     assert {hook["metadata"]["name"]: hook for hook in hooks} == {
         kind.crd["metadata"]["name"]: kind.crd for kind in KINDS
     }

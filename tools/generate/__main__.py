@@ -18,7 +18,7 @@ from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
 from coder_enterprise.server.routes.app import ROUTERS, routes_of
 from coder_enterprise.server.routes.openapi import document
-from tools.generate.chart import CHART, readme
+from tools.generate.chart import CHART, kept, readme
 from tools.generate.rbac import rbac
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +31,12 @@ CRDS = (ROOT / "crds", CHART / "crds")
 
 def crds() -> dict[Path, str]:
     """The CustomResourceDefinitions, one file per kind."""
-    texts = {f"{GROUP}_{kind.names.plural}.yaml": to_yaml(kind.crd) for kind in KINDS}
-    return {folder / name: text for folder in CRDS for name, text in texts.items()}
+    files = {f"{GROUP}_{kind.names.plural}.yaml": kind.crd for kind in KINDS}
+    plain, charted = CRDS
+    return {
+        **{plain / name: to_yaml(crd) for name, crd in files.items()},
+        **{charted / name: to_yaml(kept(crd)) for name, crd in files.items()},
+    }
 
 
 def openapi() -> dict[Path, str]:

@@ -1,7 +1,7 @@
-"""The table of the chart's values, from the comments in values.yaml: called by `python -m tools.generate`.
+"""What the chart has of the kinds and of its values: called by `python -m tools.generate`.
 
-The comment above a key describes it. The table goes between two marks into the chart's README; the rest of that page
-is written by hand.
+The table of values is made from the comments in values.yaml: the comment above a key describes it. It goes between two
+marks into the chart's README; the rest of that page is written by hand.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ CHART: Final = Path(__file__).parents[2] / "charts" / "coder-enterprise"
 BEGIN: Final = "<!-- Written by `make generate` from values.yaml: begin -->\n"
 END: Final = "<!-- end -->\n"
 _KEY: Final = re.compile(r"( *)([A-Za-z]\w*):")
+
+
+def kept(crd: dict[str, Any]) -> dict[str, Any]:
+    """As the chart has it. Helm leaves what is in crds/ alone; Argo CD does only for this annotation."""
+    return {**crd, "metadata": {**crd["metadata"], "annotations": {"helm.sh/resource-policy": "keep"}}}
 
 
 class Value(NamedTuple):

@@ -8,6 +8,7 @@ meanwhile; the manager's sweep finds that.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -83,8 +84,9 @@ class KopfSource:
         kopf.on.login(registry=self._registry)(self._login)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch until `stop`, or until the process is asked to end."""
-        await kopf.operator(
+        """Watch until `stop`, or until the process is asked to end, which sets it."""
+        before = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
             registry=self._registry,
             settings=_settings(),
             clusterwide=not self._scope.namespaces,
@@ -92,6 +94,10 @@ class KopfSource:
             standalone=True,
             stop_flag=stop,
         )
+        # Kopf has taken the signals, and would wait five seconds at its end for `stop`, which nobody had set.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await kopf.run_tasks(tasks, ignored=before)
 
     def _watch(self, group: str, version: str, plural: str, on_event: OnEvent) -> None:
         async def handle(event: kopf.RawEvent, **_: Any) -> None:
