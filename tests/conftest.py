@@ -37,7 +37,7 @@ PROGRAMS = {
     "kubeconform": ("kubeconform",),
     "promtool": ("promtool",),
     "flux": ("kustomize-controller",),
-    "argocd": ("redis", "argocd"),
+    "argocd": ("helm", "redis", "argocd"),
 }
 """What the fixtures of these names need."""
 

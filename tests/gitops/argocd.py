@@ -39,7 +39,7 @@ class ArgoCD:
     def __init__(self, plane: ControlPlane, folder: Path) -> None:
         self._plane = plane
         self._folder = folder
-        self._programs = locate(["argocd", "redis"])
+        self._programs = locate(["argocd", "redis", "helm"])
         self._stack = ExitStack()
         self._git = f"127.0.0.1:{free_ports(1)[0]}"
 
@@ -59,10 +59,11 @@ class ArgoCD:
         repository = self._folder / "git" / name
         if not repository.exists():
             _git("init", "--quiet", "--initial-branch=main", str(repository))
-        for old in repository.glob("*.yaml"):
-            old.unlink()
+        _git("-C", str(repository), "rm", "-r", "--quiet", "--ignore-unmatch", ".")
         for path, text in files.items():
-            (repository / path).write_text(text)
+            file = repository / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
         _git("-C", str(repository), "add", "--all")
         _git("-C", str(repository), *AUTHOR, "commit", "--quiet", "--allow-empty", "--message=Change")
         return f"git://{self._git}/{name}"
@@ -119,14 +120,14 @@ class ArgoCD:
             "ARGOCD_SSH_DATA_PATH": str(self._folder),
             "KUBECONFIG": str(self._plane.kubeconfig),
             "HOME": str(self._folder),
-            "PATH": f"{self._scripts()}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(self._scripts()), str(self._programs["helm"].parent), os.environ["PATH"]]),
             "TMPDIR": str(self._folder),
         }
         process = self._run(name, [str(self._programs["argocd"]), *options], environment)
         process.wait_until(ready, READY_TIMEOUT)
 
     def _scripts(self) -> Path:
-        """A folder with what the image of Argo CD has in its PATH; the repo server calls it for each commit."""
+        """A folder with what the image of Argo CD has in its PATH; the script is called for each commit."""
         script = self._folder / "bin" / "git-verify-wrapper.sh"
         script.parent.mkdir(exist_ok=True)
         shutil.copyfile(locate_file("argocd", f"hack/{script.name}"), script)

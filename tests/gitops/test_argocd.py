@@ -21,7 +21,9 @@ from tools.coder_api import CoderAPI
 from tools.kubernetes.control_plane import ControlPlane
 from tools.server_process import CoderServer, license_for_tests
 
-DEPLOY: Final = Path(__file__).parents[2] / "deploy" / "gitops" / "argocd"
+ROOT: Final = Path(__file__).parents[2]
+DEPLOY: Final = ROOT / "deploy" / "gitops" / "argocd"
+CHART: Final = ROOT / "charts" / "coder-enterprise"
 SLOW: Final = 120.0
 
 Deliver = Callable[[Mapping[str, str]], None]
@@ -67,6 +69,21 @@ def deliver(running: ArgoCD, applications: Namespace, namespace: Namespace) -> I
     applications.delete("Application", namespace.name)
 
 
+@pytest.fixture
+def installed(running: ArgoCD, applications: Namespace) -> Iterator[str]:
+    """The Application of the example that installs the chart; its name, which is also the namespace and the release."""
+    body = yaml.safe_load((DEPLOY / "operator.yaml").read_text())
+    name = str(body["metadata"]["name"])
+    files = {str(path.relative_to(ROOT)): path.read_text() for path in CHART.rglob("*") if path.is_file()}
+    body["spec"]["source"]["repoURL"] = running.push(name, files)
+    applications.apply(body)
+    yield name
+    applications.delete("Application", name)
+    plane = applications.plane
+    plane.kubectl("delete", "namespace", name)
+    plane.kubectl("delete", "clusterroles,clusterrolebindings", "-l", f"app.kubernetes.io/instance={name}")
+
+
 def manifests(*bodies: Body) -> dict[str, str]:
     return {"objects.yaml": yaml.safe_dump_all(bodies)}
 
@@ -81,6 +98,12 @@ def wait_for(applications: Namespace, name: str, sync: str, health: str) -> Body
         return wait_until(probe, f"{name} is {sync} and {health}", SLOW) or {}
     except AssertionError as error:
         raise AssertionError(f"{error}: {applications.status('Application', name)}") from None
+
+
+@pytest.mark.usefixtures("nodes")
+def test_the_chart_is_synced_and_healthy(applications: Namespace, installed: str) -> None:
+    wait_for(applications, installed, "Synced", "Healthy")
+    assert applications.plane.get("deployments", "-n", installed)["items"] != []
 
 
 @pytest.mark.usefixtures("nodes", "operator")

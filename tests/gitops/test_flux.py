@@ -19,7 +19,8 @@ from tools.coder_api import CoderAPI
 from tools.kubernetes.control_plane import ControlPlane
 from tools.server_process import CoderServer, license_for_tests
 
-EXAMPLE: Final = Path(__file__).parents[2] / "deploy" / "gitops" / "flux" / "objects.yaml"
+ROOT: Final = Path(__file__).parents[2]
+DEPLOY: Final = ROOT / "deploy" / "gitops" / "flux"
 NAME: Final = "coder"
 PATIENCE: Final = "30m"
 """Of Flux, and more than this test has."""
@@ -31,24 +32,55 @@ pytestmark = pytest.mark.usefixtures("flux")
 
 
 @pytest.fixture
-def deliver(namespace: Namespace, artifacts: Artifacts) -> Iterator[Deliver]:
-    """Lets Flux have files, with the Kustomization of the example but for `spec`; it rests when the test ends."""
+def publish(namespace: Namespace, artifacts: Artifacts) -> Callable[[Mapping[str, str]], Body]:
+    """Lets Flux have files; the reference to them."""
 
-    def deliver(files: Mapping[str, str], **spec: Any) -> None:
+    def publish(files: Mapping[str, str]) -> Body:
         source = {"kind": "ExternalArtifact", "name": NAME}
-        _, body = yaml.safe_load_all(EXAMPLE.read_text())
-        body["metadata"].pop("namespace")
-        body["spec"] |= {"sourceRef": source, "targetNamespace": namespace.name, "path": "./", "timeout": PATIENCE}
-        body["spec"] |= spec
-        del body["spec"]["dependsOn"]
         api = "source.toolkit.fluxcd.io/v1"
-        namespace.apply({"apiVersion": api, "kind": source["kind"], "metadata": {"name": NAME}, "spec": {}}, body)
+        namespace.apply({"apiVersion": api, "kind": source["kind"], "metadata": {"name": NAME}, "spec": {}})
         ready = {"type": "Ready", "status": "True", "reason": "Succeeded", "message": "published"}
         status = {"artifact": artifacts.publish(files), "conditions": [ready | {"lastTransitionTime": MOMENT}]}
         namespace.patch("ExternalArtifact", NAME, {"status": status}, "status")
+        return source
+
+    return publish
+
+
+@pytest.fixture
+def deliver(namespace: Namespace, publish: Callable[[Mapping[str, str]], Body]) -> Iterator[Deliver]:
+    """Lets Flux have files, with the Kustomization of the example but for `spec`; it rests when the test ends."""
+
+    def deliver(files: Mapping[str, str], **spec: Any) -> None:
+        _, body = yaml.safe_load_all((DEPLOY / "objects.yaml").read_text())
+        body["metadata"].pop("namespace")
+        body["spec"] |= {"targetNamespace": namespace.name, "path": "./", "timeout": PATIENCE}
+        body["spec"] |= {"sourceRef": publish(files), **spec}
+        del body["spec"]["dependsOn"]
+        namespace.apply(body)
 
     yield deliver
     namespace.patch("Kustomization", NAME, {"spec": {"suspend": True}})
+
+
+@pytest.fixture
+def installed(namespace: Namespace, publish: Callable[[Mapping[str, str]], Body]) -> Iterator[list[str]]:
+    """The Kustomizations of the example that install the operator from this repository; their names."""
+    folders = (ROOT / "crds", ROOT / "deploy")
+    files = [path for folder in folders for path in folder.rglob("*.yaml")]
+    source = publish({str(path.relative_to(ROOT)): path.read_text() for path in files})
+    space, _, *bodies = yaml.safe_load_all((DEPLOY / "operator.yaml").read_text())
+    namespace.plane.kubectl("apply", "-f", "-", input=yaml.safe_dump(space))
+    for body in bodies:
+        body["metadata"].pop("namespace")
+        body["spec"]["sourceRef"] = source
+    namespace.apply(*bodies)
+    names = [body["metadata"]["name"] for body in bodies]
+    yield names
+    for name in reversed(names):
+        namespace.delete("Kustomization", name)
+        namespace.wait_until_gone("Kustomization", name)
+    namespace.plane.kubectl("delete", "namespace", space["metadata"]["name"])
 
 
 def manifests(*bodies: Body) -> dict[str, str]:
@@ -59,9 +91,23 @@ def connection(server: CoderServer) -> tuple[Body, Body]:
     return secret(token=server.token), deployment(server.url, resyncInterval="5s")
 
 
+@pytest.mark.usefixtures("nodes")
+def test_the_kinds_and_the_operator_are_installed_one_after_the_other(
+    namespace: Namespace, installed: list[str]
+) -> None:
+    for name in installed:
+        namespace.wait_for("Kustomization", name, "ReconciliationSucceeded", timeout=60)
+    deployments = namespace.plane.get(
+        "deployments", "-A", "-l", f"kustomize.toolkit.fluxcd.io/namespace={namespace.name}"
+    )
+    assert [body["status"]["availableReplicas"] for body in deployments["items"]] == [1]
+    crds = namespace.plane.get("crds", "-l", f"kustomize.toolkit.fluxcd.io/namespace={namespace.name}")
+    assert len(crds["items"]) == len(examples.KINDS)
+
+
 def test_flux_accepts_the_examples_as_they_are(control_plane: ControlPlane) -> None:
     control_plane.kubectl("create", "namespace", "flux-system")
-    control_plane.kubectl("apply", "--dry-run=server", "-f", str(EXAMPLE.parent))
+    control_plane.kubectl("apply", "--dry-run=server", "-f", str(DEPLOY))
 
 
 @pytest.mark.usefixtures("nodes", "operator")
