@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from coder_enterprise.cli.options import Context, Kubeconfig
+
 
 def run(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(exists=True, help="Default: $KUBECONFIG, ~/.kube/config, or the pod's service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     namespace: Annotated[
         list[str] | None, typer.Option(help="Only objects of this namespace; repeat for several. Default: all.")
     ] = None,
