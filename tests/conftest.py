@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.support import existing_cluster
@@ -45,6 +46,9 @@ PROGRAMS = {
 def pytest_sessionstart(session: pytest.Session) -> None:
     # looptime asks for the event loop before plain tests too: asyncio would make one, which nobody closes.
     asyncio.set_event_loop(None)
+    # Without the values of variables: a token may be among them.
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

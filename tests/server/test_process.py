@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -41,12 +42,17 @@ def test_no_secret_is_in_its_arguments_or_its_log(shared: CoderServer) -> None:
         assert secret not in shown
 
 
+def logged(server: CoderServer, request_id: str) -> list[dict[str, Any]]:
+    """It is written after the answer."""
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    return [line for line in lines if line.get("request_id") == request_id]
+
+
 def test_its_log_is_a_line_of_json_for_each_write(shared: CoderServer) -> None:
     url = f"{shared.url}/api/v2/organizations/default/groups?coder_session_token={shared.token}"
     answer = httpx2.post(url, json={"name": "logged"})
     assert answer.status_code == 201
-    lines = [json.loads(line) for line in shared.log.read_text().splitlines() if line.startswith("{")]
-    (line,) = [line for line in lines if line.get("request_id") == answer.headers["x-coder-request-id"]]
+    (line,) = wait_until(lambda: logged(shared, answer.headers["x-coder-request-id"]), "the request is logged")
     assert (line["level"], line["method"], line["status"], line["user"]) == ("info", "POST", 201, "admin")
     assert shared.token not in shared.log.read_text()
 

@@ -48,8 +48,12 @@ def test_user_and_password_may_be_parameters() -> None:
 
 
 def test_several_hosts_stay_as_they_are() -> None:
-    url = "postgres://ann@one:5432,[::1]:5433,two/coder?sslmode=disable"
-    assert parse(url).url == "postgresql://one:5432,[::1]:5433,two/coder?sslmode=disable"
+    url = "postgres://ann@one:5432,two:5433,three/coder?sslmode=disable"
+    assert parse(url).url == "postgresql://one:5432,two:5433,three/coder?sslmode=disable"
+
+
+def test_an_address_of_ipv6_stays_as_it_is() -> None:
+    assert parse("postgres://ann@[::1]:5433/coder").url == "postgresql://[::1]:5433/coder?sslmode=require"
 
 
 def test_tls_is_required_unless_the_url_or_libpqs_variable_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ Everything here is data for scim2-models, and its reading of what clients send; 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import ValidationError
 from scim2_models import (
@@ -40,6 +40,7 @@ from scim2_models import (
     Uniqueness,
 )
 from scim2_models import ResponseParameters as Parameters
+from typing_extensions import override
 
 from coder_enterprise.wire.scim import USER_SCHEMA
 
@@ -66,6 +67,11 @@ class Email(ComplexAttribute):
         work = "work"
         home = "home"
         other = "other"
+
+        @override
+        def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+            """Before Python 3.11.4 an enum copies a member by its name, and a value of the client's own has none."""
+            return self
 
     value: Annotated[str | None, Required.true] = None
     """The address."""
