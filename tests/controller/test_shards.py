@@ -82,10 +82,6 @@ async def fleet() -> AsyncIterator[Fleet]:
     await group.close()
 
 
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
 async def settled(fleet: Fleet, replicas: int, deployments: int) -> list[Replica]:
     fleet.declare(*range(deployments))
     found = [fleet.add() for _ in range(replicas)]
@@ -171,28 +167,28 @@ async def test_a_lease_says_which_deployment_it_is_about(fleet: Fleet) -> None:
 # Giving up
 
 
-async def test_work_is_finished_before_a_deployment_is_given_up(fleet: Fleet) -> None:
+async def giving_up(fleet: Fleet, effort: float) -> tuple[Replica, Key]:
+    """A replica with work of `effort` seconds at hand, and the deployment that it leaves to a new one."""
     (first,) = await settled(fleet, 1, 2)
-    first.effort = 5.0
+    first.effort = effort
     await asyncio.sleep(1)
     fleet.add()
     await asyncio.sleep(3)
-    assert len(first.shards.held) == 1
     (leaving,) = fleet.deployments - first.shards.held
-    assert fleet.api.holder(leaving) == "r1", "it is still at work"
     assert first.may_write(leaving)
+    return first, leaving
+
+
+async def test_work_is_finished_before_a_deployment_is_given_up(fleet: Fleet) -> None:
+    first, leaving = await giving_up(fleet, effort=5.0)
+    assert len(first.shards.held) == 1
+    assert fleet.api.holder(leaving) == "r1", "it is still at work"
     await fleet.until_all_are_worked_for(8)
     assert first.forgotten == [leaving]
 
 
 async def test_work_that_does_not_end_may_not_write_any_more_but_is_waited_for(fleet: Fleet) -> None:
-    (first,) = await settled(fleet, 1, 2)
-    first.effort = 60.0
-    await asyncio.sleep(1)
-    fleet.add()
-    await asyncio.sleep(3)
-    (leaving,) = fleet.deployments - first.shards.held
-    assert first.may_write(leaving)
+    first, leaving = await giving_up(fleet, effort=60.0)
     await asyncio.sleep(shards.DRAIN_TIMEOUT)
     assert not first.may_write(leaving)
     assert fleet.api.holder(leaving) == "r1"
@@ -280,13 +276,7 @@ async def test_a_deployment_that_is_taken_by_force_is_left_at_once_and_the_rest_
 
 
 async def test_what_is_taken_by_force_while_it_is_being_given_up_is_left_at_once(fleet: Fleet) -> None:
-    (first,) = await settled(fleet, 1, 2)
-    first.effort = 60.0
-    await asyncio.sleep(1)
-    fleet.add()
-    await asyncio.sleep(3)
-    (leaving,) = fleet.deployments - first.shards.held
-    assert first.may_write(leaving)
+    first, leaving = await giving_up(fleet, effort=60.0)
     fleet.api.seize(leaving, "somebody")
     await asyncio.sleep(2.2)
     assert not first.may_write(leaving)

@@ -123,7 +123,7 @@ class Deletion:
         if resource.external_id is not None:
             return resource
         spec = parse(kind, resource)
-        if resource.annotations.get(CLAIM) != claim_of(resource, kind, spec):
+        if resource.annotations.get(CLAIM) != claim_of(resource, kind.external_name(resource, spec)):
             return resource
         try:
             observed = await kind.observe(context, resource, spec, fresh=True)

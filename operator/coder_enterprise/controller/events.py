@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from coder_enterprise.client.clock import now
 from coder_enterprise.controller.kubernetes import EVENTS, Gone, KubernetesClient, KubernetesError, micro_time
 from coder_enterprise.kinds.resource import GROUP, VERSION, Resource
 
@@ -59,16 +60,16 @@ class Recorder:
 
     async def _post(self, resource: Resource, type_: str, reason: str, action: str, note: str) -> None:
         namespace = resource.key.namespace
-        now = asyncio.get_running_loop().time()
+        moment = now()
         series = (resource.uid, reason, note)
         first_at, name, count = self._series.get(series, (float("-inf"), "", 0))
         try:
-            if now - first_at < SERIES_WINDOW and await self._count(namespace, name, count + 1):
+            if moment - first_at < SERIES_WINDOW and await self._count(namespace, name, count + 1):
                 self._remember(series, (first_at, name, count + 1))
                 return
             body = self._event(resource, type_, reason, action, note)
             created = await self._client.create(EVENTS, namespace, body)
-            self._remember(series, (now, created["metadata"]["name"], 1))
+            self._remember(series, (moment, created["metadata"]["name"], 1))
         except KubernetesError as error:
             log.info("event not posted", object=str(resource.key), reason=reason, error=str(error))
 

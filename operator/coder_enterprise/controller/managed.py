@@ -112,7 +112,7 @@ class ManagedReconciler:
             await self._finish(resource, _suspended(resource))
             return Result()
         context = self._context(resource, kind)
-        work = Work(kind, spec, context, claim_of(resource, kind, spec))
+        work = Work(kind, spec, context, claim_of(resource, kind.external_name(resource, spec)))
         await self._ownership.refuse_rivals(work, resource)
         observed, changes = await self._look(work, resource)
         if spec.management_policy is not ManagementPolicy.ENFORCE:

@@ -42,8 +42,9 @@ def parse(kind: ManagedKind[Any, Any], resource: Resource) -> ManagedSpec:
     return spec
 
 
-def claim_of(resource: Resource, kind: ManagedKind[Any, Any], spec: ManagedSpec) -> str:
-    return f"{resource.uid}/{kind.external_name(resource, spec)}"
+def claim_of(resource: Resource, name: str) -> str:
+    """What the object is annotated with while that name in Coder is its own."""
+    return f"{resource.uid}/{name}"
 
 
 class Ownership:
@@ -161,5 +162,5 @@ class Ownership:
 
 def _precedence(resource: Resource, name: str) -> tuple[bool, bool, tuple[str, str]]:
     """Sorts first who has claimed that very name before, then who has an id, then the oldest."""
-    claimed = resource.annotations.get(CLAIM) == f"{resource.uid}/{name}"
+    claimed = resource.annotations.get(CLAIM) == claim_of(resource, name)
     return (not claimed, resource.external_id is None, resource.age)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from coder_enterprise.client.clock import now
 from coder_enterprise.kinds.resource import Key
 
 IN_FLIGHT: Final = 64
@@ -89,8 +90,8 @@ class Queue:
     @property
     def longest_running(self) -> float:
         """For how many seconds the key has been worked on that has been so the longest; 0 when none is."""
-        now = asyncio.get_running_loop().time()
-        return max((now - since for _, since in self._running.values()), default=0.0)
+        moment = now()
+        return max((moment - since for _, since in self._running.values()), default=0.0)
 
     @property
     def oldest(self) -> float:
@@ -103,7 +104,7 @@ class Queue:
             for priority, _, key in lane.heap
             if self._ready.get(key) == priority and not (lane.closed and priority > Priority.DELETION)
         ]
-        return asyncio.get_running_loop().time() - min(waiting) if waiting else 0.0
+        return now() - min(waiting) if waiting else 0.0
 
     def add(self, key: Key, lane: Hashable, priority: Priority, delay: float = 0.0) -> None:
         """Ask for `key` to be worked on, after `delay` seconds. The earliest and most urgent request counts."""
@@ -160,7 +161,7 @@ class Queue:
     def pause(self, lane: Hashable, seconds: float) -> None:
         """Hold a lane for that long; `release` does not end it."""
         paused = self._lane(lane)
-        until = asyncio.get_running_loop().time() + seconds
+        until = now() + seconds
         if paused.pause is not None:
             if paused.pause.when() >= until:
                 return
@@ -184,12 +185,12 @@ class Queue:
         if known is not None and known <= priority:
             return
         self._ready[key] = priority
-        self._since.setdefault(key, asyncio.get_running_loop().time())
+        self._since.setdefault(key, now())
         heapq.heappush(self._lane(lane).heap, (priority, next(self._numbers), key))
         self._wake()
 
     def _add_later(self, key: Key, lane: Hashable, priority: Priority, delay: float) -> None:
-        due = asyncio.get_running_loop().time() + delay
+        due = now() + delay
         if key in self._ready or self._delayed.get(key, due + 1) <= due:
             return
         self._delayed[key] = due
@@ -209,8 +210,8 @@ class Queue:
 
     def _promote(self) -> None:
         self._alarm = None
-        now = asyncio.get_running_loop().time()
-        while self._timers and self._timers[0][0] <= now:
+        moment = now()
+        while self._timers and self._timers[0][0] <= moment:
             due, _, key, lane, priority = heapq.heappop(self._timers)
             if self._delayed.get(key) == due:
                 del self._delayed[key]
@@ -243,7 +244,7 @@ class Queue:
             heapq.heappop(lane.heap)
             del self._ready[key], self._since[key]
             lane.running += 1
-            self._running[key] = (lane, asyncio.get_running_loop().time())
+            self._running[key] = (lane, now())
             self._idle.clear()
             return Item(key, priority)
         return None
