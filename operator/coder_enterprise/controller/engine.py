@@ -187,7 +187,7 @@ class Engine:
     def _terms(self, resource: Resource) -> Iterator[tuple[Any, ...]]:
         """Under what the store files an object: what it refers to, what it claims, what it holds."""
         key = resource.key
-        if key.kind == self._connection_kind.names.kind:
+        if self._is_deployment(key):
             for name in _secret_names(resource.spec):
                 yield ("secret", key.namespace, name)
             return
@@ -207,12 +207,16 @@ class Engine:
 
     def _deployment_of(self, resource: Resource) -> Key:
         """Itself, or the one that it refers to."""
-        kind = self._connection_kind.names.kind
-        return resource.key if resource.key.kind == kind else Key(kind, *resource.deployment)
+        if self._is_deployment(resource.key):
+            return resource.key
+        return Key(self._connection_kind.names.kind, *resource.deployment)
+
+    def _is_deployment(self, key: Key) -> bool:
+        return key.kind == self._connection_kind.names.kind
 
     def _lane(self, resource: Resource) -> Key | None:
         """Objects of one deployment share a lane; the deployments themselves are never held."""
-        return None if resource.key.kind == self._connection_kind.names.kind else self._deployment_of(resource)
+        return None if self._is_deployment(resource.key) else self._deployment_of(resource)
 
     def on_event(self, plural: str, type_: str | None, body: Mapping[str, Any]) -> None:
         """What the watch saw; `type_` is None for what a list holds."""
@@ -246,7 +250,7 @@ class Engine:
             self._shares.wake()
 
     def _on_change(self, known: Resource | None, resource: Resource) -> None:
-        is_deployment = resource.key.kind == self._connection_kind.names.kind
+        is_deployment = self._is_deployment(resource.key)
         if known is None and is_deployment and resource.key in self.held:
             self._begin(resource)
         if known is None or _asks_for_work(known, resource):
@@ -263,7 +267,7 @@ class Engine:
         key = resource.key
         self._queue.forget(key)
         self._backoff.reset(key)
-        if key.kind == self._connection_kind.names.kind:
+        if self._is_deployment(key):
             if key in self.held:
                 self._connections.detach(key)
                 metrics.deployment_figures(key, {})
@@ -363,7 +367,7 @@ class Engine:
 
     async def _reconcile(self, resource: Resource, item: Item) -> Result:
         try:
-            if item.key.kind == self._connection_kind.names.kind:
+            if self._is_deployment(item.key):
                 return await self._deployments.reconcile(resource, ask=item.priority is not Priority.RESYNC)
             return await self._managed.reconcile(resource)
         except LeadershipLost as error:

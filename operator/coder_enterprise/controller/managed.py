@@ -172,9 +172,6 @@ class ManagedReconciler:
 
     # Dependencies
 
-    def _deployment_key(self, resource: Resource) -> Key:
-        return Key(self._connection_kind.names.kind, *resource.deployment)
-
     def _context(self, resource: Resource, kind: ManagedKind[Any, Any]) -> Context:
         key = self._ownership.deployment_of(resource)
         deployment = self._store.get(key)
