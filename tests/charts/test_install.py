@@ -40,8 +40,7 @@ class Installed:
     @property
     def owner(self) -> dict[str, str]:
         """Password and token."""
-        data = self.namespace.get("Secret", SECRET)["data"]
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+        return self.namespace.secret(SECRET)
 
     @property
     def url(self) -> str:

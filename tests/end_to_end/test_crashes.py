@@ -6,7 +6,6 @@ deleted; whoever starts next has to go on from there, and dies at the next point
 
 from __future__ import annotations
 
-import base64
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -149,9 +148,9 @@ def licences(coder: CoderAPI, _: Namespace) -> Any:
 
 def proxies(coder: CoderAPI, namespace: Namespace) -> Any:
     names = [(found["name"], found["display_name"]) for found in coder.proxies().values()]
-    kept = (namespace.find("Secret", "eu-token") or {}).get("data", {}).get("CODER_PROXY_SESSION_TOKEN", "")
+    token = namespace.secret("eu-token").get("CODER_PROXY_SESSION_TOKEN", "")
     pods = (namespace.find("Deployment", workload_name("eu")) or {"spec": {"replicas": 0}})["spec"]["replicas"]
-    return names, coder.accepts_proxy_token(base64.b64decode(kept).decode()), pods
+    return names, coder.accepts_proxy_token(token), pods
 
 
 LIVES: Final = {

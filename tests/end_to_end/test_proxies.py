@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterator
@@ -35,14 +34,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[CoderServer]:
         print(process.log.read_text()[-4000:])
 
 
-def values(namespace: Namespace, name: str = "eu-token") -> dict[str, str]:
-    """Of a Secret; {} when there is none."""
-    found = namespace.find("Secret", name) or {}
-    return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
-
-
 def token(namespace: Namespace, name: str = "eu-token") -> str:
-    return values(namespace, name).get("CODER_PROXY_SESSION_TOKEN", "")
+    return namespace.secret(name).get("CODER_PROXY_SESSION_TOKEN", "")
 
 
 def made(namespace: Namespace, **spec: Any) -> str:
@@ -67,7 +60,7 @@ def test_a_proxy_is_made_with_its_token_in_a_secret(connected: Namespace, coder:
     first = made(connected, displayName="Europe", icon="/emojis/1f1ea-1f1fa.png")
     found = coder.proxies()["eu"]
     assert (found["display_name"], found["icon_url"]) == ("Europe", "/emojis/1f1ea-1f1fa.png")
-    assert values(connected)["CODER_PRIMARY_ACCESS_URL"] == server.url
+    assert connected.secret("eu-token")["CODER_PRIMARY_ACCESS_URL"] == server.url
     assert first.startswith(f"{found['id']}:")
     assert coder.accepts_proxy_token(first)
     status = connected.status(KIND, "eu")
@@ -147,7 +140,7 @@ def test_a_secret_of_somebody_else_is_not_touched_and_no_proxy_is_made(connected
     connected.apply(proxy("eu"))
     refused = connected.wait_for(KIND, "eu", "Conflict")
     assert "eu-token" in refused["message"]
-    assert values(connected) == {"mine": "yes"}
+    assert connected.secret("eu-token") == {"mine": "yes"}
     assert coder.proxies() == {}
     connected.apply(proxy("eu", tokenSecret={"name": "another"}))
     connected.wait_for(KIND, "eu", "NotRegistered")
@@ -159,7 +152,7 @@ def test_what_exists_is_adopted_only_with_a_new_token(connected: Namespace, code
     connected.apply(proxy("eu", name="EU"))
     refused = connected.wait_for(KIND, "eu", "AlreadyExists")
     assert "a new token" in refused["message"]
-    assert values(connected) == {}
+    assert connected.secret("eu-token") == {}
     connected.apply(proxy("eu", name="EU", adoptionPolicy="Adopt"))
     connected.wait_for(KIND, "eu", "NotRegistered")
     assert connected.status(KIND, "eu")["id"] == theirs["id"]
@@ -181,7 +174,7 @@ def test_plan_and_observe_write_nothing(connected: Namespace, coder: CoderAPI) -
     assert paths == ["spec", "spec.tokenSecret", "spec.workload"]
     connected.apply(proxy("us", managementPolicy="Observe"))
     connected.wait_for(KIND, "us", "NotFound")
-    assert (coder.proxies(), values(connected), connected.all("Deployment")) == ({}, {}, [])
+    assert (coder.proxies(), connected.secret("eu-token"), connected.all("Deployment")) == ({}, {}, [])
     theirs = coder.create_proxy("us", display_name="US", icon="/icon/coder.svg")
     connected.annotate(KIND, "us", reconcile_requested_at="1")
     connected.wait_for(KIND, "us", "Observed")

@@ -5,7 +5,6 @@ Used by the tests that apply them by hand, with Flux and with Argo CD.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -85,8 +84,6 @@ def not_ready(namespace: Namespace) -> dict[str, str]:
 
 
 def _token(namespace: Namespace, name: str) -> str:
-    def probe() -> str:
-        secret = namespace.find("Secret", name) or {}
-        return base64.b64decode(secret.get("data", {}).get("CODER_PROXY_SESSION_TOKEN", "")).decode()
-
-    return wait_until(probe, f"{name} is there", timeout=60)
+    return wait_until(
+        lambda: namespace.secret(name).get("CODER_PROXY_SESSION_TOKEN", ""), f"{name} is there", timeout=60
+    )

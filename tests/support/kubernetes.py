@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import ssl
@@ -100,6 +101,11 @@ class Namespace:
         found = self.find(kind, name)
         assert found is not None, f"there is no {kind} {name}"
         return found
+
+    def secret(self, name: str) -> dict[str, str]:
+        """The values of a Secret; {} when there is none."""
+        data = (self.find("Secret", name) or {}).get("data", {})
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def all(self, kind: str) -> list[Body]:
         items: list[Body] = _checked(self._http.get(self._path(kind)))["items"]
