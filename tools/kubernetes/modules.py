@@ -76,7 +76,14 @@ KUBERNETES: Final = Module(
     "k8s.io/kubernetes",
     {
         name: f"k8s.io/kubernetes/cmd/{name}"
-        for name in ("kube-apiserver", "kube-controller-manager", "kubectl", "kube-scheduler")
+        for name in (
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kubectl",
+            "kube-scheduler",
+            "kubelet",
+            "kube-proxy",
+        )
     },
     # Without the version the server would call itself v0.0.0-master.
     {
