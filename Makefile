@@ -8,7 +8,7 @@ CACHE := .cache
 BIN := $(CACHE)/venv/bin
 INSTALLED := $(CACHE)/venv/.installed
 
-.PHONY: help setup demo test lint check bench kubernetes e2e-kind generate lock clean
+.PHONY: help setup demo test lint check bench kubernetes image e2e-kind generate lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ bench: $(INSTALLED) ## Measure speed on this machine: a table, and JSON in .cach
 
 kubernetes: $(INSTALLED) ## Build or find kube-apiserver, etcd, kube-controller-manager and kubectl
 	@$(BIN)/python -m tools.kubernetes build
+
+image: $(INSTALLED) ## Build the image without Docker, and measure it (Linux with buildah)
+	@$(BIN)/python -m tools.image $(ARGS)
 
 e2e-kind: $(INSTALLED) ## Install the chart in a kind cluster and run the end-to-end tests there (Docker needed)
 	@$(BIN)/python -m tools.kind

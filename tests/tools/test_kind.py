@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.commands import StepFailed
 from tools.kind.__main__ import examples
-from tools.kind.cluster import KindCluster, StepFailed
+from tools.kind.cluster import KindCluster
 
 ROOT = Path(__file__).parents[2]
 

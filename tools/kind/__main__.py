@@ -21,7 +21,8 @@ from typing import Any, Final
 import yaml
 
 from tools.coder_api import CoderAPI
-from tools.kind.cluster import DockerMissing, KindCluster, StepFailed, need_docker, run
+from tools.commands import StepFailed, run
+from tools.kind.cluster import DockerMissing, KindCluster, need_docker
 from tools.kubernetes.binaries import NotAvailable
 from tools.processes import Process, ProcessFailed
 from tools.server_process import license_for_tests, public_keys

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final, Self
 
+from tools.commands import run
 from tools.kubernetes.binaries import locate
 
 NAME: Final = "coder-enterprise-e2e"
@@ -22,10 +22,6 @@ NEEDS_DOCKER: Final = """make e2e-kind needs Docker: kind runs the nodes of its 
 Install Docker Engine (https://docs.docker.com/engine/install/) or Docker Desktop, start it, and see that `docker info`
 answers for your user. Without Docker, `make test` has the same chart and the same tests on a control plane of its own.
 """
-
-
-class StepFailed(RuntimeError):
-    """A command did not do what it should; it has said why."""
 
 
 class DockerMissing(RuntimeError):
@@ -40,15 +36,6 @@ def need_docker() -> None:
     if done.returncode:
         problem = f"`docker info` says: {done.stderr.strip() or done.stdout.strip()}"
         raise DockerMissing(NEEDS_DOCKER.format(problem=problem))
-
-
-def run(*command: str | Path, input: str | None = None) -> None:  # noqa: A002
-    """Show it, run it, and let it speak. Raises `StepFailed`."""
-    words = [str(word) for word in command]
-    shown = f"{Path(words[0]).name} {' '.join(words[1:])}"
-    print(f"$ {shown}", file=sys.stderr, flush=True)
-    if subprocess.run(words, input=input, text=True, check=False).returncode:
-        raise StepFailed(shown)
 
 
 class KindCluster:
