@@ -34,17 +34,11 @@ class Gate:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def open(self, deployment: Key, *, changed: bool) -> None:
-        self.told.append(("open", changed))
+    def doubt(self, deployment: Key, delay: float) -> None:
+        self.told.append(("doubt", delay))
 
-    def close(self, deployment: Key, *, tell: bool) -> None:
-        self.told.append(("close", tell))
-
-    def broken(self, deployment: Key) -> None:
-        self.told.append("broken")
-
-    def paused(self, deployment: Key, seconds: float) -> None:
-        self.told.append(("paused", seconds))
+    def pause(self, deployment: Key, seconds: float) -> None:
+        self.told.append(("pause", seconds))
 
 
 async def opened(cluster: Cluster, gate: Gate | None = None, token: str = "good") -> Connection:
@@ -106,7 +100,9 @@ async def test_a_deployment_that_is_gone_serves_deletions_alone(cluster: Cluster
     assert connection.context_for_deletion() is not None
 
 
-async def test_three_failures_break_a_usable_connection_once_and_only_a_probe_mends_it(cluster: Cluster) -> None:
+async def test_three_failures_have_a_deployment_asked_once_and_it_stays_usable_until_it_has_answered(
+    cluster: Cluster,
+) -> None:
     gate = Gate()
     connection = await opened(cluster, gate)
     connection.judge(probe(), 1)
@@ -114,16 +110,13 @@ async def test_three_failures_break_a_usable_connection_once_and_only_a_probe_me
     for _ in range(5):
         with pytest.raises(errors.Unreachable):
             await cluster.clients[0].list()
-    assert gate.told == ["broken"]
-    cluster.coder.come_back()
-    await cluster.clients[0].list()
-    assert not connection.usable
-    assert connection.why_not == "it stopped answering"
-    connection.judge(probe(), 1)
+    assert gate.told == [("doubt", 0.0)]
     assert connection.usable
+    connection.judge(probe(Reason.UNREACHABLE), 1)
+    assert not connection.usable
 
 
-async def test_what_a_replaced_client_meets_breaks_nothing(cluster: Cluster) -> None:
+async def test_what_a_replaced_client_meets_raises_no_doubt(cluster: Cluster) -> None:
     gate = Gate()
     connection = await opened(cluster, gate)
     await connection.open(ConnectionSettings(cluster.coder.url, "new"), None, lambda: None, gate)
@@ -137,7 +130,7 @@ async def test_what_a_replaced_client_meets_breaks_nothing(cluster: Cluster) -> 
 
 async def test_an_unbelievable_retry_after_is_shortened() -> None:
     told: list[float] = []
-    hooks = Hooks("team/coder", lambda: None, TokenBucket(None), lambda: None, told.append)
+    hooks = Hooks("team/coder", lambda: None, TokenBucket(None), lambda _: None, told.append)
     await hooks.after(Call("x", "GET", "/"), errors.TooManyRequests(429, "no", 1e6), 0.1)
     assert told == [300.0]
     with pytest.raises(errors.TooManyRequests):
@@ -148,7 +141,7 @@ async def test_only_writes_pass_the_fence() -> None:
     def closed() -> None:
         raise ZeroDivisionError
 
-    hooks = Hooks("team/coder", closed, TokenBucket(None), lambda: None, lambda _: None)
+    hooks = Hooks("team/coder", closed, TokenBucket(None), lambda _: None, lambda _: None)
     await hooks.before(Call("x", "GET", "/"))
     with pytest.raises(ZeroDivisionError):
         await hooks.before(Call("x", "POST", "/"))

@@ -1,4 +1,4 @@
-"""Backoff, token bucket and circuit breaker: how fast, and for how long."""
+"""Backoff and token bucket: how fast, and for how long."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from coder_enterprise.controller.limits import MAX_DELAY, Backoff, CircuitBreaker, TokenBucket
+from coder_enterprise.controller.limits import MAX_DELAY, Backoff, TokenBucket
 
 pytestmark = pytest.mark.looptime
 
@@ -92,19 +92,18 @@ async def test_a_pause_also_stops_requests_that_wait_for_their_token() -> None:
     assert now() - started == pytest.approx(10, abs=0.01)
 
 
-async def test_the_circuit_opens_after_three_failures_in_a_row() -> None:
-    breaker = CircuitBreaker()
-    assert [breaker.failed(), breaker.failed(), breaker.open] == [False, False, False]
-    breaker.succeeded()
-    assert [breaker.failed(), breaker.failed(), breaker.failed(), breaker.open] == [False, False, True, True]
-    assert not breaker.failed()
+async def test_who_has_no_patience_for_a_pause_is_told_how_long_it_takes() -> None:
+    bucket = TokenBucket(1)
+    await bucket.acquire()
+    waiting = [asyncio.create_task(bucket.acquire(patience=5)) for _ in range(3)]
+    await asyncio.sleep(0.5)
+    bucket.pause(120)
+    started = now()
+    assert min(await asyncio.gather(*waiting)) > 110
+    assert await bucket.acquire(patience=5) > 110
+    assert now() - started < 5
 
 
-async def test_a_late_answer_does_not_close_the_circuit() -> None:
-    breaker = CircuitBreaker()
-    assert breaker.trip()
-    assert not breaker.trip()
-    breaker.succeeded()
-    assert breaker.open
-    breaker.reset()
-    assert not breaker.open
+async def test_what_is_reserved_comes_at_the_rate_once_the_burst_is_over() -> None:
+    bucket = TokenBucket(2, burst=4)
+    assert [bucket.reserve() for _ in range(7)] == pytest.approx([0, 0, 0, 0, 0.5, 1, 1.5])

@@ -144,17 +144,65 @@ async def test_a_token_that_expires_is_one_event_and_its_successor_is_taken_at_o
     assert cluster.clients[0].closed
 
 
-async def test_a_circuit_that_a_late_answer_finds_open_is_closed_by_the_deployment(cluster: Cluster) -> None:
-    await cluster.begin()
+POISON = (
+    errors.ServerError(500, "broken table"),
+    errors.ServerError(502, "no answer from upstream"),
+    errors.Forbidden(403, "not for you"),
+    errors.NotCoder("a page of a firewall"),
+    errors.Unreachable("timeout"),
+)
+
+
+@pytest.mark.parametrize("answer", POISON, ids=lambda error: f"{error.reason} {getattr(error, 'status', '')}".strip())
+async def test_five_objects_that_always_fail_stop_none_of_three_hundred_others(
+    cluster: Cluster, answer: errors.CoderError
+) -> None:
+    await cluster.begin(resyncInterval="1h")
+    cluster.coder.poison = {f"poison{number}": answer for number in range(5)}
+    for name in cluster.coder.poison:
+        cluster.thing(name)
     await apply_all(cluster)
-    answers = iter([*[errors.Unreachable("no")] * 3])
+    listed, told = cluster.coder.count("things.list"), len(cluster.events())
+    for color in ("red", "blue", "green"):
+        await asyncio.sleep(100)
+        for name in names():
+            cluster.thing(name, color=color)
+        await all_applied(cluster, within=5)
+        assert cluster.reason("coder", "coderdeployments") == "Connected"
+    assert cluster.coder.count("things.list") == listed
+    assert {cluster.reason(name) for name in cluster.coder.poison} == {answer.reason}
+    assert [event for event in cluster.events()[told:] if event["regarding"]["kind"] == "CoderDeployment"] == []
+
+
+async def test_what_speaks_of_the_server_has_the_deployment_asked_and_nothing_waits_meanwhile(
+    cluster: Cluster,
+) -> None:
+    await cluster.begin(resyncInterval="1h")
+    await apply_all(cluster)
+    asked = cluster.coder.count("ping")
+    answers = iter([errors.Unreachable("no")] * 3)
     cluster.coder.fault = lambda call: next(answers, None) if call == "things.update" else None
     for name in names():
         cluster.thing(name, color="blue")
-    await all_applied(cluster, within=30)
+    await all_applied(cluster, within=5)
+    assert cluster.coder.count("ping") == asked + 1
 
 
-async def test_a_server_that_answers_its_probe_and_fails_its_objects_is_not_hammered(cluster: Cluster) -> None:
+async def test_an_outage_is_seen_at_once_where_there_is_work(cluster: Cluster) -> None:
+    await cluster.begin(resyncInterval="1h")
+    await apply_all(cluster)
+    cluster.coder.go_down()
+    events = len(cluster.events())
+    for name in names():
+        cluster.thing(name, color="blue")
+    await cluster.until(lambda: cluster.status("coderdeployments", "coder").get("circuit") == "Open", within=1)
+    assert cluster.condition("Reachable", "coder", "coderdeployments")["status"] == "False"
+    await asyncio.sleep(300)
+    about = [event for event in cluster.events()[events:] if event["regarding"]["kind"] == "CoderDeployment"]
+    assert [event["reason"] for event in about] == ["Unreachable"]
+
+
+async def test_a_server_that_answers_its_probe_and_fails_all_its_objects_is_not_hammered(cluster: Cluster) -> None:
     await cluster.begin()
     await apply_all(cluster)
     cluster.coder.fault = failing("things.update", errors.ServerError(500, "broken table"))
@@ -163,9 +211,9 @@ async def test_a_server_that_answers_its_probe_and_fails_its_objects_is_not_hamm
     await asyncio.sleep(120)
     calls = len(cluster.coder.calls)
     await asyncio.sleep(600)
-    assert len(cluster.coder.calls) - calls < 800, "some per opening of the gate, not one per object"
+    assert len(cluster.coder.calls) - calls < 600 * 5, "a few per second, however many objects there are"
     cluster.coder.come_back()
-    await all_applied(cluster, within=90)
+    await all_applied(cluster, within=310)
 
 
 async def test_retry_after_pauses_that_deployment_only_and_holds_up_no_worker(cluster: Cluster) -> None:

@@ -79,6 +79,8 @@ class World:
     grace: frozenset[str] = frozenset()
     figures: dict[Figure, float] = field(default_factory=dict)
     fault: Callable[[str], errors.CoderError | None] = lambda _: None
+    poison: dict[str, errors.CoderError] = field(default_factory=dict)
+    """What it answers to each call for the thing of that name."""
     tokens: set[str] = field(default_factory=lambda: {"good"})
     latency: float = 0.01
     points: Points = field(default_factory=Points)
@@ -94,6 +96,11 @@ class World:
         thing = Thing(f"{self.url[-4:]}-{next(self.ids)}", name, color)
         self.things[thing.id] = thing
         return thing
+
+    def swallow(self, name: str) -> None:
+        """Raises for the name of a thing that is poison."""
+        if name in self.poison:
+            raise self.poison[name]
 
     def named(self, name: str) -> list[Thing]:
         return [thing for thing in self.things.values() if thing.name == name]
@@ -142,6 +149,7 @@ class WorldClient:
 
     async def find(self, thing_id: str | None, name: str) -> Thing | None:
         def find() -> Thing | None:
+            self._world.swallow(name)
             if thing_id in self._world.things:
                 return self._world.things[thing_id]
             return next(iter(self._world.named(name)), None)
@@ -150,6 +158,7 @@ class WorldClient:
 
     async def create(self, name: str, color: str) -> Thing:
         def create() -> Thing:
+            self._world.swallow(name)
             if self._world.named(name):
                 raise errors.AlreadyTaken(409, f"{name} is taken")
             return self._world.put(name, color)
@@ -161,6 +170,7 @@ class WorldClient:
             thing = self._world.things.get(thing_id)
             if thing is None:
                 raise errors.NotFound(404, "there is no such thing")
+            self._world.swallow(thing.name)
             if values.get("name") and self._world.named(values["name"]):
                 raise errors.AlreadyTaken(409, f"{values['name']} is taken")
             self._world.things[thing_id] = Thing(thing_id, **{"name": thing.name, "color": thing.color, **values})

@@ -18,7 +18,8 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.limits import CircuitBreaker, TokenBucket
+from coder_enterprise.controller.gate import Doubts
+from coder_enterprise.controller.limits import TokenBucket
 from coder_enterprise.kinds.base import Cluster, Context, Probe
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key
@@ -28,9 +29,6 @@ USERS_MAX_AGE: Final = 5.0
 
 PATIENCE: Final = 5.0
 """Seconds that a request waits for the end of a pause; for a longer one it fails, so that no worker is held up."""
-MAX_COOL_DOWN: Final = 60.0
-CIRCUIT_MEMORY: Final = 120.0
-"""Seconds after which a circuit that opens again counts as a new outage."""
 MAX_PAUSE: Final = 300.0
 """Seconds: a longer Retry-After is not believed."""
 
@@ -38,46 +36,39 @@ _CREDENTIALS_LOST: Final = frozenset({Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY
 
 
 class Gate(Protocol):
-    """Between a deployment and the objects that refer to it; the engine's."""
+    """What requests have to tell; `controller.gate`."""
 
-    def open(self, deployment: Key, *, changed: bool) -> None:
-        """The deployment can be used: let its objects pass, and with `changed` reconcile all of them."""
+    def doubt(self, deployment: Key, delay: float) -> None:
+        """It may not answer any more: ask it in `delay` seconds."""
 
-    def close(self, deployment: Key, *, tell: bool) -> None:
-        """It cannot: let its objects wait, and with `tell` have those say so that are not settled."""
-
-    def broken(self, deployment: Key) -> None:
-        """Its circuit breaker opened: let its objects wait, and ask it."""
-
-    def paused(self, deployment: Key, seconds: float) -> None:
+    def pause(self, deployment: Key, seconds: float) -> None:
         """It asked for a pause: let its objects wait for that long."""
 
 
 class Hooks(CallHooks):
-    """Around each request: the fence, the rate limit, the circuit breaker and the metrics."""
+    """Around each request: the fence, the rate limit, the doubts that answers raise, and the metrics."""
 
     def __init__(
         self,
         deployment: str,
         fence: Callable[[], None],
         bucket: TokenBucket,
-        opened: Callable[[], None],
+        doubted: Callable[[float], None],
         paused: Callable[[float], None],
     ) -> None:
-        """`deployment` is its name for the metrics."""
-        self.breaker = CircuitBreaker()
+        """`deployment` is its name for the metrics; `doubted` and `paused` are told seconds."""
+        self.doubts = Doubts()
         self._deployment = deployment
         self._fence = fence
         self._bucket = bucket
-        self._opened = opened
+        self._doubted = doubted
         self._paused = paused
 
     @override
     async def before(self, call: Call) -> None:
-        left = self._bucket.pause_left
-        if left > PATIENCE:
+        left = await self._bucket.acquire(PATIENCE)
+        if left > 0:
             raise errors.TooManyRequests(429, "it asked for a pause, which is not over", left)
-        await self._bucket.acquire()
         if call.writes:
             self._fence()
 
@@ -87,11 +78,11 @@ class Hooks(CallHooks):
         if isinstance(error, errors.TooManyRequests):
             self._pause(min(error.retry_after, MAX_PAUSE))
         elif isinstance(error, errors.OUTAGE):
-            refused = isinstance(error, errors.Unauthorized)
-            if self.breaker.trip() if refused else self.breaker.failed():
-                self._opened()
+            delay = self.doubts.failed(error)
+            if delay is not None:
+                self._doubted(delay)
         else:
-            self.breaker.succeeded()
+            self.doubts.succeeded()
 
     def _pause(self, seconds: float) -> None:
         self._bucket.pause(seconds)
@@ -114,8 +105,6 @@ class Connection:
         """Of the CoderDeployment's spec that `probe` speaks of."""
         self.retry_delay = 0.0
         """Seconds between the last two probes in a row that failed; 0 when none did."""
-        self._broke_at = float("-inf")
-        self._cool_down = 0.0
         self.deleted = False
         self._rate: float | None = None
         self._client: CoderClient | None = None
@@ -129,12 +118,7 @@ class Connection:
 
     @property
     def usable(self) -> bool:
-        return (
-            not self.deleted
-            and self.probe is not None
-            and self.probe.usable
-            and not (self._hooks and self._hooks.breaker.open)
-        )
+        return not self.deleted and self.probe is not None and self.probe.usable
 
     @property
     def lost_credentials(self) -> bool:
@@ -152,9 +136,7 @@ class Connection:
     @property
     def why_not(self) -> str:
         """Why it is not usable, for the objects that wait."""
-        if self.probe is None or self.probe.usable:
-            return "it stopped answering"
-        return self.probe.message
+        return self.probe.message if self.probe else "it has not been asked yet"
 
     async def open(
         self, settings: ConnectionSettings, rate: float | None, fence: Callable[[], None], gate: Gate
@@ -166,8 +148,8 @@ class Connection:
             metrics.label(self.key),
             fence,
             TokenBucket(rate),
-            opened=lambda: self._opened(hooks, gate),
-            paused=lambda seconds: gate.paused(self.key, seconds),
+            doubted=lambda delay: self._doubted(hooks, gate, delay),
+            paused=lambda seconds: gate.pause(self.key, seconds),
         )
         client = CoderClient(settings, hooks)
         await self.close()
@@ -193,20 +175,12 @@ class Connection:
         self.probe, self.generation = probe, generation
         self.probed_at = now()
         if probe.usable and self._hooks:
-            self._hooks.breaker.reset()
+            self._hooks.doubts.settle()
 
-    def cool_down(self) -> float:
-        """Seconds until a deployment whose circuit opened is asked: 0 the first time, then ever more, as long as it
-        answers when asked, and breaks again as soon as its objects may pass."""
-        again = now() - self._broke_at < CIRCUIT_MEMORY
-        self._cool_down = min(MAX_COOL_DOWN, max(1.0, self._cool_down * 2)) if again else 0.0
-        self._broke_at = now()
-        return self._cool_down
-
-    def _opened(self, hooks: Hooks, gate: Gate) -> None:
+    def _doubted(self, hooks: Hooks, gate: Gate, delay: float) -> None:
         """Requests of a client that has been replaced say nothing, and what is known to be out is being asked."""
-        if hooks is self._hooks and self.probe is not None and self.probe.usable:
-            gate.broken(self.key)
+        if hooks is self._hooks and self.usable:
+            gate.doubt(self.key, delay)
 
     def _context(self) -> Context | None:
         if self._client is None or self._directory is None:

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.errors import OperatorError
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.connections import Connection, Connections, Gate
+from coder_enterprise.controller.connections import Connection, Connections
 from coder_enterprise.controller.events import Recorder
+from coder_enterprise.controller.gate import Gate
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
 from coder_enterprise.controller.result import Again, Result, failed, invalid_spec
 from coder_enterprise.controller.status import Outcome, Progress, compose
@@ -76,7 +77,6 @@ class DeploymentReconciler:
             await self._finish(resource, _outcome(connection.probe, self._counts(resource.key)))
             return self._next(connection)
         renewed, probe = await self._probe(resource, spec, connection)
-        # Only now: the circuit may have opened while we asked.
         known, was_usable, was_lost = connection.probe, connection.usable, connection.lost_credentials
         changed = renewed or not was_usable or connection.generation != resource.generation
         connection.judge(probe, resource.generation)

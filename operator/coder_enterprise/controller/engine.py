@@ -1,8 +1,8 @@
 """The operator at work: store, queue and workers, between what changes and what is done about it.
 
 Made by the manager, which feeds it from the watch. It knows all objects, and works for those deployments that it is
-told to take. It is the gate between the deployments and their objects. What to do about an object is the reconcilers'
-business. It knows which kind says how to connect, and no other name.
+told to take. What to do about an object is the reconcilers' business, and what waits for what, the gate's. It knows
+which kind says how to connect, and no other name.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from coder_enterprise.controller.cluster import Cluster
 from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.deployments import DeploymentReconciler
 from coder_enterprise.controller.events import Recorder
+from coder_enterprise.controller.gate import Gate
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backoff
@@ -76,6 +77,7 @@ class Engine:
         self._store = Store(self._terms, self._on_store)
         self._queue = Queue()
         self._backoff = Backoff()
+        self._gate = Gate(self._queue, self._store, self.held, self._add)
         self._connections = Connections(Cluster(client, self._store, self._fence))
         self._recorder = Recorder(client)
         writer = Writer(client, self._store, {name.kind: name.plural for name in names}, self._fence)
@@ -90,7 +92,7 @@ class Engine:
             people_came=self._people_came,
         )
         self._deployments = DeploymentReconciler(
-            connection_kind, client, self._store, self._connections, writer, self._recorder, self._fence, self
+            connection_kind, client, self._store, self._connections, writer, self._recorder, self._fence, self._gate
         )
         self.deployments: set[Key] = set()
         """All that exist or are referred to, whoever works for them."""
@@ -133,7 +135,7 @@ class Engine:
         resource = self._store.get(deployment)
         if resource is not None:
             self._begin(resource)
-        for item in self._objects_of(deployment):
+        for item in self._gate.objects(deployment):
             self._add(item, Priority.DELETION if item.deleting else Priority.RESYNC)
 
     def leave(self, deployment: Key) -> None:
@@ -165,6 +167,7 @@ class Engine:
 
     async def forget(self, deployment: Key) -> None:
         """It was left, and is idle: close its connection."""
+        self._gate.forget(deployment)
         await self._connections.forget(deployment)
 
     def _begin(self, deployment: Resource) -> None:
@@ -271,7 +274,7 @@ class Engine:
             if key in self.held:
                 self._connections.detach(key)
                 metrics.deployment_figures(key, {})
-                self.open(key, changed=True)
+                self._gate.open(key, changed=True)
         else:
             self._wake_rivals(resource)
             self._wake_referrers(resource)
@@ -299,38 +302,6 @@ class Engine:
             resource = self._store.get(key)
             if resource is not None and key != but:
                 self._add(resource, priority, delay)
-
-    # The gate of the deployments
-
-    def open(self, deployment: Key, *, changed: bool) -> None:
-        """Let the objects of a deployment pass, and with `changed` all of them once."""
-        self._queue.release(deployment)
-        for resource in self._objects_of(deployment) if changed else ():
-            self._add(resource, Priority.DELETION if resource.deleting else Priority.RESYNC)
-
-    def close(self, deployment: Key, *, tell: bool) -> None:
-        """Let them wait; with `tell` those that are not settled say so."""
-        if deployment in self.held:
-            self._queue.hold(deployment)
-        for resource in self._objects_of(deployment) if tell else ():
-            if not resource.settled:
-                self._add(resource, Priority.USER)
-
-    def broken(self, deployment: Key) -> None:
-        """Let them wait, and ask the deployment: at once, but ever later if it answers well and breaks again."""
-        connection = self._connections.get(deployment)
-        if connection is None or self._store.get(deployment) is None or deployment not in self.held:
-            return
-        self._queue.hold(deployment)
-        self._queue.add(deployment, None, Priority.USER, connection.cool_down())
-
-    def paused(self, deployment: Key, seconds: float) -> None:
-        """Let them wait for that long."""
-        self._queue.pause(deployment, seconds)
-
-    def _objects_of(self, deployment: Key) -> list[Resource]:
-        found = (self._store.get(key) for key in self._store.find(("deployment", deployment)))
-        return [resource for resource in found if resource is not None]
 
     def _wake_rivals(self, resource: Resource) -> None:
         """Who lost a conflict against `resource` may win now."""
@@ -390,6 +361,7 @@ class Engine:
         delay = result.delay
         if result.again is not Again.AFTER:
             delay = self._backoff.next(key, MAX_SLOW_DELAY if result.again is Again.SLOWLY else MAX_DELAY)
+            delay = self._gate.retry_in(self._deployment_of(resource), delay)
         priority = Priority.DELETION if resource.deleting else Priority.RETRY
         self._add(resource, priority, max(0.01, delay))
 

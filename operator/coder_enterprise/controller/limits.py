@@ -1,4 +1,4 @@
-"""How fast and for how long: backoff per key, requests per second and circuit breaker per deployment.
+"""How fast and for how long: backoff per key, and requests per second and pauses per deployment.
 
 Times are seconds of the event loop's clock.
 """
@@ -6,6 +6,7 @@ Times are seconds of the event loop's clock.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Hashable
 from typing import Final
@@ -38,14 +39,15 @@ class Backoff:
 
 
 class TokenBucket:
-    """At most `rate` requests per second, in bursts of one second's worth; `rate` None is no limit."""
+    """At most `rate` requests per second, in bursts of `burst` (by default one second's worth); `rate` None is no
+    limit."""
 
-    def __init__(self, rate: float | None) -> None:
+    def __init__(self, rate: float | None, burst: float | None = None) -> None:
         self._rate = rate
-        self._tokens = rate or 0.0
+        self._burst = burst or rate or 0.0
+        self._tokens = self._burst
         self._filled_at = float("-inf")
         self._paused_until = float("-inf")
-        self._turn = asyncio.Lock()
 
     @property
     def pause_left(self) -> float:
@@ -56,52 +58,27 @@ class TokenBucket:
         """No request for that long: the server said Retry-After."""
         self._paused_until = max(self._paused_until, now() + seconds)
 
-    async def acquire(self) -> None:
-        """Wait until a request may be sent. Requests are sent in the order in which they asked."""
-        async with self._turn:
-            await self._take()
-            while (pause := self.pause_left) > 0:  # also one that began while we waited for our turn
-                await asyncio.sleep(pause)
-
-    async def _take(self) -> None:
-        if self._rate is None:
-            return
+    def reserve(self) -> float:
+        """Take a token, also one that is not there yet: how many seconds it takes to come."""
         moment = now()
-        self._tokens = min(self._rate, self._tokens + (moment - self._filled_at) * self._rate)
-        self._filled_at = moment
-        self._tokens -= 1
-        if self._tokens < 0:
-            await asyncio.sleep(-self._tokens / self._rate)
+        begins = max(moment, self._paused_until)
+        if self._rate is None:
+            return begins - moment
+        self._tokens = min(self._burst, self._tokens + (begins - self._filled_at) * self._rate) - 1
+        self._filled_at = begins
+        return begins - moment + max(0.0, -self._tokens / self._rate)
 
+    async def acquire(self, patience: float = math.inf) -> float:
+        """Wait until a request may be sent, in the order in which they asked, and return 0.
 
-class CircuitBreaker:
-    """Open after `threshold` failures in a row. Only `reset` closes it: an answer to a request that was sent before
-    it opened proves nothing."""
-
-    def __init__(self, threshold: int = 3) -> None:
-        self._threshold = threshold
-        self._failures = 0
-
-    @property
-    def open(self) -> bool:
-        return self._failures >= self._threshold
-
-    def failed(self) -> bool:
-        """Count a failure; True when this one opened the circuit."""
-        self._failures += 1
-        return self._failures == self._threshold
-
-    def trip(self) -> bool:
-        """Open at once; True when it was closed."""
-        was_open = self.open
-        self._failures = max(self._failures, self._threshold)
-        return not was_open
-
-    def succeeded(self) -> None:
-        """Failures are counted anew, while it is closed."""
-        if not self.open:
-            self._failures = 0
-
-    def reset(self) -> None:
-        """Close it: the deployment was asked, and answers."""
-        self._failures = 0
+        A pause that is longer than `patience` seconds is not waited for: the seconds that are left of it are returned.
+        """
+        if self.pause_left > patience:
+            return self.pause_left
+        delay = self.reserve()
+        while delay > 0:
+            await asyncio.sleep(delay)
+            if self.pause_left > patience:
+                return self.pause_left
+            delay = self.pause_left  # one may have begun while we waited
+        return 0.0
