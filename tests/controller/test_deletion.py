@@ -243,11 +243,8 @@ async def test_what_was_done_in_place_of_a_deletion_is_said(cluster: Cluster) ->
 
 async def test_what_was_made_but_not_recorded_is_found_and_deleted(cluster: Cluster) -> None:
     await cluster.begin()
-    body = cluster.kubernetes.apply("things", "one", "team", suspend=True)
-    body["metadata"]["finalizers"] = ["enterprise.coder.com/finalizer"]
-    body["metadata"]["annotations"] = {"enterprise.coder.com/claim": f"{body['metadata']['uid']}/one"}
+    cluster.forge("one", claim=lambda thing: cluster.claims.sign(thing, "one"))
     cluster.coder.things["made"] = Thing("made", "one", "")
-    cluster.kubernetes._store("things", body, "MODIFIED")
     cluster.kubernetes.delete("things", "one")
     await gone(cluster)
     assert cluster.coder.things == {}

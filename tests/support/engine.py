@@ -7,6 +7,7 @@ subresource, finalizers, merge patches and a watch that may lag. What the real o
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,10 +18,11 @@ import pytest
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.http import CallHooks, ConnectionSettings
 from coder_enterprise.controller import connections
+from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.kubernetes import Collection, Conflicted, Gone, KubernetesClient, KubernetesError
 from coder_enterprise.kinds.common import STATUS_DEFAULT
-from coder_enterprise.kinds.resource import GROUP, Key
+from coder_enterprise.kinds.resource import CLAIM, FINALIZER, GROUP, Key, Resource
 from tests.support.things import Points, ThingKind, World, WorldClient, WorldDeploymentKind, WorldDirectory
 
 Body = dict[str, Any]
@@ -134,6 +136,8 @@ class FakeKubernetes:
 
     async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
         await self._pass("create", collection)
+        if collection.plural == "secrets":
+            return self._create_secret(namespace, body)
         created = copy.deepcopy(dict(body))
         self.events.append(created)
         return created
@@ -168,6 +172,13 @@ class FakeKubernetes:
     async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         await self._pass("get", Collection("/api/v1", "secrets"))
         return self.secrets.get((namespace, name))
+
+    def _create_secret(self, namespace: str, body: Mapping[str, Any]) -> Body:
+        address = (namespace, body["metadata"]["name"])
+        if address in self.secrets:
+            raise Conflicted(409, "AlreadyExists", "the Secret exists")
+        self.secrets[address] = {key: base64.b64decode(value).decode() for key, value in body["data"].items()}
+        return dict(body)
 
     async def _pass(self, verb: str, collection: Collection) -> None:
         await asyncio.sleep(self.latency)
@@ -222,6 +233,7 @@ class Cluster:
         self.clients: list[WorldClient] = []
         self.kind = ThingKind()
         self.shares = Alone()
+        self.claims = Claims(b"key of all that are started")
         self._engine: Engine | None = None
         self._tasks: list[asyncio.Task[None]] = []
         monkeypatch.setattr(connections, "CoderClient", self._connect)
@@ -241,7 +253,7 @@ class Cluster:
 
     async def start(self) -> None:
         client = cast("KubernetesClient", self.kubernetes)
-        engine = self._engine = Engine(client, self.shares, WorldDeploymentKind(), [self.kind])
+        engine = self._engine = Engine(client, self.shares, self.claims, WorldDeploymentKind(), [self.kind])
         self.shares.engine = engine
         self._tasks = engine.start()
         self.kubernetes.watch = engine.on_event
@@ -296,6 +308,16 @@ class Cluster:
 
     def thing(self, name: str, namespace: str = TEAM, /, **spec: Any) -> None:
         self.kubernetes.apply("things", name, namespace, **spec)
+
+    def forge(
+        self, name: str, namespace: str = TEAM, /, claim: Callable[[Resource], str | None] = lambda _: "", **spec: Any
+    ) -> None:
+        """A thing with our finalizer and that claim, as whoever may write things can make it."""
+        self.thing(name, namespace, **spec)
+        body = copy.deepcopy(self.kubernetes.objects["things", namespace, name])
+        signature = claim(Resource.from_body("Thing", body))
+        body["metadata"] |= {"finalizers": [FINALIZER], "annotations": {CLAIM: signature}}
+        self.kubernetes._store("things", body, "MODIFIED")
 
     def body(self, plural: str, name: str, namespace: str = TEAM) -> Body | None:
         return self.kubernetes.objects.get((plural, namespace, name))

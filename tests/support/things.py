@@ -222,7 +222,7 @@ class WorldDeploymentKind(DeploymentKind):
             reason=Reason.CONNECTED,
             message="it answers",
             conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"),),
-            fields={"circuit": "Closed", "features": features},
+            fields={"identity": {"url": client.settings.url}, "circuit": "Closed", "features": features},
             features=features,
             grace=world._world.grace,
             figures=dict(world._world.figures),

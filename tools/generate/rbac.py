@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+from coder_enterprise.controller.claims import SECRET as CLAIMS
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.kinds.resource import GROUP
 
@@ -32,14 +33,16 @@ NAMESPACED: Final = """\
 # cluster as a whole. Written by `make generate`.
 #
 # This is for its own namespace. For each further namespace that it watches, apply the Role coder-enterprise-operator
-# and its RoleBinding there as well, with the namespace changed in their metadata. The Leases are in its own alone.
+# and its RoleBinding there as well, with the namespace changed in their metadata. The Leases, and the Secret with the
+# key of its claims, are in its own alone.
 #
 # Secrets: RBAC cannot grant only those with a label, so it can read every Secret of these namespaces.
 """
 RULES: Final = """\
 # The rules of the chart's roles. Written by `make generate` from operator/coder_enterprise/kinds.
 #
-# operator: where it watches; leases: in its own namespace; endOperator: before an uninstall.
+# operator: where it watches; leases: in its own namespace, with the key of its claims.
+# endOperator: before an uninstall.
 """
 
 
@@ -80,7 +83,11 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _lease_rules() -> list[dict[str, Any]]:
-    return [_rule("coordination.k8s.io", ["leases"], "list", "create", "update", "delete")]
+    return [
+        _rule("coordination.k8s.io", ["leases"], "list", "create", "update", "delete"),
+        _rule("", ["secrets"], "create"),  # RBAC knows no name of what is not there yet
+        _rule("", ["secrets"], "get") | {"resourceNames": [CLAIMS]},
+    ]
 
 
 def _rule(group: str, resources: list[str], *verbs: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from coder_enterprise.controller.gate import Doubts
 from coder_enterprise.controller.limits import TokenBucket
 from coder_enterprise.kinds.base import Cluster, Context, Probe
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.resource import Key, Resource
 
 USERS_MAX_AGE: Final = 5.0
 """Seconds: a list of users must be this young to prove that somebody does not exist."""
@@ -106,6 +106,8 @@ class Connection:
         self.retry_delay = 0.0
         """Seconds between the last two probes in a row that failed; 0 when none did."""
         self.deleted = False
+        self.last_declared: Resource | None = None
+        """The CoderDeployment as it was when it went: whom it allowed then."""
         self._rate: float | None = None
         self._client: CoderClient | None = None
         self._directory: Directory | None = None
@@ -212,11 +214,12 @@ class Connections:
         connection.deleted = False
         return connection
 
-    def detach(self, key: Key) -> None:
-        """Its CoderDeployment is gone: remembered for deletions alone."""
-        connection = self._connections.get(key)
+    def detach(self, deployment: Resource) -> None:
+        """That CoderDeployment is gone: remembered for deletions alone."""
+        connection = self._connections.get(deployment.key)
         if connection is not None:
             connection.deleted = True
+            connection.last_declared = deployment
             connection.probe = None
 
     async def forget(self, key: Key) -> None:

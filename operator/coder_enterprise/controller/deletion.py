@@ -13,11 +13,11 @@ import structlog
 
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.errors import Meaning, OperatorError
-from coder_enterprise.controller.connections import Connections
+from coder_enterprise.controller.admission import Admission
+from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.events import Recorder
-from coder_enterprise.controller.ownership import Ownership, claim_of, parse
-from coder_enterprise.controller.result import Again, Parked, Result
-from coder_enterprise.controller.store import Store
+from coder_enterprise.controller.ownership import Ownership, parse
+from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import Context, KindError, ManagedKind
 from coder_enterprise.kinds.common import DeletionPolicy, ManagementPolicy
@@ -34,18 +34,18 @@ class Deletion:
     def __init__(
         self,
         kinds: Mapping[str, ManagedKind[Any, Any]],
-        store: Store,
-        connections: Connections,
+        admission: Admission,
         ownership: Ownership,
+        claims: Claims,
         writer: Writer,
         recorder: Recorder,
         ask: Callable[[Key], None],
     ) -> None:
         """`ask` has a deployment say anew how it is."""
         self._kinds = kinds
-        self._store = store
-        self._connections = connections
+        self._admission = admission
         self._ownership = ownership
+        self._claims = claims
         self._writer = writer
         self._recorder = recorder
         self._ask = ask
@@ -56,77 +56,83 @@ class Deletion:
         """One visit. Raises `Parked`, `KindError`, `KubernetesError` and `LeadershipLost`."""
         if FINALIZER not in resource.finalizers:
             return Result()
+        kind = self._kinds[resource.key.kind]
         reason = self._reason_to_let_go(resource)
         if reason:
             return await self._release(resource, "Released", reason)
-        context = self._context_for_deletion(resource)
+        orphaned_at = self._orphaned_at.pop(resource.uid, now())
+        try:
+            context = self._admission.context_for_deletion(resource)
+        except KindError as error:
+            if error.reason != Reason.NOT_ALLOWED:
+                raise _deletion_waits(resource, error.message, Meaning.WAITING) from None
+            return await self._release(resource, "Released", f"{error.message}; {_left(resource)} in Coder", warn=True)
         if context is None:
-            return await self._await_deployment(resource)
+            return await self._orphan(resource, orphaned_at)
+        return await self._delete(kind, context, resource)
+
+    def forget(self, resource: Resource) -> None:
+        """It is gone, with or without a visit."""
         self._orphaned_at.pop(resource.uid, None)
-        kind = self._kinds[resource.key.kind]
+
+    async def _delete(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> Result:
         try:
             target = await self._find_unrecorded(kind, context, resource)
-            if target.external_id is None or self._shared(target):
+            if target.external_id is None or self._shared(context, target):
                 return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
             done = await kind.delete(context, target)
         except OperatorError as error:
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
         if kind.alters_deployment:
-            self._ask(self._ownership.deployment_of(resource))
+            self._ask(self._admission.deployment_of(resource))
         if done:
             return await self._release(target, "Released", done)
         return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
 
     def _reason_to_let_go(self, resource: Resource) -> str:
         """Why Coder is not touched; "" when it must be."""
-        left = resource.external_id or "nothing"
+        left = _left(resource)
         if resource.annotations.get(FORCE_DETACH) == "true":
-            return f"detached by annotation; {left} stays in Coder"
+            return f"detached by annotation; {left} in Coder"
         if resource.spec.get("deletionPolicy") == DeletionPolicy.RETAIN:
-            return f"deletionPolicy is Retain; {left} stays in Coder"
+            return f"deletionPolicy is Retain; {left} in Coder"
         policy = resource.spec.get("managementPolicy", ManagementPolicy.ENFORCE)
         if policy != ManagementPolicy.ENFORCE:
-            return f"managementPolicy is {policy}; {left} stays in Coder"
-        if resource.external_id is None and CLAIM not in resource.annotations:
+            return f"managementPolicy is {policy}; {left} in Coder"
+        if resource.external_id is None and not self._is_claimed(resource):
             return "it was never applied"
         return ""
 
-    def _context_for_deletion(self, resource: Resource) -> Context | None:
-        connection = self._connections.get(self._ownership.deployment_of(resource))
-        return connection.context_for_deletion() if connection else None
+    def _is_claimed(self, resource: Resource) -> bool:
+        """Whether the operator was about to create it. What spec cannot name any more, nobody can look for."""
+        kind = self._kinds[resource.key.kind]
+        try:
+            name = kind.external_name(resource, parse(kind, resource))
+        except KindError:
+            return False
+        return self._claims.proves(resource, name)
 
-    async def _await_deployment(self, resource: Resource) -> Result:
-        """Without a way to reach Coder: wait while its CoderDeployment is there, else let go after a while."""
-        key = self._ownership.deployment_of(resource)
-        connection = self._connections.get(key)
-        if self._store.get(key) is not None:
-            self._orphaned_at.pop(resource.uid, None)
-            if connection is None or connection.probing:
-                raise Parked
-            raise _deletion_waits(
-                resource,
-                f"CoderDeployment {key.namespace}/{key.name} cannot be used: {connection.why_not}",
-                Meaning.WAITING,
-            )
-        left = self._orphaned_at.setdefault(resource.uid, now()) + ORPHAN_GRACE - now()
+    async def _orphan(self, resource: Resource, orphaned_at: float) -> Result:
+        """Nobody knows a way to Coder: let go after a while."""
+        key = self._admission.deployment_of(resource)
+        left = orphaned_at + ORPHAN_GRACE - now()
         if left > 0:
+            self._orphaned_at[resource.uid] = orphaned_at
             return Result(Again.AFTER, left, "waiting")
-        stays = resource.external_id or resource.annotations.get(CLAIM, "")
         return await self._release(
             resource,
             "Orphaned",
-            f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; {stays} stays in Coder",
+            f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; "
+            f"{_left(resource)} in Coder",
+            warn=True,
         )
 
     async def _find_unrecorded(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> Resource:
         """After a crash between create and status: what the claim says we were about to create, if it is there."""
         if resource.external_id is not None:
             return resource
-        spec = parse(kind, resource)
-        if resource.annotations.get(CLAIM) != claim_of(resource, kind.external_name(resource, spec)):
-            return resource
         try:
-            observed = await kind.observe(context, resource, spec, fresh=True)
+            observed = await kind.observe(context, resource, parse(kind, resource), fresh=True)
         except KindError as error:
             if error.meaning is not Meaning.WAITING:
                 raise
@@ -135,18 +141,24 @@ class Deletion:
             return resource
         return await self._writer.status(resource, {**resource.status, "id": observed.external_id})
 
-    def _shared(self, resource: Resource) -> bool:
+    def _shared(self, context: Context, resource: Resource) -> bool:
         """Another object has recorded the same thing, and stays or lets it stay: it is that object's now."""
-        holders = self._ownership.holders(resource, resource.external_id)
+        holders = self._ownership.holders(context, resource, resource.external_id)
         return any(not holder.deleting or self._reason_to_let_go(holder) for holder in holders)
 
-    async def _release(self, resource: Resource, event: str, note: str) -> Result:
-        say = self._recorder.warning if event == "Orphaned" or FORCE_DETACH in resource.annotations else None
+    async def _release(self, resource: Resource, event: str, note: str, *, warn: bool = False) -> Result:
         await self._writer.release(resource)
-        self._orphaned_at.pop(resource.uid, None)
-        (say or self._recorder.normal)(resource, event, "Delete", note)
+        warn = warn or FORCE_DETACH in resource.annotations
+        (self._recorder.warning if warn else self._recorder.normal)(resource, event, "Delete", note)
         log.info("released", object=str(resource.key), why=note)
         return Result()
+
+
+def _left(resource: Resource) -> str:
+    """What is not touched, for a message."""
+    if resource.external_id:
+        return f"{resource.external_id} stays"
+    return "what it may have made stays" if CLAIM in resource.annotations else "nothing stays"
 
 
 def _deletion_waits(resource: Resource, cause: str, meaning: Meaning) -> OperatorError:

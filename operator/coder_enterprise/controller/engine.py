@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from coder_enterprise.controller import metrics
+from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.cluster import Cluster
 from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.deployments import DeploymentReconciler
@@ -61,6 +62,7 @@ class Engine:
         self,
         client: KubernetesClient,
         shares: Shares,
+        claims: Claims,
         connection_kind: ConnectionKind[Any],
         managed_kinds: Sequence[ManagedKind[Any, Any]],
         namespaces: Sequence[str] = (),
@@ -86,6 +88,7 @@ class Engine:
             connection_kind,
             self._store,
             self._connections,
+            claims,
             writer,
             self._recorder,
             ask=self._ask,
@@ -228,6 +231,8 @@ class Engine:
             return
         resource = Resource.from_body(self._kind_of[plural], body)
         if type_ == "DELETED":
+            if self._is_deployment(resource.key):
+                self._store.put(resource)  # the last version says whom it allowed, and may not have been seen
             self._store.remove(resource.key, resource.uid)
         else:
             self._store.put(resource)
@@ -272,10 +277,11 @@ class Engine:
         self._backoff.reset(key)
         if self._is_deployment(key):
             if key in self.held:
-                self._connections.detach(key)
+                self._connections.detach(resource)
                 metrics.deployment_figures(key, {})
                 self._gate.open(key, changed=True)
         else:
+            self._managed.forget(resource)
             self._wake_rivals(resource)
             self._wake_referrers(resource)
             self._count(resource)

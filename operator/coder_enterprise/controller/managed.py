@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
-from pydantic import ValidationError
 
 from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller import metrics
+from coder_enterprise.controller.admission import Admission
+from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.deletion import Deletion
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
-from coder_enterprise.controller.ownership import Ownership, Work, claim_of, parse
+from coder_enterprise.controller.ownership import Ownership, Work, parse
 from coder_enterprise.controller.result import Again, Parked, Result, failed, result_of
 from coder_enterprise.controller.status import Outcome, Progress, acknowledged, compose, summary
 from coder_enterprise.controller.store import Store
@@ -33,22 +34,14 @@ from coder_enterprise.kinds.base import (
     Action,
     Change,
     ConnectionKind,
-    Context,
     DomainCondition,
     ManagedKind,
     Observation,
     Verdict,
-    stalled,
-    waiting,
 )
 from coder_enterprise.kinds.common import ManagedSpec, ManagementPolicy
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import (
-    CLAIM,
-    RECONCILE_REQUESTED_AT,
-    Key,
-    Resource,
-)
+from coder_enterprise.kinds.resource import RECONCILE_REQUESTED_AT, Key, Resource
 
 MAX_JITTER: Final = 2.0
 """Seconds."""
@@ -65,6 +58,7 @@ class ManagedReconciler:
         connection_kind: ConnectionKind[Any],
         store: Store,
         connections: Connections,
+        claims: Claims,
         writer: Writer,
         recorder: Recorder,
         ask: Callable[[Key], None],
@@ -74,13 +68,13 @@ class ManagedReconciler:
         self._ask = ask
         self._people_came = people_came
         self._kinds = {kind.names.kind: kind for kind in kinds}
-        self._connection_kind = connection_kind
         self._store = store
-        self._connections = connections
+        self._claims = claims
         self._writer = writer
         self._recorder = recorder
-        self._ownership = Ownership(connection_kind, store, connections)
-        self._deletion = Deletion(self._kinds, store, connections, self._ownership, writer, recorder, ask)
+        self._admission = Admission(connection_kind, store, connections)
+        self._ownership = Ownership(store, self._admission, claims)
+        self._deletion = Deletion(self._kinds, self._admission, self._ownership, claims, writer, recorder, ask)
         self._new: set[str] = set()
         """Uids of objects that have not been Ready since they were made."""
 
@@ -88,7 +82,6 @@ class ManagedReconciler:
         """One visit. Raises only `KubernetesError` and `LeadershipLost`."""
         try:
             if resource.deleting:
-                self._new.discard(resource.uid)
                 return await self._deletion.reconcile(resource)
             return await self._apply(resource)
         except Parked:
@@ -111,8 +104,8 @@ class ManagedReconciler:
         if spec.suspend:
             await self._finish(resource, _suspended(resource))
             return Result()
-        context = self._context(resource, kind)
-        work = Work(kind, spec, context, claim_of(resource, kind.external_name(resource, spec)))
+        context = self._admission.context(kind, resource)
+        work = Work(kind, spec, context, kind.external_name(resource, spec))
         await self._ownership.refuse_rivals(work, resource)
         observed, changes = await self._look(work, resource)
         if spec.management_policy is not ManagementPolicy.ENFORCE:
@@ -127,12 +120,13 @@ class ManagedReconciler:
     ) -> Result:
         kind, spec = work.kind, work.spec
         before = resource
-        resource = await self._writer.claim(resource, work.claim)
+        resource = await self._writer.claim(resource, self._claims.sign(resource, work.name))
         drifted = bool(changes) and not observed.moved_on
         if changes:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
                 resource = await self._writer.status(resource, {**resource.status, **intent})
+            self._admission.require(resource)  # it may have been withdrawn while we looked
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
@@ -154,64 +148,37 @@ class ManagedReconciler:
 
     def _tell_others(self, work: Work, resource: Resource) -> None:
         """Whom it concerns that something was applied."""
-        deployment = self._ownership.deployment_of(resource)
+        deployment = self._admission.deployment_of(resource)
         if work.kind.alters_deployment:
             self._ask(deployment)
         if work.kind.alters_people:
             self._people_came(deployment)
 
+    def forget(self, resource: Resource) -> None:
+        """It is gone, with or without a visit."""
+        self._new.discard(resource.uid)
+        self._deletion.forget(resource)
+
     async def _look(self, work: Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""
         kind, spec = work.kind, work.spec
-        observed = await kind.observe(work.context, resource, spec, fresh=_must_read(work, resource))
+        observed = await kind.observe(work.context, resource, spec, fresh=self._must_read(work, resource))
         changes = kind.plan(spec, observed, resource.status)
         if not observed.fresh and (changes or not self._ownership.is_ours(work, resource, observed)):
             observed = await kind.observe(work.context, resource, spec, fresh=True)
             changes = kind.plan(spec, observed, resource.status)
         return observed, changes
 
-    # Dependencies
-
-    def _context(self, resource: Resource, kind: ManagedKind[Any, Any]) -> Context:
-        key = self._ownership.deployment_of(resource)
-        deployment = self._store.get(key)
-        if deployment is None:
-            raise waiting(
-                Reason.WAITING_FOR_DEPLOYMENT,
-                f"spec.deploymentRef: there is no CoderDeployment {key.namespace}/{key.name}; create it",
-            )
-        self._require_consent(resource, deployment)
-        connection = self._connections.get(key)
-        if connection is None or connection.probing:
-            raise Parked
-        context = connection.context()
-        if context is None:
-            raise waiting(
-                Reason.WAITING_FOR_DEPLOYMENT,
-                f"CoderDeployment {key.namespace}/{key.name} cannot be used: {connection.why_not}",
-            )
-        features = connection.probe.features if connection.probe else None
-        if kind.feature and features is not None and not features.get(kind.feature, False):
-            raise waiting(
-                Reason.NOT_ENTITLED,
-                f"the feature {kind.feature} is not enabled on this deployment; add a licence",
-            )
-        return context
-
-    def _require_consent(self, resource: Resource, deployment: Resource) -> None:
-        namespace = resource.key.namespace
-        if namespace == deployment.key.namespace:
-            return
-        try:
-            spec = self._connection_kind.spec_model.model_validate(deployment.spec)
-        except ValidationError:
-            spec = None
-        if spec is None or not self._connection_kind.allows(spec, deployment.key.namespace, namespace):
-            raise stalled(
-                Reason.NOT_ALLOWED,
-                f"CoderDeployment {deployment.key.namespace}/{deployment.key.name} does not list namespace "
-                f"{namespace} in spec.allowedNamespaces",
-            )
+    def _must_read(self, work: Work, resource: Resource) -> bool:
+        """Whether shared lists are not enough: after an edit, on request, on its own interval, or after a crash."""
+        if _requested(resource):
+            return True
+        if resource.external_id is None:
+            return self._claims.proves(resource, work.name)
+        edited = resource.status.get("observedGeneration") != resource.generation
+        synced = resource.condition("Synced")
+        applied = resource.ready or (synced is not None and synced["status"] == "True")
+        return edited or bool(work.spec.resync_interval) or not applied
 
     # Saying it
 
@@ -249,7 +216,7 @@ class ManagedReconciler:
         resource = current.as_read(visited)
         outage = error.meaning is Meaning.TRANSIENT or (
             error.reason == Reason.WAITING_FOR_DEPLOYMENT
-            and self._store.get(self._ownership.deployment_of(resource)) is not None
+            and self._store.get(self._admission.deployment_of(resource)) is not None
         )
         if outage and resource.settled and not _requested(resource):
             return
@@ -290,18 +257,6 @@ def _requested(resource: Resource) -> bool:
     """A person asked for a reconcile, and has not been answered."""
     requested = resource.annotations.get(RECONCILE_REQUESTED_AT, "")
     return bool(requested) and acknowledged(requested) != resource.status.get("lastHandledReconcileAt")
-
-
-def _must_read(work: Work, resource: Resource) -> bool:
-    """Whether shared lists are not enough: after an edit, on request, on its own interval, or after a crash."""
-    if _requested(resource):
-        return True
-    if resource.external_id is None:
-        return resource.annotations.get(CLAIM) == work.claim
-    edited = resource.status.get("observedGeneration") != resource.generation
-    synced = resource.condition("Synced")
-    applied = resource.ready or (synced is not None and synced["status"] == "True")
-    return edited or bool(work.spec.resync_interval) or not applied
 
 
 def _applied(fields: dict[str, Any], verdict: Verdict) -> Outcome:

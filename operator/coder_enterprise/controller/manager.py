@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import structlog
 
+from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.health import HealthServer
 from coder_enterprise.controller.kopf_source import KopfSource, Scope
@@ -71,13 +72,13 @@ class Manager:
         settings = await configuration(self._settings.kubeconfig, self._settings.context)
         async with KubernetesClient(settings) as client:
             membership = self._membership = self._join(client)
-            shards = Shards(membership)
+            shards, claims = Shards(membership), Claims()
             engine = self._engine = Engine(
-                client, shards, self._connection_kind, self._managed_kinds, self._settings.namespaces
+                client, shards, claims, self._connection_kind, self._managed_kinds, self._settings.namespaces
             )
             source = KopfSource(settings, engine.plurals, Scope(self._settings.namespaces), engine.on_event)
             async with self._health(engine):
-                if not await self._unless_stopped(_load(engine)):
+                if not await self._unless_stopped(self._load(client, claims, engine)):
                     return
                 try:
                     await self._work(engine, source, shards)
@@ -127,6 +128,16 @@ class Manager:
         task.result()
         return True
 
+    async def _load(self, client: KubernetesClient, claims: Claims, engine: Engine) -> None:
+        """All that must be known before anything is decided."""
+        while True:
+            try:
+                await claims.load(client, self._settings.lease_namespace)
+                return await engine.load()
+            except KubernetesError as error:
+                log.warning("not listed yet", error=str(error))
+                await asyncio.sleep(LIST_RETRY)
+
     async def _work(self, engine: Engine, source: KopfSource, shards: Shards) -> None:
         # Kopf cancels, when it ends, what was started after it: so everything else is started before.
         tasks = [asyncio.create_task(shards.run(engine), name="shards"), *engine.start()]
@@ -149,12 +160,3 @@ class Manager:
         for task in done:
             task.result()
         await watching
-
-
-async def _load(engine: Engine) -> None:
-    while True:
-        try:
-            return await engine.load()
-        except KubernetesError as error:
-            log.warning("not listed yet", error=str(error))
-            await asyncio.sleep(LIST_RETRY)

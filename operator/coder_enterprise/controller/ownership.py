@@ -13,14 +13,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from coder_enterprise.client.errors import OperatorError
-from coder_enterprise.controller.connections import Connections
+from coder_enterprise.controller.admission import Admission
+from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.result import invalid_spec
 from coder_enterprise.controller.status import summary
 from coder_enterprise.controller.store import Store
-from coder_enterprise.kinds.base import Change, ConnectionKind, Context, ManagedKind, Observation, stalled
+from coder_enterprise.kinds.base import Change, Context, ManagedKind, Observation, stalled
 from coder_enterprise.kinds.common import AdoptionPolicy, ManagedSpec, ManagementPolicy
 from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import CLAIM, Key, Resource
+from coder_enterprise.kinds.resource import Resource
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Work:
     kind: ManagedKind[Any, Any]
     spec: ManagedSpec
     context: Context
-    claim: str
+    name: str
+    """What it is called in Coder, as the kind tells objects apart."""
 
 
 def parse(kind: ManagedKind[Any, Any], resource: Resource) -> ManagedSpec:
@@ -42,30 +44,22 @@ def parse(kind: ManagedKind[Any, Any], resource: Resource) -> ManagedSpec:
     return spec
 
 
-def claim_of(resource: Resource, name: str) -> str:
-    """What the object is annotated with while that name in Coder is its own."""
-    return f"{resource.uid}/{name}"
-
-
 class Ownership:
-    def __init__(self, connection_kind: ConnectionKind[Any], store: Store, connections: Connections) -> None:
-        self._connection_kind = connection_kind
+    def __init__(self, store: Store, admission: Admission, claims: Claims) -> None:
         self._store = store
-        self._connections = connections
-
-    def deployment_of(self, resource: Resource) -> Key:
-        return Key(self._connection_kind.names.kind, *resource.deployment)
+        self._admission = admission
+        self._claims = claims
 
     def is_ours(self, work: Work, resource: Resource, observed: Observation) -> bool:
         if observed.external_id is None or observed.external_id == resource.external_id:
             return True
-        return observed.intended or (resource.external_id is None and resource.annotations.get(CLAIM) == work.claim)
+        return observed.intended or (resource.external_id is None and self._claims.proves(resource, work.name))
 
     def require(self, work: Work, resource: Resource, observed: Observation, changes: Sequence[Change]) -> None:
         if self.is_ours(work, resource, observed):
             return
         name = work.kind.title(resource, work.spec)
-        holders = self.holders(resource, observed.external_id)
+        holders = self.holders(work.context, resource, observed.external_id)
         if holders:
             raise stalled(
                 Reason.CONFLICT,
@@ -97,8 +91,8 @@ class Ownership:
         """Two objects, one thing in Coder: who recorded it, else the oldest, wins."""
         if work.spec.management_policy is ManagementPolicy.OBSERVE:
             return
-        name = work.kind.external_name(resource, work.spec)
-        mine = _precedence(resource, name)
+        name = work.name
+        mine = self._precedence(resource, name)
         identity = ""
         named = self._store.find(("name", resource.key.kind, name))
         # Under another name, or by id, another one may have recorded the same thing at the same moment.
@@ -107,60 +101,45 @@ class Ownership:
             other = self._store.get(key)
             if other is None or key == resource.key:
                 continue
-            if _precedence(other, name) > mine if key in named else other.age > resource.age:
+            if self._precedence(other, name) > mine if key in named else other.age > resource.age:
+                continue
+            if not self._counts(work.context, other, resource):
                 continue
             identity = identity or await work.kind.identity(work.context, resource, work.spec)
-            if await self._claims(work, other, identity):
+            if await self._is_rival(work, other, identity):
                 raise stalled(
                     Reason.CONFLICT,
                     f"{key.kind} {key.namespace}/{key.name} claims the same thing in Coder and was first; "
                     "remove one of the two",
                 )
 
-    def holders(self, resource: Resource, external_id: str | None) -> list[Resource]:
-        """Other objects that have recorded this id of the same server."""
+    def holders(self, context: Context, resource: Resource, external_id: str | None) -> list[Resource]:
+        """Other objects that have recorded this id of the same server, with that server's consent."""
         found = (self._store.get(key) for key in self._store.find(("id", resource.key.kind, external_id)))
         return [
             other
             for other in found
-            if other is not None and other.key != resource.key and self._on_one_server(resource, other)
+            if other is not None and other.key != resource.key and self._counts(context, other, resource)
         ]
 
-    async def _claims(self, work: Work, other: Resource, identity: str) -> bool:
+    async def _is_rival(self, work: Work, other: Resource, identity: str) -> bool:
         try:
             spec = parse(work.kind, other)
         except OperatorError:
             return False
         if spec.management_policy is not ManagementPolicy.ENFORCE:
             return False
-        if self._url(self.deployment_of(other)) != work.context.client.settings.url:
-            return False
         try:
             return await work.kind.identity(work.context, other, spec) == identity
         except OperatorError:
             return False
 
-    def _on_one_server(self, resource: Resource, other: Resource) -> bool:
-        """Whether both refer to the same Coder; unless the opposite is known, they do."""
-        keys = (self.deployment_of(resource), self.deployment_of(other))
-        urls = {self._url(key) for key in keys} - {None}
-        return keys[0] == keys[1] or len(urls) < 2
+    def _counts(self, context: Context, other: Resource, resource: Resource) -> bool:
+        """Whether the other one may call the same Coder at all: who may not has no say about what is there."""
+        together = self._admission.deployment_of(other) == self._admission.deployment_of(resource)
+        on_one_server = together or self._admission.server_of(other) == context.client.settings.url
+        return on_one_server and self._admission.permits(other)
 
-    def _url(self, deployment: Key) -> str | None:
-        """Where that Coder is; None when nobody knows. Also of a deployment that another replica works for."""
-        connection = self._connections.get(deployment)
-        if connection is not None and connection.settings is not None:
-            return connection.settings.url
-        declared = self._store.get(deployment)
-        if declared is None:
-            return None
-        try:
-            return self._connection_kind.url(self._connection_kind.spec_model.model_validate(declared.spec))
-        except ValidationError:
-            return None
-
-
-def _precedence(resource: Resource, name: str) -> tuple[bool, bool, tuple[str, str]]:
-    """Sorts first who has claimed that very name before, then who has an id, then the oldest."""
-    claimed = resource.annotations.get(CLAIM) == claim_of(resource, name)
-    return (not claimed, resource.external_id is None, resource.age)
+    def _precedence(self, resource: Resource, name: str) -> tuple[bool, bool, tuple[str, str]]:
+        """Sorts first who has claimed that very name before, then who has an id, then the oldest."""
+        return (not self._claims.proves(resource, name), resource.external_id is None, resource.age)

@@ -52,6 +52,8 @@ class Store:
             self.remove(known.key, known.uid)  # its deletion was not seen
             known = None
         if resource.deleting and not resource.finalizers:
+            if known:
+                self._objects[resource.key] = resource  # what is told of it is how it was last
             self.remove(resource.key, resource.uid)
             return True
         self._objects[resource.key] = resource

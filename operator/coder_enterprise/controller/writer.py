@@ -38,8 +38,8 @@ class Writer:
             return resource
         return (await self._patch("status", resource, {"status": patch}, "status")).as_read(resource)
 
-    async def claim(self, resource: Resource, claim: str) -> Resource:
-        """Before the first create: our finalizer, and the name that is about to be created.
+    async def claim(self, resource: Resource, claim: str | None) -> Resource:
+        """Before the first create: our finalizer, and the claim of what is about to be created.
 
         Raises `Conflicted` when the object has changed meanwhile.
         """

@@ -40,6 +40,7 @@ T = TypeVar("T")
 DEFAULT_RESYNC: Final = 300.0
 ALL_NAMESPACES: Final = "*"
 SECONDS_PER_DAY: Final = 86_400
+MAX_URL: Final = 2048
 MAX_VERSION: Final = 128
 MAX_NAME: Final = 255
 MAX_ROLES: Final = 64
@@ -95,7 +96,7 @@ class SCIMSecretRef(KindModel):
 class DeploymentSpec(BaseSpec):
     url: Annotated[
         str,
-        Field(min_length=8, max_length=2048),
+        Field(min_length=8, max_length=MAX_URL),
         Cel(
             "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",
             "url must be an http or https URL with a host, such as https://coder.example.com",
@@ -133,6 +134,8 @@ class DeploymentSpec(BaseSpec):
 
 
 class Identity(KindModel):
+    url: Annotated[str, Field(max_length=MAX_URL)] | None = None
+    """Where the token was accepted last."""
     username: Annotated[str, Field(max_length=MAX_NAME)] | None = None
     roles: Annotated[tuple[Annotated[str, Field(max_length=MAX_NAME)], ...], Field(max_length=MAX_ROLES)] | None = None
 
@@ -328,7 +331,7 @@ async def _healthy_probe(
     ]
     fields: dict[str, Any] = {
         "version": build.version[:MAX_VERSION],
-        "identity": {"username": me.username[:MAX_NAME], "roles": roles[:MAX_ROLES]},
+        "identity": {"url": client.settings.url, "username": me.username[:MAX_NAME], "roles": roles[:MAX_ROLES]},
         "circuit": "Closed",
         "features": None,
     }

@@ -1,0 +1,124 @@
+"""Whether anything may be called for an object, and with what: its CoderDeployment's consent, and the way there.
+
+Asked by the reconciler and by the deletion of managed objects before every call, so that there is one answer. Objects
+in the CoderDeployment's own namespace always have its consent: who may write there can have its Secret used anyway.
+For others, what a CoderDeployment allowed last is remembered when it is gone, for as long as this process works for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from coder_enterprise.client.errors import OperatorError
+from coder_enterprise.controller.connections import Connections
+from coder_enterprise.controller.result import Parked
+from coder_enterprise.controller.store import Store
+from coder_enterprise.kinds.base import ConnectionKind, Context, KindError, ManagedKind, stalled, waiting
+from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.resource import Key, Resource
+
+
+class Admission:
+    def __init__(self, connection_kind: ConnectionKind[Any], store: Store, connections: Connections) -> None:
+        self._connection_kind = connection_kind
+        self._store = store
+        self._connections = connections
+
+    def deployment_of(self, resource: Resource) -> Key:
+        return Key(self._connection_kind.names.kind, *resource.deployment)
+
+    def context(self, kind: ManagedKind[Any, Any], resource: Resource) -> Context:
+        """For a reconcile. Raises `KindError` without consent or without a way, and `Parked` while nobody knows."""
+        key = self.deployment_of(resource)
+        if self._store.get(key) is None:
+            raise waiting(
+                Reason.WAITING_FOR_DEPLOYMENT,
+                f"spec.deploymentRef: there is no CoderDeployment {key.namespace}/{key.name}; create it",
+            )
+        self.require(resource)
+        connection = self._connections.get(key)
+        if connection is None or connection.probing:
+            raise Parked
+        context = connection.context()
+        if context is None:
+            raise _unusable(key, connection.why_not)
+        features = connection.probe.features if connection.probe else None
+        if kind.feature and features is not None and not features.get(kind.feature, False):
+            raise waiting(
+                Reason.NOT_ENTITLED,
+                f"the feature {kind.feature} is not enabled on this deployment; add a licence",
+            )
+        return context
+
+    def context_for_deletion(self, resource: Resource) -> Context | None:
+        """Also with what is remembered; None when there is no CoderDeployment, nor anything known of one.
+
+        Raises `KindError` without consent or without a way, and `Parked` while nobody knows.
+        """
+        key = self.deployment_of(resource)
+        declared, connection = self._declared(key), self._connections.get(key)
+        if declared is None:
+            return None
+        self.require(resource)
+        if connection is None or connection.probing:
+            raise Parked
+        context = connection.context_for_deletion()
+        if context is None and not connection.deleted:
+            raise _unusable(key, connection.why_not)
+        return context
+
+    def require(self, resource: Resource) -> None:
+        """Raises `KindError` unless the CoderDeployment lets the object use it."""
+        key = self.deployment_of(resource)
+        namespace = resource.key.namespace
+        if namespace == key.namespace:
+            return
+        try:
+            spec = self._spec(key)
+        except ValidationError:
+            raise _unusable(key, "its spec is not valid") from None
+        if spec is None or not self._connection_kind.allows(spec, key.namespace, namespace):
+            raise stalled(
+                Reason.NOT_ALLOWED,
+                f"CoderDeployment {key.namespace}/{key.name} does not list namespace {namespace} in "
+                "spec.allowedNamespaces",
+            )
+
+    def permits(self, resource: Resource) -> bool:
+        try:
+            self.require(resource)
+        except OperatorError:
+            return False
+        return True
+
+    def server_of(self, resource: Resource) -> str | None:
+        """The URL where its deployment's token was accepted; None while that is unknown. Also of a deployment that
+        another replica works for: it is in status, which whoever declares a deployment cannot write."""
+        key = self.deployment_of(resource)
+        declared = self._declared(key)
+        if declared is None:
+            return None
+        try:
+            spec = self._spec(key)
+        except ValidationError:
+            return None
+        proven: str | None = (declared.status.get("identity") or {}).get("url")
+        return proven if spec is not None and proven == self._connection_kind.url(spec) else None
+
+    def _declared(self, key: Key) -> Resource | None:
+        """The CoderDeployment, or what it was last."""
+        declared = self._store.get(key)
+        if declared is not None:
+            return declared
+        connection = self._connections.get(key)
+        return connection.last_declared if connection is not None else None
+
+    def _spec(self, key: Key) -> Any:
+        declared = self._declared(key)
+        return None if declared is None else self._connection_kind.spec_model.model_validate(declared.spec)
+
+
+def _unusable(key: Key, why: str) -> KindError:
+    return waiting(Reason.WAITING_FOR_DEPLOYMENT, f"CoderDeployment {key.namespace}/{key.name} cannot be used: {why}")

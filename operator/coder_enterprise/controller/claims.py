@@ -1,0 +1,87 @@
+"""Claims: what proves, after a crash between a create in Coder and its record in status, that the thing is ours.
+
+Made by the manager, used by the reconcilers of managed objects. A claim rides on the write of the finalizer, as an
+annotation, which whoever may edit the object can write too. So it is a signature that only the operator can make, and
+good for one object (its uid) and one name. A lost key costs nothing but this: who was interrupted then says
+AlreadyExists.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+
+from coder_enterprise.controller.kubernetes import SECRETS, Conflicted, KubernetesClient, KubernetesError
+from coder_enterprise.kinds.resource import CLAIM, Resource
+
+SECRET: Final = "coder-enterprise-operator-claims"  # noqa: S105
+"""Name of the Secret, beside the Leases, that holds the key for all replicas; the operator makes it."""
+KEY: Final = "key"
+KEY_BYTES: Final = 32
+
+log = structlog.get_logger(__name__)
+
+
+class Claims:
+    """Without a key it signs nothing, and nothing is proven."""
+
+    def __init__(self, key: bytes = b"") -> None:
+        self._key = key
+
+    async def load(self, client: KubernetesClient, namespace: str) -> None:
+        """Share the key of all replicas, which the first one makes. Raises `KubernetesError`, but for a refusal."""
+        try:
+            self._key = _key(await client.secret(namespace, SECRET)) or await _make(client, namespace)
+        except KubernetesError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+        if not self._key:
+            log.warning(
+                "no claims: what a crash leaves unrecorded will say AlreadyExists; let the operator's service account "
+                "get and create this Secret, or delete it if it is spoilt",
+                secret=f"{namespace}/{SECRET}",
+            )
+
+    def sign(self, resource: Resource, name: str) -> str | None:
+        """What the object is annotated with while that name in Coder is its own; None without a key."""
+        if not self._key:
+            return None
+        return hmac.new(self._key, f"{resource.uid}/{name}".encode(), hashlib.sha256).hexdigest()
+
+    def proves(self, resource: Resource, name: str) -> bool:
+        """Whether the operator has let this very object have that name in Coder."""
+        signature = self.sign(resource, name)
+        return signature is not None and hmac.compare_digest(
+            signature.encode(), resource.annotations.get(CLAIM, "").encode()
+        )
+
+
+async def _make(client: KubernetesClient, namespace: str) -> bytes:
+    key = secrets.token_bytes(KEY_BYTES)
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SECRET, "namespace": namespace},
+        "data": {KEY: base64.b64encode(base64.b64encode(key)).decode()},
+    }
+    try:
+        await client.create(SECRETS, namespace, body)
+    except Conflicted:  # another replica was faster
+        return _key(await client.secret(namespace, SECRET))
+    return key
+
+
+def _key(values: dict[str, str] | None) -> bytes:
+    """b"" for none, and for one that somebody has spoilt."""
+    try:
+        key = base64.b64decode((values or {}).get(KEY, ""), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return key if len(key) >= KEY_BYTES else b""

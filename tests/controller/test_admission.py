@@ -1,0 +1,214 @@
+"""Whose things they are: consent before every call, and proofs that only the operator can write."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import pytest
+
+from coder_enterprise.kinds.resource import CLAIM
+from tests.support.engine import Cluster
+from tests.support.things import World
+
+pytestmark = pytest.mark.looptime
+
+GUESTS: Final = "guests"
+REFERENCE: Final = {"name": "coder", "namespace": "team"}
+
+
+async def guest_is_applied(cluster: Cluster, **spec: Any) -> str:
+    """A thing of another namespace, which may be there; its id."""
+    await cluster.begin(allowedNamespaces=[GUESTS])
+    cluster.thing("one", GUESTS, deploymentRef=REFERENCE, **spec)
+    await cluster.until(lambda: cluster.is_applied("one", GUESTS))
+    return str(cluster.status("things", "one", GUESTS)["id"])
+
+
+async def gone(cluster: Cluster, name: str = "one", namespace: str = GUESTS) -> None:
+    await cluster.until(lambda: cluster.body("things", name, namespace) is None, within=20)
+
+
+async def released(cluster: Cluster) -> str:
+    """What the event says."""
+    await cluster.until(lambda: cluster.events("Released"))
+    assert cluster.events("Released")[0]["type"] == "Warning"
+    return str(cluster.events("Released")[0]["note"])
+
+
+def calls(cluster: Cluster) -> list[str]:
+    return [call for call in cluster.coder.calls if call != "ping"]
+
+
+# Consent
+
+
+async def test_a_stranger_with_a_forged_claim_deletes_nothing(cluster: Cluster) -> None:
+    await cluster.begin()
+    theirs = cluster.coder.put("one", "theirs")
+    cluster.forge("one", GUESTS, claim=lambda thing: f"{thing.uid}/one", deploymentRef=REFERENCE)
+    cluster.kubernetes.delete("things", "one", GUESTS)
+    await gone(cluster)
+    assert list(cluster.coder.things) == [theirs.id]
+    assert calls(cluster) == []
+
+
+async def test_without_consent_a_true_claim_is_of_no_use_either(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.put("one", "theirs")
+    claim = cluster.claims.sign
+    cluster.forge("one", GUESTS, claim=lambda thing: claim(thing, "one"), deploymentRef=REFERENCE)
+    cluster.kubernetes.delete("things", "one", GUESTS)
+    await gone(cluster)
+    assert len(cluster.coder.things) == 1
+    assert calls(cluster) == []
+
+
+async def test_a_withdrawn_consent_leaves_what_is_there_and_makes_no_call(cluster: Cluster) -> None:
+    thing_id = await guest_is_applied(cluster)
+    cluster.connect()
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    before = calls(cluster)
+    cluster.kubernetes.delete("things", "one", GUESTS)
+    await gone(cluster)
+    assert (list(cluster.coder.things), calls(cluster)) == ([thing_id], before)
+    note = await released(cluster)
+    assert "spec.allowedNamespaces" in note
+    assert f"{thing_id} stays in Coder" in note
+
+
+async def test_a_deployment_that_is_gone_is_remembered_with_whom_it_allowed_last(cluster: Cluster) -> None:
+    thing_id = await guest_is_applied(cluster)
+    cluster.connect()
+    cluster.kubernetes.delete("coderdeployments", "coder")
+    await asyncio.sleep(1)
+    before = calls(cluster)
+    cluster.kubernetes.delete("things", "one", GUESTS)
+    await gone(cluster)
+    assert (list(cluster.coder.things), calls(cluster)) == ([thing_id], before)
+
+
+async def test_a_deployment_that_is_gone_still_serves_whom_it_allowed(cluster: Cluster) -> None:
+    await guest_is_applied(cluster)
+    cluster.kubernetes.delete("coderdeployments", "coder")
+    await asyncio.sleep(1)
+    cluster.kubernetes.delete("things", "one", GUESTS)
+    await gone(cluster)
+    assert cluster.coder.things == {}
+
+
+async def test_a_deployment_that_went_before_a_restart_allows_nobody(cluster: Cluster) -> None:
+    thing_id = await guest_is_applied(cluster)
+    await cluster.stop()
+    cluster.kubernetes.delete("coderdeployments", "coder")
+    cluster.kubernetes.delete("things", "one", GUESTS)
+    before = calls(cluster)
+    await cluster.start()
+    await gone(cluster)
+    assert (list(cluster.coder.things), calls(cluster)) == ([thing_id], before)
+
+
+async def test_a_consent_that_is_withdrawn_while_the_operator_looks_stops_it(cluster: Cluster) -> None:
+    await cluster.begin(allowedNamespaces=[GUESTS])
+
+    def withdraw(what: str) -> None:
+        if what == "things/one object":
+            cluster.kubernetes.on_write = lambda _: None
+            cluster.connect()
+
+    cluster.kubernetes.on_write = withdraw
+    cluster.thing("one", GUESTS, deploymentRef=REFERENCE)
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    assert cluster.coder.writes == []
+
+
+async def test_a_deployment_whose_spec_nobody_understands_keeps_its_guests_waiting(cluster: Cluster) -> None:
+    thing_id = await guest_is_applied(cluster)
+    cluster.connect(allowedNamespaces=[GUESTS], resyncInterval=["not", "text"])
+    cluster.kubernetes.delete("things", "one", GUESTS)
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "Deleting")
+    assert thing_id in cluster.coder.things
+    cluster.connect(allowedNamespaces=[GUESTS])
+    await gone(cluster)
+    assert cluster.coder.things == {}
+
+
+# Proofs
+
+
+async def test_a_forged_claim_adopts_nothing(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.put("one", "theirs")
+    cluster.forge("one", claim=lambda thing: f"{thing.uid}/one", color="ours")
+    await cluster.until(lambda: cluster.reason("one") == "AlreadyExists")
+    cluster.kubernetes.delete("things", "one")
+    await gone(cluster, namespace="team")
+    assert [thing.color for thing in cluster.coder.things.values()] == ["theirs"]
+
+
+async def test_a_claim_is_good_for_no_other_object_and_no_other_name(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("first")
+    await cluster.until(lambda: cluster.is_applied("first"))
+    cluster.coder.put("victim", "theirs")
+    claim = str(cluster.kubernetes.objects["things", "team", "first"]["metadata"]["annotations"][CLAIM])
+    cluster.forge("copy", claim=lambda _: claim, name="victim")
+    cluster.forge("other", claim=lambda thing: cluster.claims.sign(thing, "other"), name="victim")
+    await cluster.until(lambda: "AlreadyExists" in {cluster.reason("copy"), cluster.reason("other")})
+    for name in ("copy", "other"):
+        cluster.kubernetes.delete("things", name)
+        await gone(cluster, name, "team")
+    assert len(cluster.coder.named("victim")) == 1
+
+
+async def test_a_claimed_object_whose_spec_nobody_understands_is_let_go(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.put("one", "theirs")
+    cluster.forge("one", claim=lambda thing: cluster.claims.sign(thing, "one"), color=["not", "text"])
+    cluster.kubernetes.delete("things", "one")
+    await gone(cluster, namespace="team")
+    assert len(cluster.coder.things) == 1
+
+
+async def test_an_object_that_goes_before_it_was_claimed_is_forgotten(cluster: Cluster) -> None:
+    await cluster.start()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "WaitingForDeployment")
+    cluster.kubernetes.delete("things", "one")
+    await asyncio.sleep(1)
+    assert cluster.engine._managed._new == set()
+
+
+# Rivals
+
+
+async def test_a_rival_without_consent_is_none(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.forge("one", GUESTS, claim=lambda thing: f"{thing.uid}/one", deploymentRef=REFERENCE)
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"))
+
+
+async def test_who_lost_the_consent_holds_nothing(cluster: Cluster) -> None:
+    thing_id = await guest_is_applied(cluster)
+    cluster.connect()
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    cluster.thing("one", adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    cluster.kubernetes.delete("things", "one")
+    await gone(cluster, namespace="team")
+    assert thing_id not in cluster.coder.things
+
+
+async def test_a_rival_by_way_of_a_deployment_whose_token_was_never_accepted_is_none(cluster: Cluster) -> None:
+    await cluster.begin()
+    fake = World("http://fake.test")
+    cluster.connect("coder", GUESTS, fake)
+    cluster.thing("one", GUESTS)
+    await cluster.until(lambda: cluster.is_applied("one", GUESTS))
+    cluster.kubernetes.put_secret("token", GUESTS, token="bad")
+    cluster.connect("coder", GUESTS, cluster.coder, tokenSecretRef={"name": "missing"})
+    await cluster.until(lambda: cluster.reason("coder", "coderdeployments", GUESTS) == "SecretNotFound")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"))
