@@ -68,6 +68,30 @@ async def test_retain_leaves_it_and_needs_no_server(cluster: Cluster) -> None:
     assert len(cluster.coder.things) == 1
 
 
+async def test_a_suspended_object_goes_without_a_call_and_says_what_stays(cluster: Cluster) -> None:
+    await begin(cluster)
+    cluster.thing("one", suspend=True)
+    await cluster.until(lambda: cluster.reason("one") == "Suspended")
+    calls = len(cluster.coder.calls)
+    cluster.kubernetes.delete("things", "one")
+    await gone(cluster, within=1)
+    await cluster.until(lambda: cluster.events("Released"))
+    assert "stays in Coder" in cluster.events("Released")[0]["note"]
+    assert set(cluster.coder.calls[calls:]) <= {"ping"}
+    assert len(cluster.coder.things) == 1
+
+
+async def test_an_object_of_a_suspended_deployment_waits_and_stays_when_that_goes(cluster: Cluster) -> None:
+    await begin(cluster)
+    cluster.connect(suspend=True)
+    await cluster.until(lambda: cluster.reason("coder", "coderdeployments") == "Suspended")
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.reason("one") == "Deleting")
+    cluster.kubernetes.delete("coderdeployments", "coder")
+    await gone(cluster, within=deletion.ORPHAN_GRACE + 1)
+    assert len(cluster.coder.things) == 1
+
+
 async def test_force_detach_frees_it_in_an_outage_and_says_so(cluster: Cluster) -> None:
     await begin(cluster)
     cluster.coder.go_down()
@@ -203,11 +227,11 @@ async def test_each_time_that_its_deployment_is_missing_the_grace_is_whole(clust
 async def test_what_two_objects_have_recorded_goes_with_the_last_of_them(cluster: Cluster) -> None:
     await begin(cluster)
     thing_id = cluster.status("things", "one")["id"]
-    copy = cluster.kubernetes.apply("things", "copy", "team", name="another", suspend=True)
+    copy = cluster.kubernetes.apply("things", "copy", "team", name="one")
     copy["status"]["id"] = thing_id
     copy["metadata"]["finalizers"] = ["enterprise.coder.com/finalizer"]
     cluster.kubernetes._store("things", copy, "MODIFIED")
-    await cluster.until(lambda: cluster.reason("copy") == "Suspended")
+    await cluster.until(lambda: cluster.reason("copy") == "Conflict")
     cluster.kubernetes.delete("things", "one")
     await gone(cluster)
     assert thing_id in cluster.coder.things
@@ -219,11 +243,11 @@ async def test_what_two_objects_have_recorded_goes_with_the_last_of_them(cluster
 async def test_two_that_have_recorded_the_same_and_go_together_do_not_leave_it_to_each_other(cluster: Cluster) -> None:
     await begin(cluster)
     thing_id = cluster.status("things", "one")["id"]
-    copy = cluster.kubernetes.apply("things", "copy", "team", name="another", suspend=True)
+    copy = cluster.kubernetes.apply("things", "copy", "team", name="one")
     copy["status"]["id"] = thing_id
     copy["metadata"]["finalizers"] = ["enterprise.coder.com/finalizer"]
     cluster.kubernetes._store("things", copy, "MODIFIED")
-    await cluster.until(lambda: cluster.reason("copy") == "Suspended")
+    await cluster.until(lambda: cluster.reason("copy") == "Conflict")
     cluster.kubernetes.delete("things", "one")
     cluster.kubernetes.delete("things", "copy")
     await gone(cluster)

@@ -345,6 +345,33 @@ async def test_a_suspended_object_is_neither_read_nor_written(cluster: Cluster) 
     await applied(cluster, color="blue")
 
 
+async def test_what_is_edited_and_suspended_at_once_does_not_look_done(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, color="red")
+    cluster.thing("one", color="blue", suspend=True)
+    cluster.kubernetes.annotate("things", "one", reconcile_requested_at="now")
+    await cluster.until(lambda: cluster.reason("one") == "Suspended")
+    status = cluster.status("things", "one")
+    assert (status["observedGeneration"], "lastHandledReconcileAt" in status) == (1, False)
+    assert cluster.condition("Ready", "one")["status"] == "Unknown"
+    assert cluster.condition("Synced", "one")["status"] == "Unknown"
+    writes = cluster.writes()
+    await asyncio.sleep(1000)
+    assert cluster.writes() == writes
+    await applied(cluster, color="blue")
+    assert cluster.status("things", "one")["lastHandledReconcileAt"] == "now"
+
+
+async def test_what_is_suspended_from_the_start_was_never_looked_at(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one", suspend=True)
+    await cluster.until(lambda: cluster.reason("one") == "Suspended")
+    assert cluster.status("things", "one")["observedGeneration"] == -1
+    writes = cluster.writes()
+    await asyncio.sleep(1000)
+    assert cluster.writes() == writes
+
+
 async def test_drift_is_corrected_at_the_resync_and_said_once(cluster: Cluster) -> None:
     await cluster.begin()
     thing_id = await applied(cluster, color="red")

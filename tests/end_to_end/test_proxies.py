@@ -202,8 +202,6 @@ def test_a_proxy_that_was_deleted_behind_our_back_comes_back_or_is_no_obstacle(
     assert after is not None
     assert second.startswith(f"{after['id']}:")
     wait_until(lambda: connected.status(KIND, "eu")["id"] == after["id"], "the new id is recorded")
-    connected.patch(KIND, "eu", {"spec": {"suspend": True}})
-    connected.wait_for(KIND, "eu", "Suspended")
     coder.delete_proxy(after["id"])
     connected.delete(KIND, "eu")
     connected.wait_until_gone(KIND, "eu")

@@ -47,8 +47,8 @@ STALLED: Final = failed(stalled(Reason.ALREADY_EXISTS, "a group of that name exi
 UNHEALTHY: Final = Outcome("False", Reason.PROXY_UNREACHABLE, "Coder cannot reach it", Progress.WORKING)
 
 
-def suspended(ready: str) -> Outcome:
-    return Outcome(ready, Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)
+def suspended() -> Outcome:
+    return Outcome("Unknown", Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ STATES: Final = {
     "repaired": State([STALLED, APPLIED], "Healthy", "Applied: applied"),
     "edited": State([APPLIED], "Progressing", edited=True),
     "stalled and edited": State([STALLED], "Progressing", edited=True),
-    "suspended": State([APPLIED, suspended("True")], "Suspended", suspend=True),
-    "suspended before it was ready": State([suspended("Unknown")], "Suspended", suspend=True),
+    "suspended": State([APPLIED, suspended()], "Suspended", suspend=True),
+    "suspended before it was ready": State([suspended()], "Suspended", suspend=True),
     "suspended just now": State([STALLED], "Suspended", edited=True, suspend=True),
 }
 

@@ -64,8 +64,10 @@ class Admission:
         self.require(resource)
         if connection is None or connection.probing:
             raise Parked
+        if connection.deleted:
+            return None if declared.spec.get("suspend") else connection.context_for_deletion()
         context = connection.context_for_deletion()
-        if context is None and not connection.deleted:
+        if context is None:
             raise _unusable(key, connection.why_not)
         return context
 

@@ -96,6 +96,8 @@ class Deletion:
             return f"detached by annotation; {left} in Coder"
         if resource.spec.get("deletionPolicy") == DeletionPolicy.RETAIN:
             return f"deletionPolicy is Retain; {left} in Coder"
+        if resource.spec.get("suspend"):
+            return f"spec.suspend is true; {left} in Coder"
         policy = resource.spec.get("managementPolicy", ManagementPolicy.ENFORCE)
         if policy != ManagementPolicy.ENFORCE:
             return f"managementPolicy is {policy}; {left} in Coder"

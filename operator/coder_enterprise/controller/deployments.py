@@ -22,7 +22,7 @@ from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
 from coder_enterprise.controller.result import Again, Result, failed, invalid_spec
-from coder_enterprise.controller.status import Outcome, Progress, compose
+from coder_enterprise.controller.status import Outcome, Progress, compose, suspended
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import ConnectionKind, Probe, SecretKeyRef, stalled
@@ -72,7 +72,7 @@ class DeploymentReconciler:
         except ValidationError as error:
             return await self._close(resource, connection, failed(invalid_spec(error)))
         if spec.suspend:
-            return await self._close(resource, connection, _SUSPENDED)
+            return await self._close(resource, connection, suspended(resource))
         if not ask and self._is_recent(connection, resource) and connection.probe:
             await self._finish(resource, _outcome(connection.probe, self._counts(resource.key)))
             return self._next(connection)
@@ -187,9 +187,6 @@ class DeploymentReconciler:
 def _entitlements(probe: Probe) -> tuple[object, ...]:
     """What objects may wait for."""
     return probe.features, probe.grace
-
-
-_SUSPENDED: Final = Outcome("Unknown", Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)
 
 
 def _outcome(probe: Probe, counts: dict[str, int]) -> Outcome:

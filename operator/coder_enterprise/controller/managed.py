@@ -25,7 +25,7 @@ from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.ownership import Ownership, Work, parse
 from coder_enterprise.controller.result import Again, Parked, Result, failed, result_of
-from coder_enterprise.controller.status import Outcome, Progress, acknowledged, compose, summary
+from coder_enterprise.controller.status import Outcome, Progress, acknowledged, compose, summary, suspended
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds import durations
@@ -102,7 +102,7 @@ class ManagedReconciler:
         kind = self._kinds[resource.key.kind]
         spec = parse(kind, resource)
         if spec.suspend:
-            await self._finish(resource, _suspended(resource))
+            await self._finish(resource, suspended(resource))
             return Result()
         context = self._admission.context(kind, resource)
         work = Work(kind, spec, context, kind.external_name(resource, spec))
@@ -276,16 +276,6 @@ def _progress(verdict: Verdict) -> Progress:
     if verdict.ready:
         return Progress.DONE
     return Progress.STALLED if verdict.stalled else Progress.WORKING
-
-
-def _suspended(resource: Resource) -> Outcome:
-    was = resource.condition("Ready")
-    return Outcome(
-        ready=was["status"] if was else "Unknown",
-        reason=Reason.SUSPENDED,
-        message="spec.suspend is true: nothing is read or written",
-        progress=Progress.DONE,
-    )
 
 
 def _reported(

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from coder_enterprise.kinds.base import Change, DomainCondition
-from coder_enterprise.kinds.common import bounded
+from coder_enterprise.kinds.common import NEVER, bounded
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import RECONCILE_REQUESTED_AT, Resource
 
@@ -48,16 +48,19 @@ class Outcome:
     """Types of conditions that are kept no longer."""
     pending: Sequence[Change] = ()
     """Differences that were not applied."""
+    handled: bool = True
+    """False: nobody has looked at this generation, nor at what was requested by annotation."""
 
 
 def compose(resource: Resource, outcome: Outcome) -> dict[str, Any]:
     """The whole status after `outcome`."""
     status = {key: value for key, value in resource.status.items() if outcome.fields.get(key, "") is not None}
     status |= {key: value for key, value in outcome.fields.items() if value is not None}
-    status["observedGeneration"] = resource.generation
     status["conditions"] = _conditions(resource, outcome)
+    if outcome.handled:
+        status["observedGeneration"] = resource.generation
     requested = resource.annotations.get(RECONCILE_REQUESTED_AT)
-    if requested:
+    if requested and outcome.handled:
         status["lastHandledReconcileAt"] = acknowledged(requested)
     status.pop("pendingChanges", None)
     if outcome.pending:
@@ -101,9 +104,9 @@ def _conditions(resource: Resource, outcome: Outcome) -> list[dict[str, Any]]:
 def _dated(resource: Resource, condition: DomainCondition) -> dict[str, Any]:
     known = resource.condition(condition.type)
     unchanged = known is not None and known["status"] == condition.status
-    # The CRD's default dates the first condition 1970: the first visit is its true beginning.
-    first_visit = resource.status.get("observedGeneration") == -1
-    moment = known["lastTransitionTime"] if known and unchanged and not first_visit else _now()
+    moment = known["lastTransitionTime"] if known and unchanged else NEVER
+    if moment == NEVER:  # so the CRD's default dates it: the first visit is its true beginning
+        moment = _now()
     message = condition.message
     return {
         "type": condition.type,
@@ -124,3 +127,17 @@ def summary(changes: Sequence[Change]) -> str:
     shown = "; ".join(str(change) for change in changes[:CHANGES_IN_MESSAGE])
     more = len(changes) - CHANGES_IN_MESSAGE
     return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def suspended(resource: Resource) -> Outcome:
+    """What an object shows that nobody looks at: not its last state, which spec may have left, and nothing of spec."""
+    message = "spec.suspend is true: nothing is read or written"
+    synced = DomainCondition("Synced", "Unknown", Reason.SUSPENDED, message)
+    return Outcome(
+        ready="Unknown",
+        reason=Reason.SUSPENDED,
+        message=message,
+        progress=Progress.DONE,
+        synced=synced if resource.condition("Synced") else None,
+        handled=False,
+    )

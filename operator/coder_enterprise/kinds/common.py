@@ -66,7 +66,8 @@ class BaseSpec(KindModel):
     """Settings of the reconcile itself, which every kind has."""
 
     suspend: bool = False
-    """Stop reconciling: nothing is read or written until this is false again. Default: false."""
+    """Stop reconciling: nothing is read or written until this is false again, and an object that is deleted leaves
+    what it stands for in Coder. Default: false."""
     resync_interval: Duration | None = None
     """How often Coder is read again to find drift, such as 90s, 5m or 1h; at least 5s."""
 
@@ -129,6 +130,8 @@ class ManagedStatus(BaseStatus):
     """What differs from Coder and is not applied, because of managementPolicy or adoptionPolicy."""
 
 
+NEVER: Final = "1970-01-01T00:00:00Z"
+
 STATUS_DEFAULT: Final[Mapping[str, Any]] = {
     "observedGeneration": -1,
     "conditions": [
@@ -137,7 +140,7 @@ STATUS_DEFAULT: Final[Mapping[str, Any]] = {
             "status": "Unknown",
             "reason": str(Reason.PENDING),
             "message": "Waiting for the operator",
-            "lastTransitionTime": "1970-01-01T00:00:00Z",
+            "lastTransitionTime": NEVER,
         }
     ],
 }
