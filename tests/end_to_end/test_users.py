@@ -131,7 +131,7 @@ def test_who_exists_already_is_refused_with_the_difference_and_adopted_when_told
 ) -> None:
     theirs = coder.create_user("ann")
     coder.suspend_user(theirs["id"])
-    connected.apply(user("ann", username="annie"))
+    connected.apply(user("ann", username="annie", state="active"))
     refused = connected.wait_for("CoderUser", "ann", "AlreadyExists")
     assert "adoptionPolicy" in refused["message"]
     status = connected.status("CoderUser", "ann")
@@ -140,8 +140,15 @@ def test_who_exists_already_is_refused_with_the_difference_and_adopted_when_told
         {"path": "spec.state", "from": "suspended", "to": "active"},
     ]
     assert "id" not in status
-    assert applied(connected, adoptionPolicy="Adopt", username="annie") == theirs["id"]
+    assert applied(connected, adoptionPolicy="Adopt", username="annie", state="active") == theirs["id"]
     assert coder.user("annie")["status"] == "active"
+
+
+def test_whoever_an_admin_suspended_stays_so_and_keeps_their_name(connected: Namespace, coder: CoderAPI) -> None:
+    theirs = coder.create_user("ann")
+    coder.suspend_user(theirs["id"])
+    assert applied(connected, "one", email="ann@example.com", adoptionPolicy="Adopt", name="Ann") == theirs["id"]
+    assert coder.user("ann")["status"] == "suspended"
 
 
 def test_an_identical_one_is_adopted(connected: Namespace, coder: CoderAPI) -> None:
@@ -170,7 +177,7 @@ def test_of_two_objects_for_one_person_the_oldest_wins(connected: Namespace, cod
 
 def test_drift_is_repaired_and_said(connected: Namespace, coder: CoderAPI) -> None:
     connected.patch("CoderDeployment", "coder", {"spec": {"resyncInterval": "5s"}})
-    made = applied(connected, roles=["auditor"])
+    made = applied(connected, roles=["auditor"], state="active")
     coder.suspend_user(made)
     coder.set_roles(made, "owner")
     wait_until(lambda: coder.user("ann")["status"] == "active", "the user is let in again")

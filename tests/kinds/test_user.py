@@ -72,7 +72,8 @@ def test_a_user_who_is_not_there_is_created_and_given_the_rest() -> None:
 @pytest.mark.parametrize(
     ("declared", "actual", "expected"),
     [
-        ({}, {"username": "Ann"}, ["spec.username: 'Ann' becomes 'ann'"]),
+        ({}, {"username": "annie"}, []),
+        ({"username": "ann"}, {"username": "Ann"}, ["spec.username: 'Ann' becomes 'ann'"]),
         ({"name": "Ann"}, {"name": "Old"}, ["spec.name: 'Old' becomes 'Ann'"]),
         ({"name": ""}, {"name": "Old"}, ["spec.name: 'Old' becomes ''"]),
         ({"name": ""}, {"name": None}, []),
@@ -83,7 +84,9 @@ def test_a_user_who_is_not_there_is_created_and_given_the_rest() -> None:
         ({}, {"login_type": "password"}, []),
         ({"loginType": "github"}, {"login_type": ""}, []),
         ({}, {"status": "dormant"}, []),
-        ({}, {"status": "suspended"}, ["spec.state: 'suspended' becomes 'active'"]),
+        ({}, {"status": "suspended"}, []),
+        ({"state": "active"}, {"status": "suspended"}, ["spec.state: 'suspended' becomes 'active'"]),
+        ({"state": "active"}, {"status": "dormant"}, []),
         ({"state": "suspended"}, {"status": "dormant"}, ["spec.state: 'dormant' becomes 'suspended'"]),
         ({"state": "suspended"}, {"status": "suspended"}, []),
         ({}, {"roles": ["owner"]}, []),
@@ -389,14 +392,22 @@ async def test_a_server_that_ignores_the_name_of_a_new_user_is_told_again(
 
 async def test_a_rename_keeps_the_name_of_the_person(people: People, context: Context) -> None:
     people.put(ANN, "annie", email="ann@example.com", name="Ann A.")
-    await reconcile(context, recorded=ANN)
+    await reconcile(context, recorded=ANN, username="ann")
     assert people.writes() == [f'PUT /users/{ANN}/profile {{"username":"ann","name":"Ann A."}}']
+
+
+async def test_whoever_is_called_otherwise_keeps_that_unless_spec_says_a_username(
+    people: People, context: Context
+) -> None:
+    people.put(ANN, "annie", email="ann@example.com", name="Ann A.")
+    await reconcile(context, recorded=ANN, name="Ann")
+    assert people.writes() == [f'PUT /users/{ANN}/profile {{"username":"annie","name":"Ann"}}']
 
 
 async def test_a_name_that_is_not_known_is_not_sent(server: Scripted, context: Context) -> None:
     people = People(server, named=False)
     people.put(ANN, "annie", email="ann@example.com", name="Ann A.")
-    await reconcile(context, recorded=ANN)
+    await reconcile(context, recorded=ANN, username="ann")
     assert people.writes() == [f'PUT /users/{ANN}/profile {{"username":"ann"}}']
 
 
@@ -412,7 +423,7 @@ async def test_a_name_that_is_not_shown_is_written_once(server: Scripted, contex
 
 async def test_username_and_name_are_changed_in_one_request(people: People, context: Context) -> None:
     people.put(ANN, "annie", email="ann@example.com")
-    await reconcile(context, recorded=ANN, name="Ann")
+    await reconcile(context, recorded=ANN, username="ann", name="Ann")
     assert people.writes() == [f'PUT /users/{ANN}/profile {{"username":"ann","name":"Ann"}}']
 
 
@@ -425,6 +436,8 @@ async def test_roles_are_taken_before_a_suspension_which_coder_denies_owners(peo
 async def test_whoever_is_suspended_is_let_in_again(people: People, context: Context) -> None:
     people.put(ANN, "ann", status="suspended")
     await reconcile(context, recorded=ANN)
+    assert people.writes() == [], "an admin may have suspended them, and spec does not say"
+    await reconcile(context, recorded=ANN, state="active")
     assert people.writes() == [f"PUT /users/{ANN}/status/activate"]
 
 

@@ -105,7 +105,8 @@ class UserSpec(ManagedSpec):
     username: (
         Annotated[str, Field(min_length=1, max_length=MAX_USERNAME, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")] | None
     ) = None
-    """Name in Coder; changing it renames the user. Default: the object's own name."""
+    """Name in Coder; changing it renames the user. Left out, a new user gets the object's own name, and one who exists
+    keeps what they have."""
     email: Annotated[
         str,
         Field(min_length=3, max_length=MAX_EMAIL, pattern=r"^[^@\t-\r ]+@[^@\t-\r ]+$"),
@@ -123,9 +124,9 @@ class UserSpec(ManagedSpec):
     ] = DEFAULT_ORGANIZATION
     """Name or id of the organization in which a new user is made. Default: default, which is the deployment's first
     one."""
-    state: State = State.ACTIVE
-    """active, or suspended: the user cannot log in, and keeps all they have. Default: active, so whoever is suspended
-    by hand in Coder is let in again."""
+    state: State | None = None
+    """active, or suspended: the user cannot log in, and keeps all they have. Left out, a new user is active, and one
+    who exists stays as they are; with active, whoever is suspended by hand in Coder is let in again."""
     roles: (
         Annotated[
             tuple[Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$")], ...],
@@ -208,7 +209,7 @@ class UserStatus(ManagedStatus):
 @dataclass(frozen=True, kw_only=True)
 class ObservedUser(Observation):
     username: str
-    """As declared."""
+    """As declared, or the object's own name, which counts only for a new user."""
     user: records.User | None
     rival: records.User | None = None
     """Somebody else, with another e-mail, who has that username."""
@@ -470,8 +471,8 @@ def _differences(desired: UserSpec, observed: ObservedUser, user: records.User) 
         changes.append(Change(Action.UPDATE, _EMAIL, user.email, desired.email))
     if desired.login_type and user.login_type and user.login_type != desired.login_type:
         changes.append(Change(Action.UPDATE, _LOGIN_TYPE, user.login_type, desired.login_type.value))
-    if user.username != observed.username:
-        changes.append(Change(Action.UPDATE, _USERNAME, user.username, observed.username))
+    if desired.username is not None and user.username != desired.username:
+        changes.append(Change(Action.UPDATE, _USERNAME, user.username, desired.username))
     if desired.name is not None and desired.name != (user.name or ""):
         changes.append(Change(Action.UPDATE, _NAME, user.name, desired.name))
     if desired.roles is not None:
@@ -479,7 +480,7 @@ def _differences(desired: UserSpec, observed: ObservedUser, user: records.User) 
         changes += [Change(Action.ADD, _ROLES, after=role, subject=role) for role in sorted(wanted - user.site_roles)]
         surplus = sorted(user.site_roles - wanted)
         changes += [Change(Action.REMOVE, _ROLES, before=role, subject=role) for role in surplus]
-    if user.is_suspended != (desired.state is State.SUSPENDED):
+    if desired.state is not None and user.is_suspended != (desired.state is State.SUSPENDED):
         changes.append(Change(Action.UPDATE, _STATE, user.status, desired.state.value))
     hours = _differs(desired.quiet_hours, observed.quiet_hours)
     return [*changes, hours] if hours else changes
@@ -558,7 +559,7 @@ async def _create_by_api(context: Context, desired: UserSpec, observed: Observed
 
 async def _create_by_scim(context: Context, desired: UserSpec, observed: ObservedUser) -> records.User:
     _require_scim(context)
-    active = desired.state is State.ACTIVE
+    active = desired.state is not State.SUSPENDED
     made = await context.client.scim.create(observed.username, desired.email, desired.name or "", active=active)
     user = await context.client.users.get(made.id)
     if not _is_called(user.email, desired.email):
@@ -572,7 +573,8 @@ async def _create_by_scim(context: Context, desired: UserSpec, observed: Observe
 async def _set_profile(context: Context, desired: UserSpec, observed: ObservedUser) -> ObservedUser:
     user = _existing(observed)
     name = user.name if desired.name is None else desired.name
-    request = UpdateProfileRequest(username=observed.username, **({} if name is None else {"name": name}))
+    username = desired.username or user.username
+    request = UpdateProfileRequest(username=username, **({} if name is None else {"name": name}))
     return _updated(context, observed, _named(await context.client.users.set_profile(user.id, request), name))
 
 
