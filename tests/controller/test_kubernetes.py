@@ -9,6 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 from kubernetes.aio.client import Configuration
 
+from coder_enterprise.controller import kubernetes
 from coder_enterprise.controller.kubernetes import Conflicted, Gone, KubernetesClient, KubernetesError, custom
 
 THINGS = custom("things")
@@ -51,8 +52,8 @@ async def client(answers: Answers) -> AsyncIterator[KubernetesClient]:
     settings = Configuration()
     settings.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
     settings.retries = None
-    async with KubernetesClient(settings) as kubernetes:
-        yield kubernetes
+    async with KubernetesClient(settings) as connected:
+        yield connected
     await runner.cleanup()
 
 
@@ -75,12 +76,28 @@ async def test_a_refusal_is_told_by_its_status_and_its_own_words(
     assert (caught.value.status, caught.value.reason) == (status, "Because")
 
 
-async def test_a_busy_server_is_asked_again_after_the_time_it_names(client: KubernetesClient, answers: Answers) -> None:
-    answers.say(429, Retry_After="0")
-    answers.say(503, Retry_After="0")
+@pytest.mark.parametrize("wanted", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
+async def test_a_busy_server_is_asked_again_and_told_of_when_it_stays_busy(
+    client: KubernetesClient, answers: Answers, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setattr(kubernetes, "MIN_RETRY_AFTER", 0.001)
+    answers.say(429, Retry_After=wanted)
+    answers.say(503, Retry_After=wanted)
     answers.say()
     assert await client.get(THINGS, "team", "one") == ONE
-    assert len(answers.asked) == 3
+    answers.queue.clear()
+    answers.say(429, {"reason": "TooManyRequests", "message": "busy"}, Retry_After=wanted)
+    with pytest.raises(KubernetesError, match="busy"):
+        await client.get(THINGS, "team", "one")
+    assert len(answers.asked) == 3 + 1 + kubernetes.RETRIES
+
+
+def test_a_busy_server_is_left_alone_ever_longer_within_bounds() -> None:
+    delays = [kubernetes._delay(0.0, attempt) for attempt in range(5)]
+    assert all(step <= delay <= step * 1.5 for step, delay in zip((0.5, 1, 2, 4, 8), delays, strict=True))
+    assert 3 <= kubernetes._delay(3.0, 0) <= 4.5
+    assert kubernetes._delay(3600.0, 0) <= kubernetes.MAX_RETRY_AFTER * 1.5
+    assert len({kubernetes._delay(0.0, 0) for _ in range(10)}) == 10
 
 
 async def test_all_pages_are_read(client: KubernetesClient, answers: Answers) -> None:
@@ -101,7 +118,7 @@ async def test_nobody_listening_is_an_error_that_says_so() -> None:
     settings = Configuration()
     settings.host = "http://127.0.0.1:1"
     settings.retries = None
-    async with KubernetesClient(settings) as kubernetes:
+    async with KubernetesClient(settings) as connected:
         with pytest.raises(KubernetesError, match="does not answer") as caught:
-            await kubernetes.get(THINGS, "team", "one")
+            await connected.get(THINGS, "team", "one")
     assert caught.value.status == 0

@@ -242,6 +242,54 @@ async def test_retry_after_pauses_that_deployment_only_and_holds_up_no_worker(cl
     await all_applied(cluster, "o0-", within=60)
 
 
+async def test_a_deployment_that_asks_for_a_pause_stays_connected_and_says_so_in_words(cluster: Cluster) -> None:
+    await cluster.begin(resyncInterval="1h")
+    await apply_all(cluster)
+    await asyncio.sleep(5)
+    events, listed = len(cluster.events()), cluster.coder.count("things.list")
+    refusals = iter([errors.TooManyRequests(429, "slow down", 120.0)])
+    cluster.coder.fault = lambda _: next(refusals, None)
+    cluster.thing("t0", color="blue")
+    await out(cluster, "RateLimited")
+    calls = len(cluster.coder.calls)
+    ready, reachable = (cluster.condition(type_, "coder", "coderdeployments") for type_ in ("Ready", "Reachable"))
+    assert (ready["status"], reachable["status"], reachable["reason"]) == ("True", "True", "RateLimited")
+    assert cluster.status("coderdeployments", "coder")["circuit"] == "Closed"
+    await asyncio.sleep(110)
+    assert len(cluster.coder.calls) == calls
+    await out(cluster, "Connected")
+    await cluster.until(lambda: cluster.is_applied("t0"), within=2)
+    assert cluster.condition("Reachable", "coder", "coderdeployments")["reason"] == "Answering"
+    warnings = [event["reason"] for event in cluster.events()[events:] if event["type"] == "Warning"]
+    assert warnings == ["RateLimited"]
+    assert cluster.coder.count("things.list") == listed
+
+
+async def test_a_deployment_that_begins_with_a_pause_is_asked_when_it_is_over(cluster: Cluster) -> None:
+    await cluster.start()
+    refusals = iter([errors.TooManyRequests(429, "slow down", 100.0)])
+    cluster.coder.fault = lambda _: next(refusals, None)
+    cluster.connect()
+    await out(cluster, "RateLimited")
+    assert cluster.condition("Reachable", "coder", "coderdeployments")["status"] == "True"
+    assert cluster.condition("Ready", "coder", "coderdeployments")["status"] == "False"
+    await asyncio.sleep(95)
+    assert len(cluster.coder.calls) == 1
+    await cluster.until(lambda: cluster.reason("coder", "coderdeployments") == "Connected", within=10)
+
+
+async def test_a_pause_releases_who_waits_for_his_turn(cluster: Cluster) -> None:
+    await cluster.begin(maxRequestsPerSecond=2)
+    for name in names():
+        cluster.thing(name)
+    await asyncio.sleep(3)
+    cluster.coder.fault = lambda _: errors.TooManyRequests(429, "slow down", 120.0)
+    await asyncio.sleep(12)
+    assert cluster.engine.is_idle(Key("CoderDeployment", "team", "coder"))
+    cluster.coder.come_back()
+    await all_applied(cluster, within=120 + COUNT)
+
+
 async def test_a_short_pause_is_waited_for(cluster: Cluster) -> None:
     await cluster.begin()
     refusals = iter([errors.TooManyRequests(429, "slow down", 2.0)])

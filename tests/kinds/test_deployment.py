@@ -308,6 +308,14 @@ async def test_what_is_larger_than_status_is_cut(healthy: Scripted, client: Code
 # Servers that cannot be used
 
 
+async def test_a_server_that_asks_for_a_pause_can_be_reached(server: Scripted, client: CoderClient) -> None:
+    server.answer("/buildinfo", {"message": "Slow down."}, status=429)
+    found = await probe(client)
+    assert (found.usable, found.reason) == (False, Reason.RATE_LIMITED)
+    assert state(found, "Reachable") == ("True", Reason.RATE_LIMITED)
+    assert state(found, "Authenticated") == ("Unknown", Reason.UNKNOWN)
+
+
 @pytest.mark.parametrize(
     ("status", "text", "reason"),
     [
@@ -316,7 +324,6 @@ async def test_what_is_larger_than_status_is_cut(healthy: Scripted, client: Code
         (200, "{}", Reason.UNEXPECTED_ANSWER),
         (502, HTML, Reason.SERVER_ERROR),
         (500, '{"message": "down"}', Reason.SERVER_ERROR),
-        (429, '{"message": "Slow down."}', Reason.RATE_LIMITED),
         (404, '{"message": "Not here."}', Reason.NOT_FOUND),
     ],
 )

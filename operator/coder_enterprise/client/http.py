@@ -245,7 +245,10 @@ class Transport:
                 return self._not_coder(answer)
         message = self._clean(str(envelope.get("message") or answer.phrase or "no message"))
         if status == 429:
-            return errors.TooManyRequests(status, message, _retry_after(answer))
+            wanted = retry_after(answer.headers.get("Retry-After", ""))
+            return errors.TooManyRequests(
+                status, message, DEFAULT_RETRY_AFTER if wanted is None else min(wanted, MAX_RETRY_AFTER)
+            )
         detail = self._clean(str(envelope.get("detail") or ""))
         listed = envelope.get("validations")
         validations = {
@@ -373,14 +376,13 @@ def _envelope(answer: _Answer) -> dict[str, Any] | None:
     return body if isinstance(body, dict) and "message" in body else None
 
 
-def _retry_after(answer: _Answer) -> float:
-    """Seconds, at most `MAX_RETRY_AFTER`, from a number or an HTTP date; RFC 9110, 10.2.3."""
-    text = answer.headers.get("Retry-After", "")
+def retry_after(header: str) -> float | None:
+    """Seconds, at least 0, from a number or an HTTP date (RFC 9110, 10.2.3); None from what is neither."""
     try:
-        wanted = float(text)
+        wanted = float(header)
     except ValueError:
-        wanted = _seconds_until(text)
-    return min(max(wanted, 0.0), MAX_RETRY_AFTER) if math.isfinite(wanted) else DEFAULT_RETRY_AFTER
+        wanted = _seconds_until(header)
+    return max(wanted, 0.0) if math.isfinite(wanted) else None
 
 
 def _seconds_until(date: str) -> float:

@@ -112,6 +112,7 @@ class Connection:
         self._client: CoderClient | None = None
         self._directory: Directory | None = None
         self._hooks: Hooks | None = None
+        self._bucket: TokenBucket | None = None
 
     @property
     def probing(self) -> bool:
@@ -121,6 +122,12 @@ class Connection:
     @property
     def usable(self) -> bool:
         return not self.deleted and self.probe is not None and self.probe.usable
+
+    @property
+    def pause_left(self) -> float:
+        """Seconds until it may be asked anything, because it said so; 0 when it may now, or may be waited for."""
+        left = self._bucket.pause_left if self._bucket else 0.0
+        return left if left > PATIENCE else 0.0
 
     @property
     def lost_credentials(self) -> bool:
@@ -146,17 +153,19 @@ class Connection:
         """Connect with `settings`, unless it is connected so already; True when it is new."""
         if self._client is not None and settings == self.settings and rate == self._rate:
             return False
+        bucket = TokenBucket(rate)
         hooks = Hooks(
             metrics.label(self.key),
             fence,
-            TokenBucket(rate),
+            bucket,
             doubted=lambda delay: self._doubted(hooks, gate, delay),
             paused=lambda seconds: gate.pause(self.key, seconds),
         )
         client = CoderClient(settings, hooks)
         await self.close()
         self.settings, self._rate = settings, rate
-        self._hooks, self._client, self._directory = hooks, client, Directory(client)
+        self._hooks, self._bucket = hooks, bucket
+        self._client, self._directory = client, Directory(client)
         return True
 
     async def close(self) -> None:

@@ -77,6 +77,9 @@ class DeploymentReconciler:
             await self._finish(resource, _outcome(connection.probe, self._counts(resource.key)))
             return self._next(connection)
         renewed, probe = await self._probe(resource, spec, connection)
+        if probe.reason is Reason.RATE_LIMITED and connection.usable and not renewed:
+            await self._finish(resource, _paused(probe, self._counts(resource.key)))
+            return self._next(connection)
         known, was_usable, was_lost = connection.probe, connection.usable, connection.lost_credentials
         changed = renewed or not was_usable or connection.generation != resource.generation
         connection.judge(probe, resource.generation)
@@ -111,6 +114,7 @@ class DeploymentReconciler:
     def _is_recent(self, connection: Connection, resource: Resource) -> bool:
         return (
             connection.usable
+            and not connection.pause_left
             and connection.generation == resource.generation
             and now() < min(connection.probed_at + PROBE_MAX_AGE, connection.resync_at)
         )
@@ -172,10 +176,13 @@ class DeploymentReconciler:
         was = resource.condition("Ready")
         await self._writer.status(resource, compose(resource, outcome))
         if was is None or (was["status"], was["reason"]) != (outcome.ready, outcome.reason):
-            say = self._recorder.normal if outcome.ready == "True" else self._recorder.warning
+            well = outcome.ready == "True" and outcome.reason is not Reason.RATE_LIMITED
+            say = self._recorder.normal if well else self._recorder.warning
             say(resource, outcome.reason, "Reconcile", outcome.message)
 
     def _next(self, connection: Connection) -> Result:
+        if connection.pause_left:
+            return Result(Again.AFTER, connection.pause_left, "waiting")
         if connection.usable:
             connection.retry_delay = 0.0
             left = connection.resync_at - now()
@@ -197,6 +204,18 @@ def _outcome(probe: Probe, counts: dict[str, int]) -> Outcome:
         progress=_progress(probe),
         conditions=probe.conditions,
         fields={**probe.fields, "managedObjects": counts},
+    )
+
+
+def _paused(probe: Probe, counts: dict[str, int]) -> Outcome:
+    """What is known of it holds, and its objects wait."""
+    return Outcome(
+        ready="True",
+        reason=probe.reason,
+        message=probe.message,
+        progress=Progress.DONE,
+        conditions=tuple(condition for condition in probe.conditions if condition.status != "Unknown"),
+        fields={"managedObjects": counts},
     )
 
 

@@ -95,8 +95,9 @@ class Gate:
             self._queue.add(deployment, None, Priority.USER, delay)
 
     def pause(self, deployment: Key, seconds: float) -> None:
-        """It asked for a pause: let its objects wait for that long."""
+        """It asked for a pause: let its objects wait for that long, and have it say so."""
         self._queue.pause(deployment, seconds)
+        self.doubt(deployment, 0.0)
 
     def retry_in(self, deployment: Key, delay: float) -> float:
         """When an object that failed is tried again: after `delay` seconds, or later when very many fail."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import itertools
 import json
+import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from coder_enterprise import __version__
-from coder_enterprise.client.http import environment_proxy
+from coder_enterprise.client.http import environment_proxy, retry_after
 from coder_enterprise.kinds.resource import GROUP, VERSION
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -30,6 +32,10 @@ FIELD_MANAGER: Final = "coder-enterprise-operator"
 PAGE: Final = 500
 TIMEOUT: Final = 30.0
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+RETRIES: Final = 5
+"""How often a request is repeated that the API server was too busy for."""
+MIN_RETRY_AFTER: Final = 0.5
+"""Seconds before the first repetition, doubled with each, whatever the API server asks for."""
 MAX_RETRY_AFTER: Final = 10.0
 
 
@@ -199,13 +205,14 @@ class KubernetesClient:
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        while True:
-            status, text, retry_after = await self._exchange(method, path, query, body, headers)
+        for attempt in itertools.count():
+            status, text, wanted = await self._exchange(method, path, query, body, headers)
             if status < 300:
-                return _parsed(text)
-            if retry_after is None:
+                break
+            if wanted is None or attempt == RETRIES:
                 raise _error(status, text)
-            await asyncio.sleep(retry_after)
+            await asyncio.sleep(_delay(wanted, attempt))
+        return _parsed(text)
 
     async def _exchange(
         self,
@@ -230,8 +237,14 @@ class KubernetesClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             cause = str(error) or type(error).__name__
             raise KubernetesError(0, "Unreachable", f"the Kubernetes API does not answer: {cause}") from None
-        wait = answer.headers.get("Retry-After", "") if answer.status in {429, 503} else ""
-        return answer.status, text, min(float(wait), MAX_RETRY_AFTER) if wait.isdigit() else None
+        wanted = answer.headers.get("Retry-After", "") if answer.status in {429, 503} else ""
+        return answer.status, text, retry_after(wanted)
+
+
+def _delay(wanted: float, attempt: int) -> float:
+    """Seconds until the next attempt after that one: what the API server asks for, within bounds, and spread."""
+    least = MIN_RETRY_AFTER * 2.0**attempt
+    return min(max(wanted, least), MAX_RETRY_AFTER) * random.uniform(1.0, 1.5)  # noqa: S311
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -264,6 +264,7 @@ class Probe:
     usable: bool
     """Objects that refer to the deployment may call it."""
     reason: Reason
+    """RateLimited: it asked for a pause, so that what was known before still holds."""
     message: str
     conditions: tuple[DomainCondition, ...]
     fields: Mapping[str, Any]

@@ -269,6 +269,8 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
 
     @override
     def unusable(self, error: errors.OperatorError) -> Probe:
+        if isinstance(error, errors.TooManyRequests):
+            return _LIMITED
         reason = Reason(error.reason)
         # Only the client's errors come from an attempt to reach it; before one, it is the Secrets that are at fault.
         asked = isinstance(error, errors.CoderError)
@@ -289,6 +291,21 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
 
 def _key_ref(ref: TokenSecretRef | CABundleSecretRef | SCIMSecretRef) -> SecretKeyRef:
     return SecretKeyRef(ref.name, ref.key)
+
+
+_PAUSED: Final = "Coder answered 429 and asked for a pause: nothing is read or written until it is over"
+_LIMITED: Final = Probe(
+    usable=False,
+    reason=Reason.RATE_LIMITED,
+    message=_PAUSED,
+    conditions=(
+        DomainCondition("Reachable", "True", Reason.RATE_LIMITED, _PAUSED),
+        DomainCondition("Authenticated", "Unknown", Reason.UNKNOWN, "not asked"),
+    ),
+    fields={"circuit": "Open"},
+    features=None,
+)
+"""It answers, and tells nothing of how it is."""
 
 
 _Refusal = errors.APIError | errors.UnexpectedShape
