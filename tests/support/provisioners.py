@@ -4,64 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
-import uvicorn
 from google.protobuf.message import Message
-from typing_extensions import override
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.run import server_config
 from coder_enterprise.server.services.provisioner_protocol import SERVICE
 from coder_enterprise.wire.provisioning import messages_pb2 as pb
 from coder_enterprise.wire.provisioning.calls import call, open_call
 from coder_enterprise.wire.provisioning.session import Session
 from coder_enterprise.wire.provisioning.yamux import Role
 from tests.support.api import Body, Client, checked
+from tests.support.serving import TIMEOUT, serving
 
 M = TypeVar("M", bound=Message)
 
-TIMEOUT: Final = 20.0
-"""Seconds that anything here may take."""
 SERVE: Final = "/api/v2/organizations/default/provisionerdaemons/serve"
 TAR: Final = b"not really a tar archive: no server reads it"
 
 
-class _Server(uvicorn.Server):
-    """Leaves the signals to pytest."""
-
-    @contextlib.contextmanager
-    @override
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @contextlib.asynccontextmanager
 async def listening(services: Services) -> AsyncIterator[str]:
-    """The server with the sockets that it has as a process, in this event loop; host and port."""
-    config = server_config(create_app(services))
-    config.host, config.port = "127.0.0.1", 0
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve())
-    try:
-        await eventually(lambda: server.started or serving.done())
-        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
-async def eventually(condition: Any) -> None:
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():
-            await asyncio.sleep(0.005)
+    """Host and port of the server, with the sockets that it has as a process."""
+    async with serving(create_app(services)) as address:
+        yield address
 
 
 def serve_url(

@@ -42,6 +42,21 @@ def run(
             help="Requests a minute that one address may send to one path; below 1 there is no limit.",
         ),
     ] = 512,
+    proxy_trusted_headers: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_PROXY_TRUSTED_HEADERS",
+            help="Headers, with commas between them, in which proxies before the server tell the client's address: "
+            "X-Forwarded-For.",
+        ),
+    ] = "",
+    proxy_trusted_origins: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_PROXY_TRUSTED_ORIGINS",
+            help="Addresses and networks of these proxies, with commas between them: 10.0.0.0/8.",
+        ),
+    ] = "",
     quiet_hours_default_schedule: Annotated[
         str,
         typer.Option(
@@ -121,6 +136,7 @@ def run(
             parse_interval,
             parse_profile,
             parse_support_links,
+            parse_trusted_proxies,
             parse_url,
         )
         from coder_enterprise.server.storage.database import StorageError
@@ -135,6 +151,7 @@ def run(
     configure()
     try:
         host, port = parse_address(http_address)
+        trusted_headers, trusted_origins = parse_trusted_proxies(proxy_trusted_headers, proxy_trusted_origins)
         settings = Settings(
             host=host,
             port=port,
@@ -148,6 +165,8 @@ def run(
             profile=parse_profile(wire_profile),
             scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", "").strip(),
             rate_limit=api_rate_limit,
+            trusted_headers=trusted_headers,
+            trusted_origins=trusted_origins,
             provisioner_daemon_psk=os.environ.get("CODER_PROVISIONER_DAEMON_PSK", ""),
             quiet_hours_default_schedule=quiet_hours_default_schedule,
             allow_custom_quiet_hours=allow_custom_quiet_hours,

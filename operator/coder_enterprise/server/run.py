@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from typing_extensions import override
 
+from coder_enterprise.server.connections import KEEP_ALIVE, Connection
 from coder_enterprise.server.probes import Probes
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
@@ -71,7 +72,7 @@ async def serve(settings: Settings) -> None:
             deployment = Deployment(settings.access_url or url, deployment_id)
             services = create_services(settings, database, deployment)
             await services.entitlements.refresh()
-            app = create_app(services, settings.rate_limit)
+            app = create_app(services, settings.rate_limit, settings.trusted_headers, settings.trusted_origins)
             async with Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
                 await _Server(server_config(app), url).serve(sockets=[listener])
     finally:
@@ -82,7 +83,7 @@ def server_config(app: Callable[..., Any]) -> uvicorn.Config:
     """Websockets with dead peers are closed: uvicorn pings each of them."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE,
         ws_per_message_deflate=False,
@@ -90,7 +91,9 @@ def server_config(app: Callable[..., Any]) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `routes.clients` knows which ones to believe
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN_TIMEOUT,
     )
 

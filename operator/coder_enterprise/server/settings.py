@@ -8,8 +8,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +21,9 @@ from coder_enterprise.wire.profiles import Profile
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
 
 PORT_FORM: Final = re.compile(r"[0-9]{1,5}")
+HEADER_FORM: Final = re.compile(r"[A-Za-z0-9-]+")
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class SettingsError(ValueError):
@@ -62,6 +66,10 @@ class Settings:
     allow_custom_quiet_hours: bool = True
     proxy_health_interval: float = 60.0
     """Seconds between two looks at each workspace proxy."""
+    trusted_headers: tuple[str, ...] = ()
+    """Of proxies before the server, with the client's address; asked in this order."""
+    trusted_origins: tuple[Network, ...] = ()
+    """Of those proxies."""
     relay_url: str = ""
     """Where the other replicas of the server reach this one; "" is nowhere."""
 
@@ -180,3 +188,30 @@ def parse_url(variable: str, text: str) -> str:
     if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
         raise SettingsError(f"{variable}: {text!r} is not a URL such as http://10.0.0.5:3000")
     return text
+
+
+def parse_trusted_proxies(headers: str, origins: str) -> tuple[tuple[str, ...], tuple[Network, ...]]:
+    """Names and networks, with commas between them; one without the other is of no use. Raises `SettingsError`."""
+    names, networks = _listed(headers), [_network(text) for text in _listed(origins)]
+    wrong = [name for name in names if not HEADER_FORM.fullmatch(name)]
+    if wrong:
+        raise SettingsError(f"CODER_PROXY_TRUSTED_HEADERS: {wrong[0]!r} is not a header such as X-Forwarded-For")
+    if bool(names) != bool(networks):
+        raise SettingsError(
+            "CODER_PROXY_TRUSTED_HEADERS, CODER_PROXY_TRUSTED_ORIGINS: set both, such as X-Forwarded-For and "
+            "10.0.0.0/8: the header that proxies write the client's address into, and where these proxies are"
+        )
+    return names, tuple(networks)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise SettingsError(
+            f"CODER_PROXY_TRUSTED_ORIGINS: {text!r} is not an address or a network such as 10.0.0.0/8"
+        ) from None

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from coder_enterprise.server.routes.bodies import MAX_BODY
+from coder_enterprise.server.routes import bodies
+from coder_enterprise.server.routes.app import create_app
+from coder_enterprise.server.routes.bodies import MAX_BODY, MAX_FROM_ANYBODY
+from coder_enterprise.server.routes.dependencies import Services
 from tests.support.api import Client, checked, create_group, refused
 
 GROUPS = "/organizations/default/groups"
@@ -172,3 +175,22 @@ async def test_a_sender_who_goes_away_is_no_fault_of_the_server(
     await app(scope, receive, send)
     assert sent[0]["status"] == 400
     assert capsys.readouterr().out == ""
+
+
+async def test_who_is_not_known_may_send_little(nobody: Client) -> None:
+    refused(await nobody.post("/users/login", content=b" " * (MAX_FROM_ANYBODY + 1)), 413)
+
+
+async def test_all_bodies_together_have_a_limit(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MAX_BODIES", 100)
+    async with Client(create_app(services)) as caller:
+        answer = await caller.post("/users/login", content=b" " * 101)
+        assert answer.headers["Retry-After"] == "1"
+        refused(answer, 429)
+
+
+async def test_what_a_body_took_is_given_back(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MAX_BODIES", 100)
+    async with Client(create_app(services)) as caller:
+        statuses = {(await caller.post("/users/login", content=b" " * 60)).status_code for _ in range(3)}
+    assert statuses == {400}

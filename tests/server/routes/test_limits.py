@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Scope
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
+from coder_enterprise.server.routes import limits
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.routes.limits import MAX_KEYS, RateLimit, SlidingWindow
+from coder_enterprise.server.routes.limits import RateLimit, SlidingWindow
+from coder_enterprise.server.settings import Settings
 from tests.support.api import SITE, Client
+from tests.support.provisioners import serve_url
+from tests.support.serving import serving
 
 LIMIT = 3
 
@@ -80,12 +88,81 @@ def test_the_window_slides() -> None:
     assert window.count("key", 200.0) == 1
 
 
-def test_endless_keys_cost_no_endless_memory() -> None:
+def test_there_are_so_many_counters_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that share a counter are refused together: a full table lets nothing through."""
+    monkeypatch.setattr(limits, "COUNTERS", 8)
     window = SlidingWindow()
-    for number in range(MAX_KEYS + 10):
+    for number in range(800):
         window.count(str(number), 1.0)
-    assert len(window._current) == MAX_KEYS
-    assert window.count("0", 1.0) == 2
+    assert len(window._current) == 8
+    assert window.count("one more", 1.0) > 2
+
+
+PSK = "a-long-pre-shared-key"
+SCIM_KEY = "a-key-of-the-identity-provider"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With secrets that people chose."""
+    return replace(settings, scim_auth_header=SCIM_KEY, provisioner_daemon_psk=PSK)
+
+
+@pytest.mark.parametrize("rate_limit", [10_000, -1])
+@pytest.mark.parametrize(
+    ("path", "header"),
+    [
+        (f"{SITE}/scim/v2/Users/{{}}", "Authorization"),
+        ("/scim/v2/Users?startIndex={}", "Authorization"),
+        ("/organizations/default/provisionerdaemons/serve?provisioner=echo&name=x{}", "Coder-Provisioner-Daemon-PSK"),
+        ("/workspaceproxies/me/register?x={}", "Coder-External-Proxy-Token"),
+    ],
+)
+async def test_guesses_at_a_secret_are_few_whatever_the_path(
+    services: Services, monkeypatch: pytest.MonkeyPatch, path: str, header: str, rate_limit: int
+) -> None:
+    monkeypatch.setattr(limits, "GUESS_LIMIT", 5)
+    async with Client(create_app(services, rate_limit)) as caller:
+        statuses = [(await _ask(caller, path.format(number), {header: f"guess-{number}"})) for number in range(7)]
+    assert statuses == [401] * 5 + [429] * 2
+
+
+async def _ask(caller: Client, path: str, headers: dict[str, str]) -> int:
+    method = "POST" if "register" in path else "GET"
+    return (await caller.request(method, path, headers=headers, json={} if method == "POST" else None)).status_code
+
+
+async def test_who_has_the_secret_is_no_guesser(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GUESS_LIMIT", 5)
+    async with Client(create_app(services)) as caller:
+        headers = {"Authorization": f"Bearer {SCIM_KEY}"}
+        answers = [await caller.get(f"{SITE}/scim/v2/Users", headers=headers) for _ in range(8)]
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_guesses_over_websockets_count(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GUESS_LIMIT", 2)
+    statuses = []
+    async with serving(create_app(services)) as address:
+        for number in range(4):
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(
+                    serve_url(address), additional_headers={"Coder-Provisioner-Daemon-PSK": f"guess-{number}"}
+                ):
+                    pass
+            statuses.append(refused.value.response.status_code)
+    assert statuses == [401, 401, 429, 429]
+
+
+@pytest.mark.parametrize("name", ["me", "ann", "9d4a3f8e-7c1b-4a0e-8f7e-2f3a1b5c6d7e"])
+async def test_passwords_have_one_limit_at_all_paths(
+    services: Services, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(limits, "PASSWORD_LIMIT", 3)
+    async with Client(create_app(services, rate_limit=1000)) as caller:
+        for _ in range(3):
+            await caller.post("/users/login", json={})
+        assert (await caller.put(f"/users/{name}/password", json={})).status_code == 429
 
 
 @pytest.mark.parametrize(
@@ -95,6 +172,8 @@ def test_endless_keys_cost_no_endless_memory() -> None:
         ("2001:db8::1", "2001:db8::ffff:2", True),
         ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
         ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1", True),
     ],
 )
 async def test_a_sender_is_an_address_or_a_network_of_ipv6(first: str, second: str, *, together: bool) -> None:

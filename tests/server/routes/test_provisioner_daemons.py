@@ -24,7 +24,8 @@ from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire.provisioning.session import SessionClosed
 from tests.support.api import Client, checked, refused
-from tests.support.provisioners import Daemon, create_version, eventually, listening, serve_url, session_of
+from tests.support.provisioners import Daemon, create_version, listening, serve_url, session_of
+from tests.support.serving import eventually
 from tests.support.templates import as_the_sdk
 
 PSK = "a-long-pre-shared-key"

@@ -18,7 +18,8 @@ from coder_enterprise.wire.provisioning import messages_pb2 as pb
 from coder_enterprise.wire.provisioning.calls import RPCError
 from coder_enterprise.wire.provisioning.session import StreamReset
 from tests.support.api import Body, Client, checked
-from tests.support.provisioners import TAR, Daemon, create_version, create_workspace, eventually, session_of
+from tests.support.provisioners import TAR, Daemon, create_version, create_workspace, session_of
+from tests.support.serving import eventually
 from tests.support.templates import create_template
 
 PING = b"\x00\x02\x00\x01" + bytes(8)

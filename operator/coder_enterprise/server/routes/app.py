@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -41,10 +42,13 @@ from coder_enterprise.server.routes import (
     workspaces,
 )
 from coder_enterprise.server.routes.answers import envelope, refusal
+from coder_enterprise.server.routes.bodies import BodyBudget
+from coder_enterprise.server.routes.clients import ClientAddress
 from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.routes.limits import RateLimit
 from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
 from coder_enterprise.server.routes.openapi import document
+from coder_enterprise.server.settings import Network
 from coder_enterprise.wire.buildinfo import VERSION
 
 # Literal paths such as /users/login come before /users/{user}.
@@ -80,8 +84,14 @@ ROUTERS: Final = (
 _STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 
-def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
-    """`rate_limit` is in requests a minute from one address to one path; none below 1."""
+def create_app(
+    services: Services,
+    rate_limit: int = 0,
+    trusted_headers: Sequence[str] = (),
+    trusted_origins: Sequence[Network] = (),
+) -> FastAPI:
+    """`rate_limit` is in requests a minute from one client to one path; none below 1. `trusted_…` say which proxies
+    before the server may tell who the client is."""
     routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
     # One flat list: FastAPI matches the routes of an included router twice.
     app = _Application(
@@ -98,9 +108,11 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     app.add_exception_handler(HTTPException, _no_route)
     # The last one added is the first one asked.
     app.state.metrics = RequestMetrics()
+    app.add_middleware(BodyBudget)
     app.add_middleware(RateLimit, limit=rate_limit)
     app.add_middleware(CommonHeaders)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
+    app.add_middleware(ClientAddress, headers=trusted_headers, origins=trusted_origins)
     return app
 
 

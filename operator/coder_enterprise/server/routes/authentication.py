@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from coder_enterprise.server.routes.answers import documented
-from coder_enterprise.server.routes.bodies import body, expects
+from coder_enterprise.server.routes.bodies import MAX_FROM_ANYBODY, body, expects
 from coder_enterprise.server.routes.dependencies import API, SESSION_TOKEN, Authenticated, Public
 from coder_enterprise.server.services.sessions import LIFETIME
 from coder_enterprise.wire.authentication import LOGGED_IN, LoginRequest
@@ -17,7 +17,7 @@ router = APIRouter(prefix=API, tags=["Authorization"])
 
 
 @router.post("/users/login", **documented(LOGGED_IN, responses={401: {}}), openapi_extra=expects(LoginRequest))
-async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRequest)]) -> Response:
+async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRequest, MAX_FROM_ANYBODY)]) -> Response:
     session = await services.sessions.log_in(request)
     response = services.answer(LOGGED_IN, session)
     response.set_cookie(

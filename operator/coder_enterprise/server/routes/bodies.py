@@ -2,7 +2,8 @@
 
 The Content-Type does not matter, keys match in any case, unknown ones are ignored, null is a field's default, also
 in objects within, and what follows the first JSON value is ignored. Text that no database can keep is refused: NUL,
-and half a surrogate pair.
+and half a surrogate pair. The bodies of all requests together have a budget, which each has its share of until it is
+answered.
 """
 
 from __future__ import annotations
@@ -17,24 +18,46 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coder_enterprise.server.errors import BadRequest, TooLarge, invalid
+from coder_enterprise.server.errors import BadRequest, Overloaded, TooLarge, invalid
 from coder_enterprise.server.routes.openapi import SCHEMAS
+from coder_enterprise.wire.budgets import Budget, OverBudget, Share
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes."""
+MAX_FROM_ANYBODY: Final = 16 * 1024
+"""Bytes of a body that is read before it is known who sends it."""
+MAX_BODIES: Final = 64 * 1024 * 1024
+"""Bytes of all requests that are being read or answered."""
 
 _NOT_JSON: Final = "Request body must be valid JSON."
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_SHARE: Final = "coder_enterprise.body"
 
 
-def body(model: type[ModelT]) -> Any:
-    """A dependency that is the request's body as `model`."""
+class BodyBudget:
+    """ASGI middleware around the routes: gives back what a request's body took."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._budget = Budget(MAX_BODIES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        share = scope[_SHARE] = Share(self._budget)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            share.resize(0)
+
+
+def body(model: type[ModelT], limit: int = MAX_BODY) -> Any:
+    """A dependency that is the request's body as `model`; `limit` is in bytes."""
 
     async def read(request: Request) -> ModelT:
-        return parse(await read_bytes(request), model)
+        return parse(await read_bytes(request, limit), model)
 
     dependency: Callable[[Request], Awaitable[ModelT]] = read
     return Depends(dependency)
@@ -121,15 +144,18 @@ def _where(problem: ErrorDetails) -> str:
 
 
 async def read_bytes(request: Request, limit: int = MAX_BODY) -> bytes:
-    """Raises `TooLarge` over `limit` bytes."""
+    """Raises `TooLarge` over `limit` bytes, and `Overloaded` when all bodies together are too much."""
     chunks: list[bytes] = []
-    size = 0
+    share: Share = request.scope[_SHARE]
     try:
         async for chunk in request.stream():
-            size += len(chunk)
+            size = share.size + len(chunk)
             if size > limit:
                 raise TooLarge(f"The request body is larger than {limit} bytes.")
+            share.resize(size)
             chunks.append(chunk)
+    except OverBudget:
+        raise Overloaded("The server is reading too many request bodies; try again in a moment.") from None
     except ClientDisconnect:
         raise BadRequest("The request ended before its body did.") from None
     return b"".join(chunks)

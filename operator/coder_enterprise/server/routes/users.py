@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 
 from coder_enterprise.server.errors import NotFound
 from coder_enterprise.server.routes.answers import documented
-from coder_enterprise.server.routes.bodies import body, expects
+from coder_enterprise.server.routes.bodies import MAX_FROM_ANYBODY, body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.server.routes.pages import Search, page
 from coder_enterprise.server.services.users import Page
@@ -42,7 +42,8 @@ async def has_first_user(services: Public) -> Response:
     openapi_extra=expects(CreateFirstUserRequest),
 )
 async def create_first_user(
-    services: Public, request: Annotated[CreateFirstUserRequest, body(CreateFirstUserRequest)]
+    services: Public,
+    request: Annotated[CreateFirstUserRequest, body(CreateFirstUserRequest, MAX_FROM_ANYBODY)],
 ) -> Response:
     return services.answer(FIRST_USER_CREATED, await services.users.create_first(request))
 
