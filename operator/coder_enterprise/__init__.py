@@ -1,5 +1,12 @@
 """Coder's enterprise settings as Kubernetes objects, and an in-cluster Enterprise API to run them against."""
 
-from importlib.metadata import version
+__version__: str
 
-__version__ = version("coder-enterprise")
+
+def __getattr__(name: str) -> str:
+    """`__version__` when it is asked for: what finds it takes longer to import than a signal may wait."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("coder-enterprise")

@@ -1,5 +1,16 @@
-"""`python -m coder_enterprise`: the same as `coder-enterprise`."""
+"""`python -m coder_enterprise`: the same as `coder-enterprise`, which starts here as well."""
 
-from coder_enterprise.cli.main import main
+import sys
 
-main()
+from coder_enterprise.process.start import prepare
+
+
+def main() -> None:
+    prepare(sys.argv[1:])
+    from coder_enterprise.cli.main import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ TIMEOUT: Final = 30.0
 INTERVAL: Final = 0.05
 
 
-def wait_until(probe: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T:
+def wait_until(probe: Callable[[], T], what: str, timeout: float = TIMEOUT, *, interval: float = INTERVAL) -> T:
     """The first true value of `probe`; fails after `timeout` seconds and shows the last value."""
     deadline = time.monotonic() + timeout
     while True:
@@ -21,7 +21,7 @@ def wait_until(probe: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T
         if value:
             return value
         assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}; last: {value!r}"
-        time.sleep(INTERVAL)
+        time.sleep(interval)
 
 
 async def wait_for(probe: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T:

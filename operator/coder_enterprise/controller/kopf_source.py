@@ -8,16 +8,17 @@ meanwhile; the manager's sweep finds that.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import kopf
+from kopf._core.engines.peering import Identity
 from kubernetes.aio.client import Configuration
 from typing_extensions import override
 
 from coder_enterprise.kinds.resource import GROUP, VERSION, WATCH_LABEL
+from coder_enterprise.process.signals import when_told_to_end
 
 BACKOFFS: Final = (0.5, 1.0, 2.0)
 
@@ -74,9 +75,17 @@ class Scope:
 
 
 class KopfSource:
-    def __init__(self, configuration: Configuration, plurals: Sequence[str], scope: Scope, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        plurals: Sequence[str],
+        scope: Scope,
+        on_event: OnEvent,
+        identity: str,
+    ) -> None:
         self._configuration = configuration
         self._scope = scope
+        self._identity = identity
         self._registry = kopf.OperatorRegistry()
         for plural in plurals:
             self._watch(GROUP, VERSION, plural, on_event)
@@ -91,12 +100,12 @@ class KopfSource:
             settings=_settings(),
             clusterwide=not self._scope.namespaces,
             namespaces=self._scope.namespaces,
+            identity=Identity(self._identity),  # it would ask for the user's name, and a pod's user may have none
             standalone=True,
             stop_flag=stop,
         )
         # Kopf has taken the signals, and would wait five seconds at its end for `stop`, which nobody had set.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        when_told_to_end(stop.set)
         await kopf.run_tasks(tasks, ignored=before)
 
     def _watch(self, group: str, version: str, plural: str, on_event: OnEvent) -> None:

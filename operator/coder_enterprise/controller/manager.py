@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import uuid
 from collections.abc import Coroutine, Sequence
@@ -27,6 +26,7 @@ from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesE
 from coder_enterprise.controller.leases import LeaseTimes, Membership
 from coder_enterprise.controller.shards import Shards
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
+from coder_enterprise.process.signals import when_told_to_end
 
 LIST_RETRY: Final = 2.0
 WATCH_EXIT: Final = 10.0
@@ -66,9 +66,7 @@ class Manager:
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises `LeadershipLost` when other replicas may have taken over."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        when_told_to_end(self._stop.set)
         settings = await configuration(self._settings.kubeconfig, self._settings.context)
         async with KubernetesClient(settings) as client:
             membership = self._membership = self._join(client)
@@ -76,7 +74,8 @@ class Manager:
             engine = self._engine = Engine(
                 client, shards, claims, self._connection_kind, self._managed_kinds, self._settings.namespaces
             )
-            source = KopfSource(settings, engine.plurals, Scope(self._settings.namespaces), engine.on_event)
+            scope = Scope(self._settings.namespaces)
+            source = KopfSource(settings, engine.plurals, scope, engine.on_event, membership.identity)
             async with self._health(engine):
                 if not await self._unless_stopped(self._load(client, claims, engine)):
                     return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 
+from coder_enterprise.process.signals import when_told_to_end
 from coder_enterprise.wire.buildinfo import VERSION, BuildInfo, same_release
 from coder_enterprise.wire.proxies import (
     DeregisterWorkspaceProxyRequest,
@@ -34,21 +34,20 @@ log = structlog.get_logger(__name__)
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises `SettingsError`, and `PrimaryError` when it cannot be, or stay, registered."""
-    stop = _stop_signal()
+    stop = asyncio.Event()
+    when_told_to_end(stop.set)
     async with Primary(settings.primary_access_url, settings.token) as primary, _listening(settings, primary) as url:
         registration = Registration(primary, settings, url)
-        await registration.renew()
-        log.info("registered", primary=primary.url, access_url=url)
-        renewing = asyncio.create_task(registration.keep())
+        registering = asyncio.create_task(registration.run())
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait((renewing, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if renewing.done():
-                renewing.result()
+            await asyncio.wait((registering, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if registering.done():
+                registering.result()
         finally:
-            renewing.cancel()
+            registering.cancel()
             stopping.cancel()
-            await registration.end()
+            await asyncio.gather(registering, stopping, return_exceptions=True)
 
 
 class Registration:
@@ -64,6 +63,15 @@ class Registration:
             hostname=socket.gethostname(),
             version=VERSION,
         )
+
+    async def run(self) -> None:
+        """Until it is cancelled. Raises `PrimaryError` when the first try fails, and later as `keep` does."""
+        await self.renew()
+        log.info("registered", primary=self._primary.url, access_url=self._request.access_url)
+        try:
+            await self.keep()
+        finally:
+            await self.end()
 
     async def renew(self) -> None:
         """Raises `PrimaryError`."""
@@ -155,11 +163,3 @@ async def report(primary: Primary) -> ProxyHealthReport:
 
 def _json(text: str) -> web.Response:
     return web.Response(text=text, content_type="application/json")
-
-
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop

@@ -61,9 +61,14 @@ class PostgreSQLServer:
     async def connect(self, **options: Any) -> Any:
         """A new connection of the driver; raises one of `FAULTS`."""
         arguments = {"command_timeout": ANSWER_TIMEOUT, "server_settings": dict(self.session), **options}
-        return await asyncpg.connect(
-            self.url, user=self.user, password=self.password, timeout=self.connect_timeout, **arguments
-        )
+        try:
+            return await asyncpg.connect(
+                self.url, user=self.user, password=self.password, timeout=self.connect_timeout, **arguments
+            )
+        except KeyError:  # before Python 3.13; it looks for the name of the process's own user
+            raise asyncpg.ClientConfigurationError(
+                "the URL names no user, and the user that this process runs as has no name"
+            ) from None
 
 
 def parse(url: str) -> PostgreSQLServer:

@@ -1,0 +1,39 @@
+"""The first moments of the process: before anything is imported it can be told to end, and has a home.
+
+Called by `coder_enterprise.__main__`, and light: until it has run, a process with the id 1 ignores SIGTERM, and
+imports take seconds on a busy node. What a command must do at its end is its own: it replaces the handler of here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from types import FrameType
+
+STAYING = frozenset({"operator", "server", "wsproxy"})
+"""Commands that run until they are told to end."""
+
+
+def prepare(arguments: Sequence[str]) -> None:
+    """`arguments` are those of the command line, with the command first."""
+    stays = bool(arguments) and arguments[0] in STAYING
+    for number in (signal.SIGTERM, signal.SIGINT) if stays else (signal.SIGTERM,):
+        signal.signal(number, _end_well if stays else _end_unfinished)
+    _have_a_home()
+
+
+def _end_well(_number: int, _frame: FrameType | None) -> None:
+    """Nothing has been served or promised yet. At once: an exception could be caught by whatever is being imported."""
+    os._exit(0)
+
+
+def _end_unfinished(number: int, _frame: FrameType | None) -> None:
+    """As a shell tells it of a command that a signal has ended, which the process with the id 1 cannot be."""
+    os._exit(128 + number)
+
+
+def _have_a_home() -> None:
+    """As container runtimes set it, for a user without an entry in passwd: libraries look for files there."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - pathlib raises, and takes time to import
+        os.environ["HOME"] = "/"
