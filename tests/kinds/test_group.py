@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder_enterprise.client import errors, records
+from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory, UserIndex
 from coder_enterprise.client.errors import Meaning
@@ -610,3 +611,49 @@ async def test_the_identity_is_the_same_by_any_name_of_the_organization(server: 
     by_alias = await KIND.identity(context, resource(), spec())
     by_id = await KIND.identity(context, resource(), spec(organization=ORGANIZATION.id, name="platform"))
     assert by_alias == by_id == f"{ORGANIZATION.id}/platform"
+
+
+def many_templates(server: Scripted, count: int) -> list[str]:
+    """The paths of their ACLs, in none of which the group is."""
+    ids = [str(UUID(int=number)) for number in range(count)]
+    rows = [{"id": item, "name": item, "organization_id": ORGANIZATION.id} for item in ids]
+    server.answer(f"/organizations/{ORGANIZATION.id}/templates", rows)
+    server.answer(f"/groups/{GROUP_ID}", {"message": "deleted"}, method="DELETE")
+    paths = [f"/templates/{item}/acl" for item in ids]
+    for path in paths:
+        server.answer(path, {"users": [], "group": []})
+    return paths
+
+
+async def test_a_deletion_that_was_interrupted_goes_on_where_it_ended(server: Scripted, context: Context) -> None:
+    paths = many_templates(server, 40)
+    server.answer(paths[20], {"message": "slow down"}, status=429)
+    with pytest.raises(errors.TooManyRequests):
+        await KIND.delete(context, resource({"id": GROUP_ID}))
+    context.directory.expire()
+    server.answer(paths[20], {"users": [], "group": []})
+    await KIND.delete(context, resource({"id": GROUP_ID}))
+    asked = [path for path in server.paths() if path in paths]
+    assert set(asked) == set(paths)
+    assert len(asked) <= len(paths) + module.ACLS_AT_A_TIME
+
+
+async def test_a_deletion_that_takes_long_ends_its_visit_and_says_how_far_it_is(
+    server: Scripted, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_templates(server, 3)
+    monkeypatch.setattr(module, "LEAVING", 0.0)
+    with pytest.raises(KindError, match="0 of 3") as caught:
+        await KIND.delete(context, resource({"id": GROUP_ID}))
+    assert caught.value.meaning is errors.Meaning.WAITING
+    assert server.paths("DELETE") == []
+
+
+async def test_somebody_who_does_not_exist_costs_no_list_per_visit(server: Scripted, context: Context) -> None:
+    server.answer(GROUPS, [body("ann")])
+    server.answer("/users", {"users": [], "count": 0})
+    for _ in range(5):
+        seen = await look(replace(context, users_newer_than=now()), fresh=False, users=["nobody"])
+        assert seen.pending == ("nobody",)
+    assert server.paths().count("/users") == 1
+    assert 0 < (KIND.verdict(spec(users=["nobody"]), seen).revisit or 0) <= 20

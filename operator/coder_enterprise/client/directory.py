@@ -8,11 +8,12 @@ list is never older than what we wrote. The controller decides when a list is to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from coder_enterprise.client import errors, records
+from coder_enterprise.client.absences import Absences
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
 
@@ -32,6 +33,12 @@ class Snapshot(Generic[T]):
         self._taken_at = float("-inf")
         self._loading: asyncio.Task[None] | None = None
         self._changes: list[Callable[[T], None]] = []
+        self._absences = Absences()
+
+    @property
+    def look_in(self) -> float:
+        """Seconds until a `search` for names that are known to be missing reads the list again."""
+        return self._absences.look_in
 
     @property
     def value(self) -> T | None:
@@ -48,6 +55,16 @@ class Snapshot(Generic[T]):
                 self._loading = asyncio.create_task(self._refresh())
             await asyncio.shield(self._loading)
         return self._value
+
+    async def search(self, missing: Callable[[T], Collection[str]], newer_than: float, *, fresh: bool = False) -> T:
+        """The list; as it was after `newer_than`, when there are names that it misses, and it is worth to look again
+        for them, or `fresh` asks for it. `missing` tells the names that a list misses."""
+        value = await self.get()
+        before = missing(value)
+        if before and (fresh or self._absences.worth_a_look(before)):
+            value = await self.get(newer_than)
+            self._absences.looked(before, missing(value))
+        return value
 
     def change(self, change: Callable[[T], None]) -> None:
         """Let the list follow a write of our own; a list that is being read may have been read before it."""
@@ -165,6 +182,7 @@ class Directory:
         self._organizations: dict[str, Snapshot[records.Organization]] = {}
         self._shared: dict[str, Snapshot[Any]] = {}
         self._unknown: dict[str, tuple[errors.APIError, float]] = {}
+        self._progress: dict[str, set[str]] = {}
 
     async def organization(self, reference: str) -> records.Organization:
         """By name, id or `default`. Raises `errors.NotFound` when there is none."""
@@ -217,6 +235,13 @@ class Directory:
     def drop_user(self, user_id: str) -> None:
         """Forget a user who is gone."""
         self.users.change(lambda index: index.drop(user_id))
+
+    def progress(self, task: str) -> set[str]:
+        """Ids that a task of many requests has done, for the visit that goes on with it; until it has `finished`."""
+        return self._progress.setdefault(task, set())
+
+    def finished(self, task: str) -> None:
+        self._progress.pop(task, None)
 
     def expire(self) -> None:
         """Read everything anew when it is next asked for."""

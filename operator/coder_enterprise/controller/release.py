@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
+from coder_enterprise.client.concurrency import each
 from coder_enterprise.controller.kubernetes import WORKLOADS, Gone, KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
@@ -53,7 +54,6 @@ class Release:
         self._writer = Writer(client, Store(lambda _: (), lambda *_: None), plurals, lambda _: None)
         self._say = say
         self._skip_forbidden = skip_forbidden
-        self._turns = asyncio.Semaphore(AT_A_TIME)
 
     async def run(self, namespaces: Sequence[str] = ()) -> int:
         """In these namespaces, or in all; how many objects were changed. Raises `KubernetesError`."""
@@ -71,19 +71,16 @@ class Release:
         return count
 
     async def _kind(self, kind: str, namespace: str | None) -> int:
-        count = 0
+        released: list[Resource] = []
+
+        async def release(resource: Resource) -> None:
+            with contextlib.suppress(Gone):
+                await self._writer.release(resource)
+                self._say(f"{resource.key}: released")
+                released.append(resource)
+
         with contextlib.suppress(Gone):  # the kind is not installed, or not any more
             async for page in self._client.pages(custom(self._plurals[kind]), namespace):
                 found = [Resource.from_body(kind, body) for body in page]
-                held = [resource for resource in found if FINALIZER in resource.finalizers]
-                count += sum(await asyncio.gather(*map(self._object, held)))
-        return count
-
-    async def _object(self, resource: Resource) -> bool:
-        async with self._turns:
-            try:
-                await self._writer.release(resource)
-            except Gone:
-                return False
-        self._say(f"{resource.key}: released")
-        return True
+                await each((item for item in found if FINALIZER in item.finalizers), release, AT_A_TIME)
+        return len(released)

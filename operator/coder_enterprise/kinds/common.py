@@ -14,8 +14,6 @@ from coder_enterprise.kinds.crd import Column
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.schema import Cel, Immutable, KindModel, ListMap
 
-PENDING_RETRY: Final = 20.0
-"""Seconds until people who did not exist in Coder are looked for again: one list for all objects."""
 MIN_REVISIT: Final = 0.2
 MAX_REVISIT: Final = 3600.0
 """Seconds between two looks at an object that waits for a moment: the clock may be set meanwhile."""

@@ -6,6 +6,7 @@ The rules of Coder behind it: members are changed by difference and re-adding on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,6 +17,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from coder_enterprise.client import errors, records
+from coder_enterprise.client.concurrency import each
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex
 from coder_enterprise.kinds.base import (
     Action,
@@ -25,10 +27,10 @@ from coder_enterprise.kinds.base import (
     Observation,
     Verdict,
     stalled,
+    waiting,
 )
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
-    PENDING_RETRY,
     READY_COLUMNS,
     STATUS_DEFAULT,
     ManagedSpec,
@@ -49,6 +51,9 @@ MAX_MEMBERS: Final = 2000
 MAX_NAME: Final = 255
 MAX_TEMPLATES: Final = 500
 """Whose ACLs are looked at when a group is deleted."""
+ACLS_AT_A_TIME: Final = 8
+LEAVING: Final = 60.0
+"""Seconds that one visit may spend on them."""
 
 log = structlog.get_logger(__name__)
 
@@ -154,6 +159,8 @@ class ObservedGroup(Observation):
     members: Mapping[str, str | None]
     """Each declared user, and the id; None when there is no such user in the organization yet."""
     users: UserIndex
+    look_in: float | None = None
+    """Seconds until those who do not exist are looked for again."""
 
     @property
     def desired_ids(self) -> set[str]:
@@ -216,7 +223,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         find = _read_group if fresh else _recall_group
         group, proven = await find(context, organization, name, resource.external_id)
         references = spec.members.users if spec.members else ()
-        users, members = await _resolve(context, organization, references)
+        users, members = await _resolve(context, organization, references, fresh=fresh)
         return ObservedGroup(
             external_id=group.id if group else None,
             fresh=proven,
@@ -225,6 +232,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
             group=group,
             members=members,
             users=users,
+            look_in=context.directory.users.look_in,
         )
 
     @override
@@ -302,7 +310,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         return Verdict(
             reason=Reason.PENDING_MEMBERS,
             message=f"applied, waiting for users to appear in organization {observed.organization.name}: {shown}{more}",
-            revisit=PENDING_RETRY,
+            revisit=observed.look_in,
         )
 
     @override
@@ -313,6 +321,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         await _leave_templates(context, resource, group_id)
         await or_none(context.client.groups.delete(group_id))
         context.directory.drop_group(group_id)
+        context.directory.finished(f"leave/{group_id}")
 
 
 async def _recall_group(
@@ -343,16 +352,19 @@ async def _read_group(
 
 
 async def _resolve(
-    context: Context, organization: records.Organization, references: Sequence[str]
+    context: Context, organization: records.Organization, references: Sequence[str], *, fresh: bool
 ) -> tuple[UserIndex, dict[str, str | None]]:
     if not references:
         return context.directory.users.value or UserIndex(()), {}
-    users = await context.directory.users.get()
-    members = {reference: _member_id(users, organization, reference) for reference in references}
-    if None in members.values():
-        users = await context.directory.users.get(newer_than=context.users_newer_than)
-        members = {reference: _member_id(users, organization, reference) for reference in references}
-    return users, members
+
+    def resolve(users: UserIndex) -> dict[str, str | None]:
+        return {reference: _member_id(users, organization, reference) for reference in references}
+
+    def missing(users: UserIndex) -> list[str]:
+        return [f"{organization.id}/{name}" for name, user_id in resolve(users).items() if user_id is None]
+
+    users = await context.directory.users.search(missing, context.users_newer_than, fresh=fresh)
+    return users, resolve(users)
 
 
 def _member_id(users: UserIndex, organization: records.Organization, reference: str) -> str | None:
@@ -424,18 +436,29 @@ async def _leave_templates(context: Context, resource: Resource, group_id: str) 
     """Take the group out of the ACLs of its organization's templates, as far as the server lets us.
 
     Coder keeps the entries of a group that is deleted, hidden, and before autumn 2025 cannot remove them any more. Read
-    are shared ACLs, seconds old, so that a thousand groups that go at once cost no more than one.
+    are shared ACLs, seconds old, so that a thousand groups that go at once cost no more than one. Raises `KindError`
+    when that takes long: the next visit goes on where this one ended.
     """
     directory, newest = context.directory, context.users_newer_than
+    done = directory.progress(f"leave/{group_id}")
+
+    async def leave(template_id: str) -> None:
+        acl = await directory.template_acl(template_id).get(newer_than=newest)
+        if any(entry.id == group_id for entry in acl.group or ()):
+            request = UpdateTemplateACLRequest(group_perms={group_id: ""})
+            await context.client.templates.update_acl(template_id, request)
+            directory.template_acl(template_id).expire()
+        done.add(template_id)
+
     try:
         organization = await directory.organization(resource.spec.get("organization") or DEFAULT_ORGANIZATION)
         templates = await directory.templates(organization.id).get(newer_than=newest)
-        for template_id in sorted(templates.by_id)[:MAX_TEMPLATES]:
-            acl = await directory.template_acl(template_id).get(newer_than=newest)
-            if any(entry.id == group_id for entry in acl.group or ()):
-                request = UpdateTemplateACLRequest(group_perms={group_id: ""})
-                await context.client.templates.update_acl(template_id, request)
-                directory.template_acl(template_id).expire()
+        everywhere = sorted(templates.by_id)[:MAX_TEMPLATES]
+        async with asyncio.timeout(LEAVING):
+            await each([item for item in everywhere if item not in done], leave, ACLS_AT_A_TIME)
+    except TimeoutError:
+        message = f"its entry is taken out of templates, {len(done)} of {len(everywhere)} so far"
+        raise waiting(Reason.DELETING, message) from None
     except _NOT_FOR_US as error:
         # It may go all the same: one who may delete groups need not administer templates, whose answer may be 500.
         log.info("not taken out of templates", group=group_id, error=error.message)

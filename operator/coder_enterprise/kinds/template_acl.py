@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.clock import now
-from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex
+from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, GroupIndex, UserIndex
 from coder_enterprise.kinds.acl_entries import (
     ACTIVE,
     DELETED,
@@ -57,7 +57,6 @@ from coder_enterprise.kinds.base import (
 )
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
-    PENDING_RETRY,
     READY_COLUMNS,
     STATUS_DEFAULT,
     ManagedSpec,
@@ -205,6 +204,8 @@ class ObservedACL(Observation):
     pending: tuple[str, ...]
     awaited: tuple[str, ...]
     """Those of `pending` that are objects of ours."""
+    look_in: float | None = None
+    """Seconds until the others are looked for again; None without any."""
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -265,6 +266,7 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
             everyone=None,
             pending=(*missing, *unknown, *awaited),
             awaited=awaited,
+            look_in=_look_in(context, template, missing, unknown),
         )
         observed = _with_acl(observed, acl)
         free = spec.additive or not any(side.shown for side in observed.sides if side.wanted is not None)
@@ -338,7 +340,7 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
             reason=Reason.WAITING_FOR_GROUP if observed.awaited else Reason.PENDING_SUBJECTS,
             message=f"applied, waiting for {shown}{more} to appear{note}",
             conditions=(condition,),
-            revisit=PENDING_RETRY if len(observed.pending) > len(observed.awaited) else None,
+            revisit=observed.look_in,
         )
 
     @override
@@ -433,14 +435,17 @@ async def _users(
     applied = applied_entries(resource.status, USERS)
     if not spec.users and not applied:
         return Side(USERS, None if spec.users is None else {}, {}, {}, {}), []
-    people = await context.directory.users.get()
-    wanted, missing = _resolve_users(people, spec.users or ())
+    declared = spec.users or ()
+    people = await context.directory.users.search(
+        lambda known: _resolve_users(known, declared)[1], context.users_newer_than, fresh=fresh
+    )
+    wanted, missing = _resolve_users(people, declared)
     shown = {entry.id for entry in acl.users}
     gone = {key for key in (*wanted, *applied) if key not in shown and _status(people, key) == ACTIVE}
-    if missing or (fresh and gone & set(applied)):
-        # A list that is old may miss who has come, or tell a status that hides nobody.
+    if fresh and gone & set(applied):
+        # A list that is old may tell a status that hides nobody.
         people = await context.directory.users.get(newer_than=context.users_newer_than)
-        wanted, missing = _resolve_users(people, spec.users or ())
+        wanted, missing = _resolve_users(people, declared)
     known = {*wanted, *applied, *shown}
     names = {key: people.label(key) if key in people.by_id else applied[key].name for key in known - shown}
     names |= {key: people.label(key) for key in shown if key in people.by_id}
@@ -492,11 +497,20 @@ async def _groups(
 
 
 async def _named_group(context: Context, organization_id: str, name: str) -> str | None:
-    snapshot = context.directory.groups(organization_id)
-    group = (await snapshot.get()).by_name.get(name)
-    if group is None:
-        group = (await snapshot.get(newer_than=context.users_newer_than)).by_name.get(name)
+    def missing(index: GroupIndex) -> tuple[str, ...]:
+        return () if name in index.by_name else (name,)
+
+    index = await context.directory.groups(organization_id).search(missing, context.users_newer_than)
+    group = index.by_name.get(name)
     return group.id if group else None
+
+
+def _look_in(context: Context, template: records.Template, users: Sequence[str], groups: Sequence[str]) -> float | None:
+    lists = [
+        *((context.directory.users,) if users else ()),
+        *((context.directory.groups(template.organization_id),) if groups else ()),
+    ]
+    return min((item.look_in for item in lists), default=None)
 
 
 def _group_key(resource: Resource, reference: GroupReference) -> Key:
