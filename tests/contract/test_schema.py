@@ -38,6 +38,7 @@ from coder_enterprise.server.storage.open import open_database
 from tests.server.routes.test_access import BODIES
 from tests.support.api import PASSWORD, SITE, People, checked, create_group, create_user
 from tests.support.licenses import signed, write_keys
+from tests.support.passwords import CHEAP_HASHER
 from tests.support.provisioners import create_version, upload
 from tests.support.proxies import create_proxy
 from tests.support.templates import create_template
@@ -103,7 +104,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder = tmp_path_factory.mktemp("schema")
     database = open_database(folder / "coder.db")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "COST", 64)
+        patch.setattr(passwords, "HASHER", CHEAP_HASHER)
         people = asyncio.run(
             _start(
                 database, Settings(license_keys_file=write_keys(folder / "keys.json"), scim_auth_header="Bearer key")

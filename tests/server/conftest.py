@@ -28,6 +28,7 @@ from coder_enterprise.server.storage.migrate import upgrade
 from coder_enterprise.server.storage.open import open_database
 from tests.support.api import SITE, Client, People
 from tests.support.licenses import Claims, add_license, write_keys
+from tests.support.passwords import CHEAP_HASHER
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ async def services(
     database: Database, settings: Settings, license_claims: Claims | None, monkeypatch: pytest.MonkeyPatch
 ) -> Services:
     """As at a first start without a first user. Hashes of passwords are cheap; nothing else differs."""
-    monkeypatch.setattr(passwords, "COST", 64)
+    monkeypatch.setattr(passwords, "HASHER", CHEAP_HASHER)
     deployment = Deployment(SITE, await bootstrap(database, first_user=None, token=None))
     made = create_services(settings, database, deployment)
     if license_claims is not None:

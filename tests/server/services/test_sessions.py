@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from typing_extensions import override
@@ -17,8 +18,10 @@ from coder_enterprise.server.services import sessions as sessions_module
 from coder_enterprise.server.services.sessions import REMEMBERED, Sessions, new_token
 from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import TOKEN_FORM, FirstUser, SettingsError
+from coder_enterprise.server.storage import users
 from coder_enterprise.server.storage.database import Database, T, Work
 from coder_enterprise.wire.authentication import LoginRequest
+from tests.server.services.test_passwords import SCRYPT_OF_ANOTHER_COST
 from tests.support.api import OWNER, PASSWORD, Client, People, checked, create_user, refused
 
 SETTINGS = FirstUser(OWNER, f"{OWNER}@example.com", PASSWORD)
@@ -175,3 +178,27 @@ async def test_without_a_first_user_the_token_is_that_of_an_owner_who_exists(
 async def test_a_token_for_nobody_stops_the_start(services: Services, database: Database) -> None:
     with pytest.raises(SettingsError, match="CODER_BOOTSTRAP_TOKEN_FILE"):
         await bootstrap(database, None, new_token())
+
+
+async def _set_hash(database: Database, user_id: str, stored: str) -> None:
+    await database.write(lambda connection: users.update_fields(connection, UUID(user_id), {"password_hash": stored}))
+
+
+async def _hash_of(database: Database, user_id: str) -> str:
+    row = await database.read(lambda connection: users.get(connection, UUID(user_id)))
+    assert row is not None
+    return row.password_hash
+
+
+async def test_a_login_makes_an_outdated_hash_anew(owner: Client, people: People, database: Database) -> None:
+    await _set_hash(database, owner.user_id, SCRYPT_OF_ANOTHER_COST)
+    await people.log_in(OWNER)
+    assert (await _hash_of(database, owner.user_id)).startswith("$argon2id$")
+    await people.log_in(OWNER)
+
+
+async def test_a_hash_made_anew_replaces_no_other_password(owner: Client, database: Database) -> None:
+    await database.write(
+        lambda connection: users.replace_password_hash(connection, UUID(owner.user_id), SCRYPT_OF_ANOTHER_COST, "anew")
+    )
+    assert (await _hash_of(database, owner.user_id)) != "anew"

@@ -7,7 +7,6 @@ told when another replica does.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import secrets
@@ -81,11 +80,13 @@ class Sessions:
         """Raises `Unauthorized`."""
         user = await self._database.read(lambda connection: users.by_email(connection, request.email))
         stored = user.password_hash if user else ""
-        matches = await asyncio.to_thread(passwords.verify, request.password, stored)
+        matches = await passwords.verify(request.password, stored)
         if user is None or not matches or user.login_type != "password":
             raise Unauthorized("Incorrect email or password.")
-        token = new_token()
-        await self._database.write(lambda connection: _log_in(connection, user, token))
+        token, anew = new_token(), ""
+        if passwords.is_outdated(stored):
+            anew = await passwords.hash_password(request.password)
+        await self._database.write(lambda connection: _log_in(connection, user, token, anew))
         await self.forget()
         return LoginResponse(session_token=token)
 
@@ -171,7 +172,10 @@ def _is_bootstrap_of(key: APIKey, owner: User, secret: str) -> bool:
     return same and key.purpose == BOOTSTRAP and key.user_id == owner.id
 
 
-def _log_in(connection: Connection, user: User, token: str) -> None:
+def _log_in(connection: Connection, user: User, token: str, password_hash: str) -> None:
+    """`password_hash` is the password's hash as it is made today, "" where the stored one is."""
+    if password_hash:
+        users.replace_password_hash(connection, user.id, user.password_hash, password_hash)
     key_id, _, _ = token.partition("-")
     moment = now()
     key = session_key(token, user.id, LIFETIME, moment)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -351,7 +350,7 @@ def new_user(username: str, email: str, name: str, password_hash: str, login_typ
 
 
 async def _hash(password: str) -> str:
-    return await asyncio.to_thread(passwords.hash_password, password) if password else ""
+    return await passwords.hash_password(password) if password else ""
 
 
 def check(request: CreateUserRequest, login_type: str) -> None:
@@ -391,9 +390,9 @@ async def _check_new_password(row: UserRow, request: UpdatePasswordRequest, *, i
     weakness = passwords.weakness(request.password) if request.password else "is required"
     if weakness:
         raise invalid(password=weakness)
-    if is_own and not await asyncio.to_thread(passwords.verify, request.old_password, row.password_hash):
+    if is_own and not await passwords.verify(request.old_password, row.password_hash):
         raise BadRequest("Old password is incorrect.", validations={"old_password": "is incorrect"})
-    if await asyncio.to_thread(passwords.verify, request.password, row.password_hash):
+    if await passwords.verify(request.password, row.password_hash):
         raise BadRequest("New password cannot match old password.")
 
 

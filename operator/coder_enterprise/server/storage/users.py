@@ -109,6 +109,13 @@ def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, An
         connection.execute(update(users).where(users.c.id == user_id).values(**values, **keys))
 
 
+def replace_password_hash(connection: Connection, user_id: UUID, known: str, anew: str) -> None:
+    """Another hash of the same password, unless another password has been set since."""
+    connection.execute(
+        update(users).where(users.c.id == user_id, users.c.password_hash == known).values(password_hash=anew)
+    )
+
+
 def delete(connection: Connection, user_id: UUID, moment: datetime) -> None:
     """Frees the names; the row stays."""
     update_fields(connection, user_id, {"deleted": True, "username_key": None, "email_key": None, "updated_at": moment})
