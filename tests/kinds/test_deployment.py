@@ -107,7 +107,7 @@ async def test_a_healthy_server_is_told_in_full(healthy: Scripted, client: Coder
     assert licence["daysLeft"] == 10
     assert {key: value for key, value in found.fields.items() if key != "license"} == {
         "version": "v2.31.0",
-        "identity": {"username": "operator", "roles": ["owner"]},
+        "identity": {"url": healthy.url, "username": "operator", "roles": ["owner"]},
         "circuit": "Closed",
         "features": found.features,
         "replicas": [{"hostname": "coder-0", "region": 999}],
