@@ -110,7 +110,9 @@ async def test_all_pages_are_read(client: KubernetesClient, answers: Answers) ->
 async def test_a_secret_is_decoded_and_a_missing_one_is_none(client: KubernetesClient, answers: Answers) -> None:
     answers.say(body={"data": {"token": "Z29vZA==", "broken": "%%%"}})
     answers.say(404, {})
-    assert await client.secret("team", "token") == {"token": "good", "broken": ""}
+    secret = await client.secret("team", "token")
+    assert secret is not None
+    assert secret.values == {"token": "good", "broken": ""}
     assert await client.secret("team", "token") is None
 
 

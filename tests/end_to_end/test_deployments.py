@@ -88,9 +88,17 @@ def test_a_wrong_token_stalls_until_it_is_replaced(namespace: Namespace, server:
 
 
 def test_an_unlabelled_secret_is_read_again_too(namespace: Namespace, server: CoderServer) -> None:
-    namespace.apply(secret(token=new_token(), watched=False), deployment(server.url), group("platform"))
+    typed = {"type": "enterprise.coder.com/token"}
+    namespace.apply(secret(token=new_token(), watched=False) | typed, deployment(server.url), group("platform"))
     namespace.wait_for("CoderDeployment", "coder", "Unauthorized")
-    namespace.apply(secret(token=server.token, watched=False))
+    namespace.apply(secret(token=server.token, watched=False) | typed)
+    wait_for_recovery(namespace)
+
+
+def test_a_secret_that_nobody_has_marked_is_not_sent(namespace: Namespace, server: CoderServer) -> None:
+    namespace.apply(secret(token=server.token, watched=False), deployment(server.url), group("platform"))
+    namespace.wait_for("CoderDeployment", "coder", "SecretNotMarked")
+    namespace.apply(secret(token=server.token))
     wait_for_recovery(namespace)
 
 

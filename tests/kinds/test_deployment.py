@@ -339,6 +339,36 @@ async def test_a_server_that_does_not_say_what_it_is_cannot_be_used(
     assert found.fields == {"circuit": "Open"}
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+async def test_before_it_has_proven_to_be_a_coder_nothing_that_it_says_is_shown(
+    server: Scripted, client: CoderClient, status: int
+) -> None:
+    text = json.dumps({"message": "foreign words", "detail": "foreign words", "validations": [{"field": "foreign"}]})
+    server.answer("/buildinfo", status=status, text=text)
+    found = await probe(client)
+    assert str(status) in found.message
+    assert "foreign" not in repr(found)
+
+
+async def test_where_it_redirects_to_is_told_without_the_path(server: Scripted, client: CoderClient) -> None:
+    server.answer("/buildinfo", status=302, headers={"Location": "https://sso.example.com/foreign?words=1"})
+    found = await probe(client)
+    assert "redirects to https://sso.example.com;" in found.message
+
+
+@pytest.mark.parametrize("rest", ["?x=", "#x", "/path?x="])
+def test_a_stored_url_with_a_query_or_fragment_is_refused(rest: str) -> None:
+    with pytest.raises(KindError, match="query or a fragment") as caught:
+        KIND.settings(spec(url=f"https://coder.example.com{rest}"), {})
+    assert caught.value.reason == Reason.INVALID_SPEC
+
+
+def test_a_stored_url_with_a_password_is_refused_without_showing_it() -> None:
+    with pytest.raises(KindError, match="user name or a password") as caught:
+        KIND.settings(spec(url="https://user:hunter2@coder.example.com"), {})
+    assert "hunter2" not in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("status", "text", "authenticated", "reason"),
     [
@@ -413,6 +443,7 @@ def test_a_bundle_comes_from_spec_or_from_a_secret() -> None:
     assert KIND.settings(spec(caBundle="PEM"), token).ca_bundle == "PEM"
     desired = spec(caBundleSecretRef={"name": "ca"})
     assert KIND.secrets(desired) == (SecretKeyRef("coder-token", "token"), SecretKeyRef("ca", "ca.crt"))
+    assert [ref.sent for ref in KIND.secrets(desired)] == [True, False], "certificates stay here"
     assert KIND.settings(desired, token | {SecretKeyRef("ca", "ca.crt"): "PEM\n"}).ca_bundle == "PEM"
 
 

@@ -26,7 +26,7 @@ class Beside(Cluster):
         return self.objects.get(key)
 
     @override
-    async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
+    async def secret(self, resource: Resource, name: str, *, send: bool = False) -> Mapping[str, str] | None:
         return self.secrets.get((resource.key.namespace, name))
 
     @override

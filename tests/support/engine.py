@@ -20,9 +20,17 @@ from coder_enterprise.client.http import CallHooks, ConnectionSettings
 from coder_enterprise.controller import connections
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
-from coder_enterprise.controller.kubernetes import Collection, Conflicted, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.controller.kubernetes import (
+    SECRETS,
+    Collection,
+    Conflicted,
+    Gone,
+    KubernetesClient,
+    KubernetesError,
+    Secret,
+)
 from coder_enterprise.kinds.common import STATUS_DEFAULT
-from coder_enterprise.kinds.resource import CLAIM, FINALIZER, GROUP, Key, Resource
+from coder_enterprise.kinds.resource import CLAIM, FINALIZER, GROUP, WATCH_LABEL, Key, Resource
 from tests.support.things import Points, ThingKind, World, WorldClient, WorldDeploymentKind, WorldDirectory
 
 Body = dict[str, Any]
@@ -38,6 +46,8 @@ class FakeKubernetes:
     def __init__(self, points: Points | None = None) -> None:
         self.objects: dict[Address, Body] = {}
         self.secrets: dict[tuple[str, str], dict[str, str]] = {}
+        self.secret_labels: Mapping[str, str] = {WATCH_LABEL: "true"}
+        """Of all Secrets."""
         self.events: list[Body] = []
         self.writes: list[str] = []
         self.points = points or Points()
@@ -169,9 +179,10 @@ class FakeKubernetes:
         await asyncio.sleep(self.latency)
         return copy.deepcopy(updated)
 
-    async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
-        await self._pass("get", Collection("/api/v1", "secrets"))
-        return self.secrets.get((namespace, name))
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        await self._pass("get", SECRETS)
+        values = self.secrets.get((namespace, name))
+        return None if values is None else Secret(values, labels=self.secret_labels)
 
     def _create_secret(self, namespace: str, body: Mapping[str, Any]) -> Body:
         address = (namespace, body["metadata"]["name"])

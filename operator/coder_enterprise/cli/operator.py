@@ -15,6 +15,13 @@ def run(
     namespace: Annotated[
         list[str] | None, typer.Option(help="Watch only this namespace; repeat for several. Default: all.")
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Host that a CoderDeployment may name in spec.url, with * for any part, such as *.example.com; repeat "
+            "for several. Default: all but link-local addresses, which must be named to be allowed."
+        ),
+    ] = None,
     lease_namespace: Annotated[
         str, typer.Option(envvar="POD_NAMESPACE", help="Where the Leases are by which replicas share the work.")
     ] = "default",
@@ -44,6 +51,7 @@ def run(
         kubeconfig=kubeconfig,
         context=context,
         namespaces=tuple(namespace or ()),
+        allowed_hosts=tuple(allowed_host or ()),
         lease_namespace=lease_namespace,
         lease_name=lease_name,
         health_host=host,

@@ -83,6 +83,11 @@ class APIError(CoderError):
         told = dict.fromkeys(part.strip().rstrip(".") for part in parts)
         super().__init__(f"Coder answered {status}: " + "; ".join(part for part in told if part))
 
+    def mute(self, message: str) -> None:
+        """Say `message`, and nothing of what the server said."""
+        self.message, self.summary, self.detail, self.validations = message, "", "", {}
+        self.args = (message,)
+
     def hide(self, secret: str) -> None:
         """Take a secret that the request held out of all that the error says."""
         self.message, self.summary, self.detail = (

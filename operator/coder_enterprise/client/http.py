@@ -25,7 +25,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from typing_extensions import override
 
 from coder_enterprise import __version__
-from coder_enterprise.client import errors
+from coder_enterprise.client import addresses, errors
 
 API: Final = "/api/v2"
 SCIM: Final = "/scim/v2"
@@ -54,6 +54,8 @@ class ConnectionSettings:
     """PEM certificates that are trusted in place of the system's; "" means the system's."""
     scim_key: str = field(default="", repr=False)
     """What opens SCIM; "" when it is not to be used."""
+    anywhere: bool = False
+    """Also at a link-local address, which is refused otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,11 @@ class Transport:
                 "Accept": "application/json",
                 "User-Agent": f"coder-enterprise/{__version__}",
             },
-            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=context),
+            connector=aiohttp.TCPConnector(
+                limit=MAX_CONNECTIONS,
+                ssl=context,
+                socket_factory=addresses.any_socket if settings.anywhere else addresses.guarded_socket,
+            ),
             timeout=aiohttp.ClientTimeout(TOTAL_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=proxy,
@@ -230,7 +236,7 @@ class Transport:
         if status < 300:
             return
         if status < 400:
-            target = answer.headers.get("Location", "nowhere")
+            target = _origin(answer.headers.get("Location", ""))
             message = f"{self.settings.url} redirects to {target}; spec.url must be Coder's own access URL"
             raise errors.NotCoder(self._clean(message))
         raise self._api_error(answer)
@@ -374,6 +380,15 @@ def _envelope(answer: _Answer) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) and "message" in body else None
+
+
+def _origin(location: str) -> str:
+    """Where a redirect leads, without the path, which may hold anything and was meant for others."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "something that is no URL"
+    return f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another page of its own"
 
 
 def retry_after(header: str) -> float | None:

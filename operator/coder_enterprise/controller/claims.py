@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from coder_enterprise.controller.kubernetes import SECRETS, Conflicted, KubernetesClient, KubernetesError
+from coder_enterprise.controller.kubernetes import SECRETS, Conflicted, KubernetesClient, KubernetesError, Secret
 from coder_enterprise.kinds.resource import CLAIM, Resource
 
 SECRET: Final = "coder-enterprise-operator-claims"  # noqa: S105
@@ -78,10 +78,10 @@ async def _make(client: KubernetesClient, namespace: str) -> bytes:
     return key
 
 
-def _key(values: dict[str, str] | None) -> bytes:
+def _key(secret: Secret | None) -> bytes:
     """b"" for none, and for one that somebody has spoilt."""
     try:
-        key = base64.b64decode((values or {}).get(KEY, ""), validate=True)
+        key = base64.b64decode(secret.values.get(KEY, "") if secret else "", validate=True)
     except (binascii.Error, ValueError):
         return b""
     return key if len(key) >= KEY_BYTES else b""

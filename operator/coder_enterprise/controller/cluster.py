@@ -23,6 +23,7 @@ from coder_enterprise.controller.kubernetes import (
     KubernetesClient,
     KubernetesError,
 )
+from coder_enterprise.controller.secrets import secret_values
 from coder_enterprise.controller.store import Store
 from coder_enterprise.kinds import base
 from coder_enterprise.kinds.reasons import Reason
@@ -43,9 +44,9 @@ class Cluster(base.Cluster):
         return self._store.get(key)
 
     @override
-    async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
+    async def secret(self, resource: Resource, name: str, *, send: bool = False) -> Mapping[str, str] | None:
         with _refusals(f"Secret {resource.key.namespace}/{name}"):
-            return await self._client.secret(resource.key.namespace, name)
+            return await secret_values(self._client, resource.key.namespace, name, send=send)
 
     @override
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:

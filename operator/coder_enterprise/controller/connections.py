@@ -163,6 +163,8 @@ class Connection:
         )
         client = CoderClient(settings, hooks)
         await self.close()
+        if self.settings is not None and self.settings.url != settings.url:
+            self.probe = None  # nothing is known of what is there
         self.settings, self._rate = settings, rate
         self._hooks, self._bucket = hooks, bucket
         self._client, self._directory = client, Directory(client)

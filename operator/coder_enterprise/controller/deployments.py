@@ -7,7 +7,8 @@ Called by the manager's workers. It never writes to Coder.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -20,8 +21,10 @@ from coder_enterprise.controller import metrics
 from coder_enterprise.controller.connections import Connection, Connections
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
+from coder_enterprise.controller.hosts import AllowedHosts
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
 from coder_enterprise.controller.result import Again, Result, failed, invalid_spec
+from coder_enterprise.controller.secrets import secret_values
 from coder_enterprise.controller.status import Outcome, Progress, compose, suspended
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
@@ -38,7 +41,15 @@ PROBE_MAX_AGE: Final = 15.0
 """Seconds for which a good answer serves when only the counts of objects have changed."""
 
 _NEEDS_A_PERSON: Final = frozenset(
-    {Reason.INVALID_SPEC, Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.TLS_FAILED, Reason.NOT_FOUND}
+    {
+        Reason.INVALID_SPEC,
+        Reason.HOST_NOT_ALLOWED,
+        Reason.SECRET_NOT_MARKED,
+        Reason.UNAUTHORIZED,
+        Reason.FORBIDDEN,
+        Reason.TLS_FAILED,
+        Reason.NOT_FOUND,
+    }
 )
 
 
@@ -53,6 +64,7 @@ class DeploymentReconciler:
         recorder: Recorder,
         fence: Callable[[Resource], None],
         gate: Gate,
+        hosts: AllowedHosts,
     ) -> None:
         self._kind = kind
         self._client = client
@@ -62,6 +74,7 @@ class DeploymentReconciler:
         self._recorder = recorder
         self._fence = fence
         self._gate = gate
+        self._hosts = hosts
 
     async def reconcile(self, resource: Resource, *, ask: bool) -> Result:
         """One visit; without `ask` a recent good answer serves. Raises only `KubernetesError`, `LeadershipLost` and
@@ -123,7 +136,10 @@ class DeploymentReconciler:
         """Whether it is a new connection, and what the server says."""
         renewed = False
         try:
+            url = self._kind.url(spec)
+            self._hosts.require(url)
             settings = self._kind.settings(spec, await self._secrets(resource, spec))
+            settings = replace(settings, anywhere=self._hosts.names(url))
             renewed = await connection.open(settings, self._kind.rate(spec), partial(self._fence, resource), self._gate)
             if connection.client is None or connection.directory is None:
                 raise AssertionError("an opened connection has a client")
@@ -135,7 +151,7 @@ class DeploymentReconciler:
         namespace = resource.key.namespace
         values: dict[SecretKeyRef, str] = {}
         for ref in self._kind.secrets(spec):
-            secret = await self._read(namespace, ref.name)
+            secret = await self._read(namespace, ref)
             if secret is None:
                 raise stalled(Reason.SECRET_NOT_FOUND, f"there is no Secret {namespace}/{ref.name}; create it")
             if not secret.get(ref.key, "").strip():
@@ -146,15 +162,15 @@ class DeploymentReconciler:
             values[ref] = secret[ref.key]
         return values
 
-    async def _read(self, namespace: str, name: str) -> dict[str, str] | None:
+    async def _read(self, namespace: str, ref: SecretKeyRef) -> Mapping[str, str] | None:
         try:
-            return await self._client.secret(namespace, name)
+            return await secret_values(self._client, namespace, ref.name, send=ref.sent)
         except KubernetesError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
             raise stalled(
                 Reason.FORBIDDEN,
-                f"the operator may not read Secret {namespace}/{name}; allow its service account to get it",
+                f"the operator may not read Secret {namespace}/{ref.name}; allow its service account to get it",
             ) from None
 
     def _open(self, connection: Connection, spec: Any, *, changed: bool, was_away: bool) -> None:

@@ -22,6 +22,7 @@ from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.deployments import DeploymentReconciler
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
+from coder_enterprise.controller.hosts import AllowedHosts
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backoff
@@ -66,6 +67,7 @@ class Engine:
         connection_kind: ConnectionKind[Any],
         managed_kinds: Sequence[ManagedKind[Any, Any]],
         namespaces: Sequence[str] = (),
+        allowed_hosts: Sequence[str] = (),
     ) -> None:
         self._client = client
         self._connection_kind = connection_kind
@@ -95,7 +97,15 @@ class Engine:
             people_came=self._people_came,
         )
         self._deployments = DeploymentReconciler(
-            connection_kind, client, self._store, self._connections, writer, self._recorder, self._fence, self._gate
+            connection_kind,
+            client,
+            self._store,
+            self._connections,
+            writer,
+            self._recorder,
+            self._fence,
+            self._gate,
+            AllowedHosts(allowed_hosts),
         )
         self.deployments: set[Key] = set()
         """All that exist or are referred to, whoever works for them."""

@@ -13,7 +13,7 @@ import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -75,6 +75,26 @@ class Collection:
             parts += ["namespaces", namespace]
         parts += [part for part in (self.plural, name, subresource) if part]
         return "/".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    values: Mapping[str, str] = field(repr=False)
+    """As text; what is not text is ""."""
+    type: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    """API versions of the objects that it belongs to."""
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Secret:
+        meta = body.get("metadata") or {}
+        return cls(
+            values={key: _decode(value) for key, value in (body.get("data") or {}).items()},
+            type=body.get("type") or "",
+            labels=meta.get("labels") or {},
+            owners=tuple(owner.get("apiVersion", "") for owner in meta.get("ownerReferences") or ()),
+        )
 
 
 SECRETS: Final = Collection("/api/v1", "secrets")
@@ -187,13 +207,12 @@ class KubernetesClient:
             body={"preconditions": {"resourceVersion": version}} if version else None,
         )
 
-    async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
-        """The Secret's values as text; None when there is no such Secret."""
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        """None when there is no such Secret."""
         try:
-            body = await self.get(SECRETS, namespace, name)
+            return Secret.from_body(await self.get(SECRETS, namespace, name))
         except Gone:
             return None
-        return _values(body)
 
     async def _request(
         self,
@@ -255,11 +274,6 @@ def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise KubernetesError(0, "UnexpectedAnswer", "the Kubernetes API answered something else than an object")
     return answer
-
-
-def _values(secret: Mapping[str, Any]) -> dict[str, str]:
-    """A Secret's values as text; what is not text is ""."""
-    return {key: _decode(value) for key, value in (secret.get("data") or {}).items()}
 
 
 def _decode(value: str) -> str:

@@ -41,6 +41,8 @@ class ManagerSettings:
     context: str | None = None
     namespaces: tuple[str, ...] = ()
     """Which to watch; none named is all."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Which hosts a CoderDeployment may name, with * for any part; none named is all."""
     lease_namespace: str = "default"
     lease_name: str = "coder-enterprise-operator"
     """What the replicas that share the work have in common: all Leases begin with it."""
@@ -72,7 +74,13 @@ class Manager:
             membership = self._membership = self._join(client)
             shards, claims = Shards(membership), Claims()
             engine = self._engine = Engine(
-                client, shards, claims, self._connection_kind, self._managed_kinds, self._settings.namespaces
+                client,
+                shards,
+                claims,
+                self._connection_kind,
+                self._managed_kinds,
+                self._settings.namespaces,
+                self._settings.allowed_hosts,
             )
             scope = Scope(self._settings.namespaces)
             source = KopfSource(settings, engine.plurals, scope, engine.on_event, membership.identity)

@@ -122,9 +122,9 @@ class Cluster(Protocol):
     def find(self, key: Key) -> Resource | None:
         """Another object of our kinds, as it is known now."""
 
-    async def secret(self, resource: Resource, name: str) -> Mapping[str, str] | None:
+    async def secret(self, resource: Resource, name: str, *, send: bool = False) -> Mapping[str, str] | None:
         """The Secret's values as text; None when there is no such Secret. Raises `KindError` when the operator may not
-        read it."""
+        read it, and for one that is to be sent to Coder and that nobody has marked for that."""
 
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
         """Make the Secret hold these values, and label it so that its loss is noticed. Raises `KindError` for one that
@@ -282,6 +282,8 @@ class SecretKeyRef:
 
     name: str
     key: str
+    sent: bool = field(default=True, compare=False)
+    """To Coder; False for what stays here, such as certificates."""
 
 
 class ConnectionKind(ABC, Generic[BaseSpecT]):

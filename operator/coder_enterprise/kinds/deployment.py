@@ -37,6 +37,9 @@ from coder_enterprise.kinds.schema import Cel, KindModel, ListMap, ListSet
 
 T = TypeVar("T")
 
+NO_CREDENTIALS: Final = "must not hold a user name or a password: the token belongs into a Secret"
+NO_QUERY: Final = "must not have a query or a fragment"
+
 DEFAULT_RESYNC: Final = 300.0
 ALL_NAMESPACES: Final = "*"
 SECONDS_PER_DAY: Final = 86_400
@@ -101,11 +104,14 @@ class DeploymentSpec(BaseSpec):
             "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",
             "url must be an http or https URL with a host, such as https://coder.example.com",
         ),
+        Cel("!self.contains('@')", f"url {NO_CREDENTIALS}"),
+        Cel("!self.contains('?') && !self.contains('#')", f"url {NO_QUERY}"),
     ]
-    """Coder's access URL, without a path below it such as /api/v2."""
+    """Coder's access URL, without credentials, query, fragment, or a path below it such as /api/v2."""
     token_secret_ref: TokenSecretRef
-    """A session token for Coder, of a user with the role owner. Labelled enterprise.coder.com/watch: "true",
-    the Secret is read again within seconds when it changes; otherwise at each resync."""
+    """A session token for Coder, of a user with the role owner. The Secret must have the label
+    enterprise.coder.com/watch: "true", with which it is read again within seconds when it changes, or the type
+    enterprise.coder.com/token, with which it is at each resync: no other is sent anywhere."""
     ca_bundle: Annotated[str, Field(max_length=65_536)] | None = None
     """PEM certificates that sign the server's, in place of the system's."""
     ca_bundle_secret_ref: CABundleSecretRef | None = None
@@ -216,6 +222,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
 
     @override
     def settings(self, spec: DeploymentSpec, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
+        _require_plain(spec.url)
         ref, bundle, scim = spec.token_secret_ref, spec.ca_bundle_secret_ref, spec.scim_secret_ref
         token = values[_key_ref(ref)].strip()
         if not all("!" <= character <= "~" for character in token):
@@ -258,7 +265,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
     @override
     async def probe(self, client: CoderClient, directory: Directory) -> Probe:
         try:
-            build = await client.deployment.build_info()
+            build = await _build_info(client)
             reachable = DomainCondition("Reachable", "True", Reason.ANSWERING, f"{client.settings.url} answers")
             me = await _ask(client.users.me)
             if isinstance(me, _REFUSALS):
@@ -289,8 +296,18 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
         )
 
 
+async def _build_info(client: CoderClient) -> records.BuildInfo:
+    """The proof that it is a Coder. Raises `errors.CoderError` that repeats nothing of what anything else says: whoever
+    declares a CoderDeployment may not be meant to read that."""
+    try:
+        return await client.deployment.build_info()
+    except errors.APIError as error:
+        error.mute(f"{client.settings.url} answered {error.status} when it was asked for its version; is it Coder?")
+        raise
+
+
 def _key_ref(ref: TokenSecretRef | CABundleSecretRef | SCIMSecretRef) -> SecretKeyRef:
-    return SecretKeyRef(ref.name, ref.key)
+    return SecretKeyRef(ref.name, ref.key, sent=not isinstance(ref, CABundleSecretRef))
 
 
 _PAUSED: Final = "Coder answered 429 and asked for a pause: nothing is read or written until it is over"
@@ -306,6 +323,14 @@ _LIMITED: Final = Probe(
     features=None,
 )
 """It answers, and tells nothing of how it is."""
+
+
+def _require_plain(url: str) -> None:
+    """What admission refuses, for objects that are older than its rules."""
+    if "@" in url:
+        raise stalled(Reason.INVALID_SPEC, f"spec.url {NO_CREDENTIALS}")
+    if "?" in url or "#" in url:
+        raise stalled(Reason.INVALID_SPEC, f"spec.url {NO_QUERY}")
 
 
 _Refusal = errors.APIError | errors.UnexpectedShape

@@ -312,7 +312,7 @@ async def _declared(context: Context, resource: Resource, spec: LicenseSpec) -> 
     """Raises `KindError` that never shows what the Secret holds."""
     ref = spec.secret_ref
     place = f"Secret {resource.key.namespace}/{ref.name}"
-    values = await context.cluster.secret(resource, ref.name)
+    values = await context.cluster.secret(resource, ref.name, send=True)
     if values is None:
         raise stalled(
             Reason.SECRET_NOT_FOUND,

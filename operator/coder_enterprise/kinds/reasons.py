@@ -71,6 +71,10 @@ class Reason(StrEnum):
     """Spec refers to something that cannot be used there."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
+    SECRET_NOT_MARKED = "SecretNotMarked"  # noqa: S105
+    """The Secret has neither our label nor our type, so nothing of it is sent."""
+    HOST_NOT_ALLOWED = "HostNotAllowed"
+    """The operator was started with --allowed-host, and spec.url has another host; or it is a link-local address."""
     NOT_ALLOWED = "NotAllowed"
     """The CoderDeployment does not list this namespace in spec.allowedNamespaces."""
     CONFLICT = "Conflict"
