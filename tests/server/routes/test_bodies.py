@@ -10,9 +10,10 @@ from fastapi import FastAPI
 
 from coder_enterprise.server.routes import bodies
 from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.bodies import MAX_BODY, MAX_FROM_ANYBODY
+from coder_enterprise.server.routes.bodies import MAX_BODY, MAX_FROM_ANYBODY, NIL
 from coder_enterprise.server.routes.dependencies import Services
 from tests.support.api import Client, checked, create_group, refused
+from tests.support.templates import create_template
 
 GROUPS = "/organizations/default/groups"
 
@@ -46,6 +47,11 @@ async def test_null_keeps_what_an_object_has(owner: Client) -> None:
     made = await create_group(owner, "a", display_name="A", avatar_url="/a.png", quota_allowance=3)
     nothing = dict.fromkeys(("name", "display_name", "avatar_url", "quota_allowance", "add_users", "remove_users"))
     assert checked(await owner.patch(f"/groups/{made['id']}", json=nothing)) == made
+
+
+async def test_the_nil_id_of_what_must_be_named_is_missing(owner: Client) -> None:
+    template = await create_template(owner, "docker")
+    refused(await owner.patch(f"/templates/{template['id']}/versions", json={"id": NIL}), 400, "id")
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,12 @@ async def test_a_version_that_cannot_be_is_refused_by_field(owner: Client, field
     refused(await owner.post(VERSIONS, json=body), 400, field)
 
 
+async def test_the_nil_id_of_a_template_is_none(owner: Client) -> None:
+    """Go's clients cannot leave an id out."""
+    version = await create_version(owner, template_id="00000000-0000-0000-0000-000000000000")
+    assert version["template_id"] is None
+
+
 async def test_the_file_of_somebody_else_makes_no_version(
     owner: Client, member: Client, daemon: Daemon, template: Body
 ) -> None:

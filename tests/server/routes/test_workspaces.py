@@ -21,6 +21,7 @@ from tests.support.templates import create_template, grant
 
 WORKSPACES = "/organizations/default/members/me/workspaces"
 NONE = "11111111-1111-4111-8111-111111111111"
+NIL = "00000000-0000-0000-0000-000000000000"
 
 
 async def status(client: Client, workspace: Body) -> str:
@@ -295,6 +296,17 @@ async def test_a_build_that_cannot_be_is_refused_by_field(
 ) -> None:
     workspace = await built(member, daemon, template, "dev")
     refused(await member.post(f"/workspaces/{workspace['id']}/builds", json=fields), 400, field)
+
+
+async def test_the_nil_id_of_a_version_is_none(daemon: Daemon, template: Body, member: Client) -> None:
+    """Go's clients cannot leave an id out."""
+    ids = {"template_id": template["id"], "template_version_id": NIL}
+    workspace = checked(await member.post(WORKSPACES, json={"name": "dev", **ids}))
+    await daemon.complete(await daemon.acquire())
+    stopped = await create_build(member, workspace, "stop", template_version_id=NIL)
+    assert stopped["template_version_id"] == template["active_version_id"]
+    ids = {"template_id": NIL, "template_version_id": template["active_version_id"]}
+    checked(await member.post(WORKSPACES, json={"name": "dev2", **ids}))
 
 
 async def test_a_build_is_canceled_by_its_user(daemon: Daemon, template: Body, member: Client) -> None:

@@ -1,9 +1,9 @@
 """Reads request bodies as Coder does.
 
 The Content-Type does not matter, keys match in any case, unknown ones are ignored, null is a field's default, also
-in objects within, and what follows the first JSON value is ignored. Text that no database can keep is refused: NUL,
-and half a surrogate pair. The bodies of all requests together have a budget, which each has its share of until it is
-answered.
+in objects within, and what follows the first JSON value is ignored. So is the nil UUID of an id: Go's clients cannot
+leave one out, and send it for none. Text that no database can keep is refused: NUL, and half a surrogate pair. The
+bodies of all requests together have a budget, which each has its share of until it is answered.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable, Callable
 from types import UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from uuid import UUID
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
@@ -32,6 +33,9 @@ MAX_FROM_ANYBODY: Final = 16 * 1024
 """Bytes of a body that is read before it is known who sends it."""
 MAX_BODIES: Final = 64 * 1024 * 1024
 """Bytes of all requests that are being read or answered."""
+
+NIL: Final = str(UUID(int=0))
+"""How Go writes an id that is not set."""
 
 _NOT_JSON: Final = "Request body must be valid JSON."
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
@@ -104,8 +108,12 @@ def _fields(value: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     return {
         name: _nested(item, fields[name].annotation)
         for key, item in value.items()
-        if item is not None and (name := key.lower()) in fields
+        if (name := key.lower()) in fields and not _is_absent(name, item)
     }
+
+
+def _is_absent(name: str, item: Any) -> bool:
+    return item is None or (item == NIL and (name == "id" or name.endswith("_id")))
 
 
 def _nested(item: Any, annotation: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import Query
 
+from coder_enterprise.server.routes.bodies import NIL
 from coder_enterprise.server.services import references
 from coder_enterprise.server.services.users import Page
 
@@ -22,5 +23,5 @@ async def page(
     after_id: Annotated[str, Query(description="What comes after this user")] = "",
 ) -> Page:
     """Raises `BadRequest` for an `after_id` that is no id."""
-    after = references.uuid_parameter("after_id", after_id) if after_id else None
+    after = references.uuid_parameter("after_id", after_id) if after_id not in ("", NIL) else None
     return Page(limit or None, offset, after)
