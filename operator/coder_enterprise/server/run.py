@@ -118,7 +118,7 @@ def create_services(settings: Settings, database: Database, deployment: Deployme
         licenses=Licenses(database, entitlements),
         appearance=Appearance(database, entitlements, settings.support_links),
         members=Members(database),
-        templates=Templates(database),
+        templates=Templates(database, entitlements),
         template_acls=TemplateACLs(database, entitlements),
         quiet_hours=QuietHours(database, entitlements, schedule, custom=settings.allow_custom_quiet_hours),
         tokens=Tokens(database, sessions),

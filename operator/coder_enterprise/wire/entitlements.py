@@ -16,7 +16,7 @@ Entitlement = Literal["entitled", "grace_period", "not_entitled"]
 
 
 class Feature(StrEnum):
-    """The licensed features of Coder 2.4: named here, and nowhere else."""
+    """The licensed features of Coder 2.4, and those that its clients of 2026 ask for: named here, and nowhere else."""
 
     USER_LIMIT = "user_limit"
     AUDIT_LOG = "audit_log"
@@ -34,6 +34,17 @@ class Feature(StrEnum):
     EXTERNAL_TOKEN_ENCRYPTION = "external_token_encryption"  # noqa: S105
     WORKSPACE_BATCH_ACTIONS = "workspace_batch_actions"
     ACCESS_CONTROL = "access_control"
+    CONTROL_SHARED_PORTS = "control_shared_ports"
+    CONNECTION_LOG = "connection_log"
+    CUSTOM_ROLES = "custom_roles"
+    MULTIPLE_ORGANIZATIONS = "multiple_organizations"
+    TASK_BATCH_ACTIONS = "task_batch_actions"
+    WORKSPACE_PREBUILDS = "workspace_prebuilds"
+    WORKSPACE_EXTERNAL_AGENT = "workspace_external_agent"
+    MANAGED_AGENT_LIMIT = "managed_agent_limit"
+    AIBRIDGE = "aibridge"
+    BOUNDARY = "boundary"
+    AI_GOVERNANCE_USER_LIMIT = "ai_governance_user_limit"
 
     @property
     def label(self) -> str:
@@ -41,6 +52,8 @@ class Feature(StrEnum):
         return _TITLES.get(self) or " ".join(word.capitalize() for word in self.value.split("_"))
 
 
+LIMITS: Final = frozenset({Feature.USER_LIMIT, Feature.MANAGED_AGENT_LIMIT, Feature.AI_GOVERNANCE_USER_LIMIT})
+"""Features that are numbers: a licence for all features says nothing about them."""
 _TITLES: Final = {Feature.SCIM: "SCIM", Feature.TEMPLATE_RBAC: "Template RBAC"}
 
 

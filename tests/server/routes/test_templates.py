@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.support.api import UNKNOWN_ID, Body, Client, checked, refused
+from tests.support.licenses import Claims
 from tests.support.templates import create_private_template, create_template, grant
 
 LIST = "/organizations/default/templates"
@@ -244,3 +245,27 @@ async def test_each_change_is_in_the_audit_log(owner: Client) -> None:
     logs: list[Body] = checked(await owner.get("/audit", params={"q": "resource_type:template"}))["audit_logs"]
     assert [log["action"] for log in logs] == ["delete", "write", "create"]
     assert logs[1]["diff"] == {"description": {"old": "", "new": "new", "secret": False}}
+
+
+class TestWithoutALicence:
+    @pytest.fixture
+    def license_claims(self) -> Claims | None:
+        return None
+
+    async def test_ports_are_shared_without_a_limit(self, owner: Client) -> None:
+        template = await create_template(owner, "docker")
+        assert template["max_port_share_level"] == "public"
+        shown = checked(await owner.get(f"/templates/{template['id']}"))
+        assert shown["max_port_share_level"] == "public"
+
+    async def test_the_limit_that_a_client_has_read_can_be_sent_back(self, owner: Client) -> None:
+        template = await create_template(owner, "docker", max_port_share_level="public")
+        body = {"max_port_share_level": template["max_port_share_level"], "icon": "/icon/docker.svg"}
+        assert checked(await owner.patch(f"/templates/{template['id']}", json=body))["icon"] == "/icon/docker.svg"
+
+    @pytest.mark.parametrize("level", ["owner", "authenticated", "organization"])
+    async def test_a_limit_needs_a_licence(self, owner: Client, level: str) -> None:
+        template = await create_template(owner, "docker")
+        body = {"max_port_share_level": level}
+        refused(await owner.patch(f"/templates/{template['id']}", json=body), 400, "max_port_share_level")
+        refused(await owner.post(LIST, json={"name": "other", **body}), 400, "max_port_share_level")

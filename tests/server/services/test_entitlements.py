@@ -25,6 +25,7 @@ from coder_enterprise.server.services.entitlements import (
 from coder_enterprise.server.services.license_tokens import Claims, claims_of
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire import entitlements as wire
+from coder_enterprise.wire.entitlements import LIMITS
 from tests.support.licenses import PUBLIC_KEYS, add_license
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -100,11 +101,11 @@ def test_a_feature_that_a_licence_turns_off_is_not_licensed(value: int) -> None:
 @pytest.mark.parametrize("said", [{"all_features": True}, {"feature_set": "enterprise"}, {"feature_set": "premium"}])
 def test_a_licence_for_all_features_has_all_but_a_user_limit(said: dict[str, Any]) -> None:
     answer = result(claims(**said), configured=EVERYTHING)
-    assert {feature for feature in Feature if level(answer, feature) == "entitled"} == EVERYTHING - {Feature.USER_LIMIT}
+    assert {feature for feature in Feature if level(answer, feature) == "entitled"} == EVERYTHING - LIMITS
 
 
 def test_a_feature_that_needs_a_setting_is_enabled_by_both_together() -> None:
-    licence = claims(all_features=True, features={"user_limit": 5})
+    licence = claims(all_features=True, features=dict.fromkeys(LIMITS, 5))
     assert {f for f, state in result(licence).features.items() if state.enabled} == ALWAYS_ON
     assert all(state.enabled for state in result(licence, configured=EVERYTHING).features.values())
 

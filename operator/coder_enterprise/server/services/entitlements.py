@@ -22,7 +22,7 @@ from coder_enterprise.server.storage import licenses, users
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.wire import entitlements as wire
-from coder_enterprise.wire.entitlements import Entitlement, Feature, SDKFeatureState
+from coder_enterprise.wire.entitlements import LIMITS, Entitlement, Feature, SDKFeatureState
 
 __all__ = ["ALWAYS_ON", "Circumstances", "Entitlements", "Feature", "compute", "next_change"]
 
@@ -40,9 +40,10 @@ ALWAYS_ON: Final = frozenset(
         Feature.WORKSPACE_PROXY,
         Feature.WORKSPACE_BATCH_ACTIONS,
         Feature.ACCESS_CONTROL,
+        Feature.CONTROL_SHARED_PORTS,
     }
 )
-"""Features that need a licence and no setting."""
+"""Features that need a licence and no setting. What this server does not have is in no list, and never enabled."""
 _NO_WARNING: Final = frozenset(
     {
         Feature.USER_LIMIT,
@@ -50,6 +51,7 @@ _NO_WARNING: Final = frozenset(
         Feature.MULTIPLE_EXTERNAL_AUTH,
         Feature.APPEARANCE,
         Feature.WORKSPACE_BATCH_ACTIONS,
+        Feature.CONTROL_SHARED_PORTS,
     }
 )
 """Features that nobody misses until they are used, or that have warnings of their own."""
@@ -128,18 +130,17 @@ def _level(claims: Claims, now: datetime) -> Entitlement:
 def _state(feature: Feature, current: Sequence[Claims], circumstances: Circumstances) -> SDKFeatureState:
     offers = [(_level(item, circumstances.now), value) for item in current if (value := _value(item, feature)) > 0]
     level, value = max(offers, key=lambda offer: (_RANK[offer[0]], offer[1]), default=("not_entitled", 0))
-    limited = feature is Feature.USER_LIMIT
     return SDKFeatureState(
         entitlement=level,
         enabled=level != "not_entitled" and feature in ALWAYS_ON | circumstances.configured,
-        limit=value if limited and value else None,
-        actual=circumstances.active_users if limited else None,
+        limit=value if feature in LIMITS and value else None,
+        actual=circumstances.active_users if feature is Feature.USER_LIMIT else None,
     )
 
 
 def _value(claims: Claims, feature: Feature) -> int:
     """What the licence gives of it: 0 is nothing. A licence for all features limits no users by that."""
-    return max(claims.features.get(feature, 0), int(claims.has_all_features and feature is not Feature.USER_LIMIT))
+    return max(claims.features.get(feature, 0), int(claims.has_all_features and feature not in LIMITS))
 
 
 def _errors(states: _States, circumstances: Circumstances, *, licensed: bool) -> Iterator[str]:

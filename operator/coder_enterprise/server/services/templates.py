@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.groups import MAX_DISPLAY_NAME, NAME_FORM, RESERVED
 from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import template_acls, template_versions, templates, workspaces
@@ -24,6 +25,7 @@ from coder_enterprise.wire.templates import (
     CreateTemplateRequest,
     PatchTemplateRequest,
     Template,
+    TemplateRequest,
     TemplateSettings,
 )
 
@@ -36,6 +38,8 @@ MAX_MS: Final = 2**63 // 1_000_000
 MINUTE_MS: Final = 60_000
 MAX_WEEKS: Final = 16
 PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
+UNRESTRICTED: Final = "public"
+"""What holds without a licence for `control_shared_ports`, as in Coder."""
 CORS_BEHAVIORS: Final = ("simple", "passthru")
 
 _TEXTS: Final = ("name", "display_name", "description", "icon")
@@ -48,15 +52,17 @@ _NO_VERSION: Final = UUID(int=0)
 
 
 class Templates:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, entitlements: Entitlements) -> None:
         self._database = database
+        self._entitlements = entitlements
 
     async def list(self, actor: Actor, organization: str) -> list[Template]:
         """All that the actor may see, by name. Raises `NotFound` for the organization."""
 
         def work(connection: Connection) -> list[Template]:
             home = references.organization(connection, organization)
-            return [_to_wire(row) for row in templates.of_organization(connection, home.id, access_of(actor))]
+            rows = templates.of_organization(connection, home.id, access_of(actor))
+            return [self._to_wire(row) for row in rows]
 
         return await self._database.read(work)
 
@@ -68,28 +74,48 @@ class Templates:
             row = templates.by_name(connection, home.id, name, access_of(actor))
             if row is None:
                 raise NotFound
-            return _to_wire(row)
+            return self._to_wire(row)
 
         return await self._database.read(work)
 
     async def get(self, actor: Actor, reference: str) -> Template:
         """Raises `BadRequest` for what is no id, and `NotFound`."""
         template_id = references.uuid_parameter("template", reference)
-        return await self._database.read(lambda connection: _to_wire(visible(connection, actor, template_id)))
+        return await self._database.read(lambda connection: self._to_wire(visible(connection, actor, template_id)))
 
     async def create(self, actor: Actor, organization: str, request: CreateTemplateRequest) -> Template:
         """Raises `NotFound` for the organization, `Forbidden`, `BadRequest`, `Conflict` for a name that is taken."""
-        return await self._database.write(lambda connection: _create(connection, actor, organization, request))
+        self._require_shared_ports(request)
+        return await self._database.write(
+            lambda connection: self._to_wire(_create(connection, actor, organization, request))
+        )
 
     async def patch(self, actor: Actor, reference: str, request: PatchTemplateRequest) -> Template:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         template_id = references.uuid_parameter("template", reference)
-        return await self._database.write(lambda connection: _patch(connection, actor, template_id, request))
+        self._require_shared_ports(request)
+        return await self._database.write(
+            lambda connection: self._to_wire(_patch(connection, actor, template_id, request))
+        )
 
     async def delete(self, actor: Actor, reference: str) -> None:
         """Raises `NotFound` and `Forbidden`."""
         template_id = references.uuid_parameter("template", reference)
         await self._database.write(lambda connection: _delete(connection, actor, template_id))
+
+    def _require_shared_ports(self, request: TemplateRequest) -> None:
+        """Raises `BadRequest` for a limit that only a licence can keep; clients send the one that they have read."""
+        level = request.max_port_share_level
+        if level not in (None, UNRESTRICTED) and not self._entitlements.enabled(Feature.CONTROL_SHARED_PORTS):
+            raise invalid(
+                max_port_share_level=f"only {UNRESTRICTED} without a licence for {Feature.CONTROL_SHARED_PORTS}"
+            )
+
+    def _to_wire(self, row: TemplateRow) -> Template:
+        shown = _to_wire(row)
+        if not self._entitlements.enabled(Feature.CONTROL_SHARED_PORTS):
+            shown.max_port_share_level = UNRESTRICTED
+        return shown
 
 
 def access_of(actor: Actor) -> Access:
@@ -120,7 +146,7 @@ def changeable(connection: Connection, actor: Actor, template_id: UUID) -> Templ
     return row
 
 
-def _create(connection: Connection, actor: Actor, reference: str, request: CreateTemplateRequest) -> Template:
+def _create(connection: Connection, actor: Actor, reference: str, request: CreateTemplateRequest) -> TemplateRow:
     organization = references.organization(connection, reference)
     actor.require(Power.WRITE_TEMPLATES)
     version = references.as_uuid(request.template_version_id) if request.template_version_id else _NO_VERSION
@@ -156,7 +182,7 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
     if not request.disable_everyone_group_access:
         template_acls.put_groups(connection, row.id, {row.organization_id: "use"})
     _audit(connection, actor, "create", after=row)
-    return _to_wire(row)
+    return row
 
 
 def _adopt(connection: Connection, row: TemplateRow) -> None:
@@ -172,7 +198,7 @@ def _adopt(connection: Connection, row: TemplateRow) -> None:
     template_versions.update_fields(connection, version.id, {"template_id": row.id})
 
 
-def _patch(connection: Connection, actor: Actor, template_id: UUID, request: PatchTemplateRequest) -> Template:
+def _patch(connection: Connection, actor: Actor, template_id: UUID, request: PatchTemplateRequest) -> TemplateRow:
     row = changeable(connection, actor, template_id)
     sent = _sent(request.model_dump(exclude_none=True))
     if not sent["name"]:
@@ -192,7 +218,7 @@ def _patch(connection: Connection, actor: Actor, template_id: UUID, request: Pat
         _audit(connection, actor, "write", before=row, after=changed)
     if request.disable_everyone_group_access:
         _disable_everyone(connection, actor, row)
-    return _to_wire(changed)
+    return changed
 
 
 def _disable_everyone(connection: Connection, actor: Actor, row: TemplateRow) -> None:
