@@ -45,7 +45,7 @@ bench: $(INSTALLED) ## Measure speed on this machine: a table, and JSON in .cach
 kubernetes: $(INSTALLED) ## Build or find kube-apiserver, etcd, kube-controller-manager and kubectl
 	@$(BIN)/python -m tools.kubernetes build
 
-image: $(INSTALLED) ## Build the image without Docker, and measure it (Linux with buildah)
+image: $(INSTALLED) ## Build the image without Docker, measure it and try it (Linux, root, buildah)
 	@$(BIN)/python -m tools.image $(ARGS)
 
 e2e-kind: $(INSTALLED) ## Install the chart in a kind cluster and run the end-to-end tests there (Docker needed)

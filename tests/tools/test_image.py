@@ -6,13 +6,14 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools.commands import StepFailed, output, run
-from tools.image import archive, base, builder, programs, stand_in
+from tools.image import archive, base, builder, contents, programs, stand_in, trial
 from tools.image.build import ROOT
 from tools.image.builder import Buildah
 
@@ -31,17 +32,23 @@ def program(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
+def tar(files: Mapping[str, bytes] | list[tarfile.TarInfo], mode: str = "w") -> bytes:
+    """Entries are files with content, or such without."""
+    entries = [(info, b"") for info in files] if isinstance(files, list) else list(map(_file, files, files.values()))
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode=mode) as made:  # type: ignore[call-overload]
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            made.addfile(entry, io.BytesIO(content))
+        for info, content in entries:
+            made.addfile(info, io.BytesIO(content))
     return stream.getvalue()
 
 
-def write_archive(file: Path, layers: list[tuple[str, dict[str, bytes]]]) -> str:
+def _file(name: str, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    return info, content
+
+
+def write_archive(file: Path, layers: list[tuple[str, Any]]) -> str:
     """An image with these layers, and an empty one as LABEL leaves it; its digest."""
     blobs: dict[str, bytes] = {}
 
@@ -128,6 +135,48 @@ def test_an_archive_is_unpacked_layer_by_layer(tmp_path: Path) -> None:
     write_archive(tmp_path / "image.tar", [("one", {"a": b"old", "b": b"stays"}), ("two", {"a": b"new"})])
     archive.read(tmp_path / "image.tar").unpack(tmp_path / "root")
     assert {file.name: file.read_bytes() for file in (tmp_path / "root").iterdir()} == {"a": b"new", "b": b"stays"}
+
+
+def entry(name: str, mode: int = 0o644, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.mode, made.type = mode, kind
+    return made
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (entry("usr/bin/su", 0o4755), "is setuid"),
+        (entry("usr/bin/dash", 0o755), "is a shell"),
+        (entry("opt/coder-enterprise/bin/pip3.11", 0o755), "installs packages"),
+        (entry("usr/local/lib/python3.11/ensurepip", 0o755, tarfile.DIRTYPE), "installs packages"),
+        (entry("usr/local/lib/python3.11/site-packages/setuptools", 0o755, tarfile.DIRTYPE), "installs packages"),
+        (entry("etc/shadow", 0o600), "cannot be read by everybody"),
+        (entry("etc/hosts", 0o666), "can be written by everybody"),
+        (entry("opt/.wh.old"), "A layer removes opt/old"),
+        (entry("etc/pip.conf"), "is of the build alone"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_what_an_image_must_not_hold_is_named(tmp_path: Path, bad: tarfile.TarInfo, problem: str) -> None:
+    python = entry("usr/local/bin/python3.11", 0o755)
+    good = [entry("tmp", 0o1777, tarfile.DIRTYPE), python, entry("lib", 0o777, tarfile.SYMTYPE)]
+    write_archive(tmp_path / "good.tar", [("COPY", good)])
+    write_archive(tmp_path / "bad.tar", [("COPY", [*good, bad])])
+    assert contents.problems(archive.read(tmp_path / "good.tar")) == []
+    (found,) = contents.problems(archive.read(tmp_path / "bad.tar"))
+    assert problem in found
+
+
+def test_an_image_may_have_so_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "image.tar", [("COPY", {"a": b"1" * 300})])
+    monkeypatch.setattr(contents, "SIZE", 299)
+    (found,) = contents.problems(archive.read(tmp_path / "image.tar"))
+    assert "are allowed" in found
+
+
+def test_every_command_is_tried() -> None:
+    assert {(), ("operator",), ("server",), ("license", "sign")} <= set(trial.commands())
 
 
 def test_a_command_that_fails_is_named_with_what_it_said() -> None:

@@ -59,8 +59,8 @@ class Archive:
                 with _files(outer, layer.digest) as files:
                     files.extractall(folder, filter="fully_trusted")  # noqa: S202 - we built it
 
-    def names(self) -> list[tarfile.TarInfo]:
-        """The entries of all layers, in their order."""
+    def entries(self) -> list[tarfile.TarInfo]:
+        """Those of all layers, in their order."""
         with tarfile.open(self.path) as outer:
             found = []
             for layer in self.layers:
@@ -75,12 +75,17 @@ def read(path: Path) -> Archive:
         (entry,) = json.loads(_read(outer, "index.json"))["manifests"]
         manifest = json.loads(_blob(outer, entry["digest"]))
         config = json.loads(_blob(outer, manifest["config"]["digest"]))
-        makers = [step.get("created_by", "") for step in config["history"] if not step.get("empty_layer")]
+        makers = [_maker(step) for step in config["history"] if not step.get("empty_layer")]
         layers = [
             Layer(layer["digest"], layer["size"], _size(outer, layer["digest"]), maker)
             for layer, maker in zip(manifest["layers"], makers, strict=True)
         ]
     return Archive(path, entry["digest"], config, tuple(layers))
+
+
+def _maker(step: dict[str, Any]) -> str:
+    """Without what Docker's first builders put before an instruction, and Buildah still does."""
+    return str(step.get("created_by", "")).removeprefix("/bin/sh -c #(nop) ").strip()
 
 
 def _size(outer: tarfile.TarFile, digest: str) -> int:
