@@ -57,7 +57,7 @@ def test_the_page_lists_what_is_exposed_with_type_and_labels() -> None:
 
 
 def test_no_label_names_an_object() -> None:
-    allowed = {"kind", "result", "ready", "reason", "deployment", "operation", "code", "what"}
+    allowed = {"kind", "result", "ready", "reason", "deployment", "operation", "code", "what", "plural"}
     assert {label for _, labels in documented().values() for label in labels} <= allowed
 
 

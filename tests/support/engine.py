@@ -134,7 +134,12 @@ class FakeKubernetes:
         return copy.deepcopy(self._find(collection, namespace, name))
 
     async def pages(
-        self, collection: Collection, namespace: str | None = None, selector: str = ""
+        self,
+        collection: Collection,
+        namespace: str | None = None,
+        selector: str = "",
+        *,
+        metadata_only: bool = False,
     ) -> AsyncIterator[list[Body]]:
         await self._pass("list", collection)
         found = [
@@ -142,7 +147,10 @@ class FakeKubernetes:
             for (plural, space, _), body in self.objects.items()
             if plural == collection.plural and namespace in {None, space}
         ]
-        yield copy.deepcopy(found)
+        yield copy.deepcopy([{"metadata": body["metadata"]} for body in found] if metadata_only else found)
+
+    async def look(self, collection: Collection, namespace: str | None = None, selector: str = "") -> None:
+        await self._pass("list", collection)
 
     async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
         await self._pass("create", collection)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -23,13 +23,15 @@ from coder_enterprise.controller.deployments import DeploymentReconciler
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
 from coder_enterprise.controller.hosts import AllowedHosts
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, custom
+from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backoff
 from coder_enterprise.controller.managed import PENDING, ManagedReconciler
+from coder_enterprise.controller.picture import Picture
 from coder_enterprise.controller.queue import IN_FLIGHT, Item, Priority, Queue
 from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.store import Store
+from coder_enterprise.controller.watch import Watch
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
 from coder_enterprise.kinds.reasons import Reason
@@ -72,13 +74,15 @@ class Engine:
         self._client = client
         self._connection_kind = connection_kind
         self._kinds = {kind.names.kind: kind for kind in managed_kinds}
-        self._namespaces = namespaces
         names = [connection_kind.names, *(kind.names for kind in managed_kinds)]
         self._kind_of = {name.plural: name.kind for name in names}
         self._shares = shares
         self.held: set[Key] = set()
         """The deployments that it works for."""
         self._store = Store(self._terms, self._on_store)
+        self.missed: Callable[[str], None] = lambda _: None
+        """Told the plural of a kind whose watch did not tell of a change."""
+        self._picture = Picture(client, self._store, self._kind_of, namespaces, lambda plural: self.missed(plural))
         self._queue = Queue()
         self._backoff = Backoff()
         self._gate = Gate(self._queue, self._store, self.held, self._add)
@@ -110,7 +114,7 @@ class Engine:
         self.deployments: set[Key] = set()
         """All that exist or are referred to, whoever works for them."""
         self.listed = False
-        """The store holds everything."""
+        """The store holds everything, but for kinds that are absent."""
 
     @property
     def plurals(self) -> list[str]:
@@ -126,6 +130,7 @@ class Engine:
         """Its tasks: none of them ends by itself, but by failing. The caller cancels them."""
         return [
             asyncio.create_task(self._sweep(), name="sweep"),
+            asyncio.create_task(self._picture.sweep(), name="compare"),
             asyncio.create_task(self._recorder.run(), name="events"),
             *(asyncio.create_task(self._work(), name=f"worker-{number}") for number in range(IN_FLIGHT)),
         ]
@@ -384,43 +389,33 @@ class Engine:
     # The whole picture
 
     async def load(self) -> None:
-        """Fill the store before anything is decided, since who is older matters. Raises `KubernetesError`; it may be
-        called again then."""
-        async for kind, page in self._pages():
-            for body in page:
-                self._store.put(Resource.from_body(kind, body))
+        """Fill the store before anything is decided. Raises `KubernetesError`; it may be called again then."""
+        await self._picture.load()
         self.listed = True
         log.info("listed", objects=len(self._store))
         self._shares.wake()
 
+    async def look(self, watch: Watch) -> None:
+        """Before each beginning of a watch: raises `KubernetesError` unless its kind can be listed."""
+        await self._client.look(watch.collection, watch.namespace, watch.selector)
+        await self._picture.look(watch.collection.plural)
+
     async def _sweep(self) -> None:
+        """Forget connections that nobody needs any more."""
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
-            try:
-                await self.sweep_once()
-            except KubernetesError as error:
-                log.warning("sweep failed", error=str(error))
+            await self._forget_connections()
 
     async def sweep_once(self) -> None:
-        """Forget objects that vanished while nobody watched (a relist does not tell), and connections that nobody
-        needs any more."""
-        before = list(self._store)
-        seen: set[str] = set()
-        async for _, page in self._pages():
-            seen |= {body["metadata"]["uid"] for body in page}
-        for resource in before:
-            if resource.uid not in seen:
-                self._store.remove(resource.key, resource.uid)
+        """Find what the watch did not tell, and forget what nobody needs."""
+        for plural in self._kind_of:
+            await self._picture.compare(plural)
+        await self._forget_connections()
+
+    async def _forget_connections(self) -> None:
         for connection in self._connections:
             if connection.deleted and not self._store.find(("deployment", connection.key)):
                 await self._connections.forget(connection.key)
-
-    async def _pages(self) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
-        """All objects with their kind, page by page."""
-        for namespace in self._namespaces or (None,):
-            for plural, kind in self._kind_of.items():
-                async for page in self._client.pages(custom(plural), namespace):
-                    yield kind, page
 
 
 def _asks_for_work(known: Resource, resource: Resource) -> bool:

@@ -1,13 +1,14 @@
 """`/healthz`, `/readyz` and `/metrics` of the operator.
 
 Started by the manager before anything else. Liveness says that the event loop turns (a stuck one answers nothing)
-and that no worker is stuck, never that some server is reachable: restarting the operator repairs nothing there.
+and that no worker is stuck and no watch has given up, never that some server is reachable: restarting the operator
+repairs nothing there. Readiness says that it sees every kind; one that is not ready works for what it sees.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -21,14 +22,14 @@ class HealthServer:
         host: str,
         port: int,
         is_alive: Callable[[], bool],
-        is_ready: Callable[[], bool],
+        why_not_ready: Callable[[], str],
         measure: Callable[[], None] = lambda: None,
     ) -> None:
-        """`measure` is called before the metrics are read."""
+        """`why_not_ready` says "" when it is; `measure` is called before the metrics are read."""
         self._host = host
         self._port = port
         self._is_alive = is_alive
-        self._is_ready = is_ready
+        self._why_not_ready = why_not_ready
         self._measure = measure
         self._runner: web.AppRunner | None = None
 
@@ -38,8 +39,8 @@ class HealthServer:
         app = web.Application()
         app.add_routes(
             [
-                web.get("/healthz", self._answer(self._is_alive)),
-                web.get("/readyz", self._answer(self._is_ready)),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
             ]
         )
@@ -58,11 +59,12 @@ class HealthServer:
         if self._runner:
             await self._runner.cleanup()
 
-    def _answer(self, healthy: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(_: web.Request) -> web.Response:
-            return web.Response(text="ok\n") if healthy() else web.Response(text="no\n", status=503)
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if self._is_alive() else web.Response(text="no\n", status=503)
 
-        return handle
+    async def _readyz(self, _: web.Request) -> web.Response:
+        why_not = self._why_not_ready()
+        return web.Response(text=f"{why_not}\n", status=503) if why_not else web.Response(text="ok\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self._measure()

@@ -1,26 +1,28 @@
 """The only module that imports Kopf: it lists and watches, and tells what it saw.
 
-Started by the manager. All else that Kopf offers (retries, timers, indexes, peering, finalizers) is off: it would
-write to every object, or cost quadratic time at ten thousand of them. A relist does not report what vanished
-meanwhile; the manager's sweep finds that.
+Started by `controller.watches`, anew whenever it ends. All else that Kopf offers (retries, timers, indexes, peering,
+finalizers) is off: it would write to every object, or cost quadratic time at ten thousand of them. What is relied on,
+and what was found, is in docs/explanation/kopf.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 import kopf
-from kopf._core.engines.peering import Identity
-from kubernetes.aio.client import Configuration
 from typing_extensions import override
 
-from coder_enterprise.kinds.resource import GROUP, VERSION, WATCH_LABEL
-from coder_enterprise.process.signals import when_told_to_end
+from coder_enterprise.controller.kubernetes import KubernetesClient
+from coder_enterprise.controller.watch import Watch, WatchTimes
+from coder_enterprise.controller.watch_session import Observer
+from coder_enterprise.controller.watches import SourceStuck
 
 BACKOFFS: Final = (0.5, 1.0, 2.0)
+EXIT_ATTEMPTS: Final = 2
+REQUEST_TIMEOUT: Final = 30.0
+"""Seconds for a page of a list."""
 
 OnEvent = Callable[[str, str | None, Mapping[str, Any]], None]
 """Called with a plural, the event's type (None for what a list holds), and the object."""
@@ -67,69 +69,83 @@ class _NoStorage(kopf.DiffBaseStorage, kopf.ProgressStorage):
         return None
 
 
-@dataclass(frozen=True)
-class Scope:
-    """Which namespaces are watched; none named is all of them."""
-
-    namespaces: tuple[str, ...] = ()
-
-
 class KopfSource:
+    """One list and watch, by a Kopf of its own: what ends it ends no other. It runs once."""
+
     def __init__(
         self,
-        configuration: Configuration,
-        plurals: Sequence[str],
-        scope: Scope,
+        watch: Watch,
+        client: KubernetesClient,
         on_event: OnEvent,
         identity: str,
+        take_signals: Callable[[], None],
+        times: WatchTimes,
     ) -> None:
-        self._configuration = configuration
-        self._scope = scope
+        """`take_signals` is called when Kopf has taken the process's signals, to take them back."""
+        self._watch = watch
+        self._client = client
+        self._on_event = on_event
         self._identity = identity
-        self._registry = kopf.OperatorRegistry()
-        for plural in plurals:
-            self._watch(GROUP, VERSION, plural, on_event)
-        self._watch("", "v1", "secrets", on_event)
-        kopf.on.login(registry=self._registry)(self._login)
+        self._take_signals = take_signals
+        self._times = times
+        self._observer = Observer(watch, times)
+        self._session = client.session(self._observer)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Watch until `stop`, or until the process is asked to end, which sets it."""
-        before = asyncio.all_tasks()
-        tasks = await kopf.spawn_tasks(
-            registry=self._registry,
-            settings=_settings(),
-            clusterwide=not self._scope.namespaces,
-            namespaces=self._scope.namespaces,
-            identity=Identity(self._identity),  # it would ask for the user's name, and a pod's user may have none
-            standalone=True,
-            stop_flag=stop,
-        )
-        # Kopf has taken the signals, and would wait five seconds at its end for `stop`, which nobody had set.
-        when_told_to_end(stop.set)
-        await kopf.run_tasks(tasks, ignored=before)
+    async def run(self) -> None:
+        """Until it ends by itself or is cancelled; raises what ended it, or `SourceStuck`."""
+        namespace = self._watch.namespace
+        tasks: Collection[asyncio.Task[Any]] = ()
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=self._registry(),
+                settings=_settings(self._watch, self._times),
+                clusterwide=namespace is None,
+                namespaces=(namespace,) if namespace else (),
+                identity=self._identity,  # type: ignore[arg-type]  # or it asks who the user is, whom a pod may not have
+                standalone=True,
+            )
+            self._take_signals()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            failures = await self._end(tasks)
+        for failure in failures:
+            raise failure
 
-    def _watch(self, group: str, version: str, plural: str, on_event: OnEvent) -> None:
+    async def _end(self, tasks: Collection[asyncio.Task[Any]]) -> list[BaseException]:
+        """Why those failed that did."""
+        # `kopf.run_tasks` would wait without a limit, and would cancel whatever else this process has begun meanwhile.
+        # A task of Kopf may swallow its cancellation, if it comes at a bad moment; then no request of it succeeds, and
+        # it is cancelled again.
+        pending = set(tasks)
+        for attempt in range(EXIT_ATTEMPTS):
+            for task in pending:
+                task.cancel()
+            if pending:
+                _, pending = await asyncio.wait(pending, timeout=self._times.exit / EXIT_ATTEMPTS)
+            if attempt == 0:
+                self._observer.ended = True
+                await self._session.close()
+        if pending:
+            raise SourceStuck(f"the watch of {self._watch} does not end")
+        return [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        plural = self._watch.collection.plural
+
         async def handle(event: kopf.RawEvent, **_: Any) -> None:
-            on_event(plural, event["type"], event["object"])
+            self._on_event(plural, event["type"], event["object"])
 
-        kopf.on.event(group, version, plural, registry=self._registry, id=f"watch-{plural}")(handle)
+        group, version = self._watch.collection.group_version
+        kopf.on.event(group, version, plural, registry=registry, id=f"watch-{plural}")(handle)
+        kopf.on.login(registry=registry)(self._login)
+        return registry
 
-    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
-        settings = self._configuration
-        scheme, space, token = (await settings.get_api_key_with_prefix("BearerToken") or "").partition(" ")
-        return kopf.ConnectionInfo(
-            server=settings.host,
-            ca_path=settings.ssl_ca_cert,
-            insecure=not settings.verify_ssl,
-            scheme=scheme if space else None,
-            token=token or None,
-            certificate_path=settings.cert_file,
-            private_key_path=settings.key_file,
-            default_namespace="default",
-        )
+    async def _login(self, **_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(server=self._client.host, aiohttp_session=self._session, default_namespace="default")
 
 
-def _settings() -> kopf.OperatorSettings:
+def _settings(watch: Watch, times: WatchTimes) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     storage = _NoStorage()
     settings.persistence.diffbase_storage = storage
@@ -146,10 +162,11 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.watching.initial_streaming = False
     settings.watching.connect_timeout = 5
-    settings.watching.inactivity_timeout = 70
+    settings.watching.inactivity_timeout = times.inactivity
     settings.watching.reconnect_backoff = 0.2
-    settings.watching.label_selectors["v1", "secrets"] = f"{WATCH_LABEL}=true"
-    settings.networking.request_timeout = 30
+    if watch.selector:
+        settings.watching.label_selectors[watch.collection.plural] = watch.selector
+    settings.networking.request_timeout = REQUEST_TIMEOUT
     settings.networking.connect_timeout = 5
     settings.networking.error_backoffs = _Forever()
     return settings

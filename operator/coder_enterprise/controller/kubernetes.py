@@ -28,6 +28,7 @@ from coder_enterprise.kinds.resource import GROUP, VERSION
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 FIELD_MANAGER: Final = "coder-enterprise-operator"
 PAGE: Final = 500
 TIMEOUT: Final = 30.0
@@ -68,6 +69,17 @@ class Collection:
     api: str
     """Such as /api/v1 or /apis/enterprise.coder.com/v1alpha1."""
     plural: str
+
+    @property
+    def group_version(self) -> tuple[str, str]:
+        """The group is "" for Kubernetes' own first kinds."""
+        parts = self.api.split("/")
+        return (parts[2] if parts[1] == "apis" else ""), parts[-1]
+
+    @property
+    def resource(self) -> str:
+        """As RBAC and `kubectl get` name it, such as codergroups.enterprise.coder.com."""
+        return ".".join(part for part in (self.plural, self.group_version[0]) if part)
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
         parts = [self.api]
@@ -138,6 +150,8 @@ class KubernetesClient:
     """Requests to one API server. Close it, or use it as an asynchronous context manager."""
 
     def __init__(self, settings: Configuration) -> None:
+        self.host: str = settings.host
+        self._settings = settings
         self._api = ApiClient(settings)
         self._api.user_agent = f"coder-enterprise-operator/{__version__}"
 
@@ -147,21 +161,55 @@ class KubernetesClient:
     async def __aexit__(self, *exception: object) -> None:
         await self._api.close()  # type: ignore[no-untyped-call]
 
+    def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """For who sends requests to the same API server by itself: with the same credentials, TLS and proxy. The
+        caller closes it."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._api.rest_client.ssl_context),
+            headers={"User-Agent": self._api.user_agent},
+            middlewares=(*middlewares, self._authorize),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=self._settings.proxy,
+            trust_env=False,
+        )
+
+    async def _authorize(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """With each request, since a token in a file is renewed while the process runs."""
+        token = await self._settings.get_api_key_with_prefix("BearerToken")
+        if token:
+            request.headers["Authorization"] = token
+        if self._settings.tls_server_name:
+            request.server_hostname = self._settings.tls_server_name
+        return await handler(request)
+
     async def get(self, collection: Collection, namespace: str, name: str) -> dict[str, Any]:
         return await self._request("GET", collection.path(namespace, name))
 
     async def pages(
-        self, collection: Collection, namespace: str | None = None, selector: str = ""
+        self,
+        collection: Collection,
+        namespace: str | None = None,
+        selector: str = "",
+        *,
+        metadata_only: bool = False,
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """All objects, 500 at a time."""
+        """All objects, 500 at a time; with `metadata_only` without spec and status."""
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        accept = METADATA_ONLY if metadata_only else "application/json"
         while True:
-            page = await self._request("GET", collection.path(namespace), query=query)
+            page = await self._request("GET", collection.path(namespace), query=query, accept=accept)
             yield page["items"]
             token = page["metadata"].get("continue")
             if not token:
                 return
             query["continue"] = token
+
+    async def look(self, collection: Collection, namespace: str | None = None, selector: str = "") -> None:
+        """Raises unless it can be listed."""
+        query = {"limit": "1"} | ({"labelSelector": selector} if selector else {})
+        await self._request("GET", collection.path(namespace), query=query, accept=METADATA_ONLY)
 
     async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return await self._request("POST", collection.path(namespace), body=body)
@@ -222,8 +270,9 @@ class KubernetesClient:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        headers = {"Content-Type": content_type, "Accept": accept}
         for attempt in itertools.count():
             status, text, wanted = await self._exchange(method, path, query, body, headers)
             if status < 300:

@@ -21,15 +21,17 @@ import structlog
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.health import HealthServer
-from coder_enterprise.controller.kopf_source import KopfSource, Scope
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, configuration
+from coder_enterprise.controller.kopf_source import KopfSource
+from coder_enterprise.controller.kubernetes import SECRETS, KubernetesClient, KubernetesError, configuration, custom
 from coder_enterprise.controller.leases import LeaseTimes, Membership
 from coder_enterprise.controller.shards import Shards
+from coder_enterprise.controller.watch import Watch, WatchTimes
+from coder_enterprise.controller.watches import SourceStuck, Watches
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
+from coder_enterprise.kinds.resource import WATCH_LABEL
 from coder_enterprise.process.signals import when_told_to_end
 
 LIST_RETRY: Final = 2.0
-WATCH_EXIT: Final = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,7 @@ class ManagerSettings:
     lease_name: str = "coder-enterprise-operator"
     """What the replicas that share the work have in common: all Leases begin with it."""
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
+    watch_times: WatchTimes = field(default_factory=WatchTimes)
     health_host: str = "127.0.0.1"
     health_port: int = 8081
     """-1 serves neither health nor metrics."""
@@ -65,10 +68,19 @@ class Manager:
         self._stop = asyncio.Event()
         self._membership: Membership | None = None
         self._engine: Engine | None = None
+        self._watches: Watches | None = None
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises `LeadershipLost` when other replicas may have taken over."""
-        when_told_to_end(self._stop.set)
+        try:
+            await self._run()
+        except SourceStuck as error:
+            # What does not end would keep the event loop, too, from ending: Kubernetes starts the process anew.
+            log.critical("the process ends by force", cause=str(error))
+            os._exit(1)
+
+    async def _run(self) -> None:
+        self._take_signals()
         settings = await configuration(self._settings.kubeconfig, self._settings.context)
         async with KubernetesClient(settings) as client:
             membership = self._membership = self._join(client)
@@ -82,13 +94,12 @@ class Manager:
                 self._settings.namespaces,
                 self._settings.allowed_hosts,
             )
-            scope = Scope(self._settings.namespaces)
-            source = KopfSource(settings, engine.plurals, scope, engine.on_event, membership.identity)
+            watches = self._watches = self._watch(client, engine, membership.identity)
             async with self._health(engine):
                 if not await self._unless_stopped(self._load(client, claims, engine)):
                     return
                 try:
-                    await self._work(engine, source, shards)
+                    await self._work(engine, watches, shards)
                 finally:
                     await engine.disconnect()
                     await membership.leave()
@@ -111,16 +122,40 @@ class Manager:
 
     def _health(self, engine: Engine) -> HealthServer:
         host, port = self._settings.health_host, self._settings.health_port
-        return HealthServer(host, port, self._is_alive, self._is_ready, engine.measure)
+        return HealthServer(host, port, self._is_alive, self._why_not_ready, self._measure)
+
+    def _watch(self, client: KubernetesClient, engine: Engine, identity: str) -> Watches:
+        times = self._settings.watch_times
+        spaces = self._settings.namespaces or (None,)
+        collections = [*((custom(plural), "") for plural in engine.plurals), (SECRETS, f"{WATCH_LABEL}=true")]
+        found = [Watch(collection, space, selector) for collection, selector in collections for space in spaces]
+
+        def source(watch: Watch) -> KopfSource:
+            return KopfSource(watch, client, engine.on_event, identity, self._take_signals, times)
+
+        watches = Watches(found, source, engine.look, times)
+        engine.missed = watches.missed
+        return watches
+
+    def _take_signals(self) -> None:
+        when_told_to_end(self._stop.set)
+
+    def _measure(self) -> None:
+        if self._engine is not None and self._watches is not None:
+            self._engine.measure()
+            self._watches.measure()
 
     def _is_alive(self) -> bool:
-        return self._engine is None or self._engine.moves
+        """No worker is stuck, and no watch has given up."""
+        return self._engine is None or self._watches is None or (self._engine.moves and self._watches.moves)
 
-    def _is_ready(self) -> bool:
-        """It has the whole picture, and is one of the replicas."""
-        if self._engine is None or self._membership is None:
-            return False
-        return self._engine.listed and self._membership.alive
+    def _why_not_ready(self) -> str:
+        """It is ready when it has the whole picture, sees what changes in it, and is one of the replicas."""
+        if self._engine is None or not self._engine.listed:
+            return "not everything is listed yet"
+        if self._membership is None or not self._membership.alive:
+            return "the other replicas do not know that it lives"
+        return "\n".join(self._watches.blind) if self._watches is not None else "nothing is watched yet"
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
         task = asyncio.create_task(work)
@@ -145,25 +180,30 @@ class Manager:
                 log.warning("not listed yet", error=str(error))
                 await asyncio.sleep(LIST_RETRY)
 
-    async def _work(self, engine: Engine, source: KopfSource, shards: Shards) -> None:
-        # Kopf cancels, when it ends, what was started after it: so everything else is started before.
+    async def _work(self, engine: Engine, watches: Watches, shards: Shards) -> None:
+        watching = watches.start()
         tasks = [asyncio.create_task(shards.run(engine), name="shards"), *engine.start()]
         try:
-            await self._watch(source, tasks)
+            await self._until_stopped([*watching, *tasks])
+            await _cancel(watching)
             await shards.end(engine)
             await engine.drain()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancel([*watching, *tasks])
 
-    async def _watch(self, source: KopfSource, tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _until_stopped(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Until told to stop, or until one of `tasks` fails."""
-        watching = asyncio.create_task(source.run(self._stop), name="watch")
-        done, _ = await asyncio.wait((watching, *tasks), return_when=asyncio.FIRST_COMPLETED)
-        self._stop.set()
-        # Kopf that is cancelled may wait for ever for its own tasks: it must end by itself, whatever has failed.
-        await asyncio.wait((watching,), timeout=WATCH_EXIT)
+        stop = asyncio.create_task(self._stop.wait())
+        done, _ = await asyncio.wait((stop, *tasks), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
         for task in done:
             task.result()
-        await watching
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Raises `SourceStuck`, and nothing else that they ended with."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, SourceStuck):
+            raise result

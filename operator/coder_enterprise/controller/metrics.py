@@ -69,6 +69,19 @@ queue_oldest_seconds = Gauge(
 reconcile_oldest_seconds = Gauge(
     "reconcile_oldest_seconds", "For how long the reconcile has run that began first.", namespace=NAMESPACE
 )
+watch_age_seconds = Gauge(
+    "watch_age_seconds",
+    "Since the watch of a kind gave its last sign of life: an event, a bookmark, or a finished list.",
+    ("plural",),
+    namespace=NAMESPACE,
+)
+watch_blind = Gauge("watch_blind", "1 while a kind is not watched.", ("plural",), namespace=NAMESPACE)
+watch_replacements = Counter(
+    "watch_replacements", "Watches that were begun anew, by why.", ("plural", "reason"), namespace=NAMESPACE
+)
+watch_missed = Counter(
+    "watch_missed", "Changes that the sweep found and the watch had not told of.", ("plural",), namespace=NAMESPACE
+)
 shards = Gauge("shards", "Deployments that somebody must work for.", namespace=NAMESPACE)
 shards_held = Gauge("shards_held", "Deployments that this replica works for.", namespace=NAMESPACE)
 replicas = Gauge("replicas", "Replicas of the operator that live, as this one sees it.", namespace=NAMESPACE)

@@ -74,6 +74,10 @@ class Store:
         self._on_change(known, None)
         return known
 
+    def is_gone(self, uid: str) -> bool:
+        """Whether the object of that uid was here, lately, and went."""
+        return uid in self._gone
+
     def has(self, term: Hashable) -> bool:
         """Whether the index files any object under `term`."""
         return term in self._members
