@@ -22,7 +22,7 @@ from tests.support.manifests import deployment, secret
 from tools.coder_api import CoderAPI
 from tools.kubernetes import binaries
 from tools.kubernetes.control_plane import ControlPlane
-from tools.kubernetes.modules import CONTROL_PLANE, MODULE_OF, NODES
+from tools.kubernetes.modules import CONTROL_PLANE, MODULE_OF, NODES, OLDEST_CONTROL_PLANE
 from tools.operator_process import OperatorProcess
 from tools.processes import Process
 from tools.server_process import CoderServer
@@ -33,6 +33,7 @@ BUILD = pytest.StashKey[Process]()
 FIRST = "gw0"
 PROGRAMS = {
     "control_plane": ("kubectl",) if existing_cluster.is_named() else CONTROL_PLANE,
+    "oldest_plane": OLDEST_CONTROL_PLANE,
     "nodes": NODES,
     "helm": ("helm",),
     "kubeconform": ("kubeconform",),

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tools.kubernetes import nodes
 from tools.kubernetes.binaries import locate
-from tools.kubernetes.modules import NODES
+from tools.kubernetes.modules import CONTROL_PLANE, NODES, OLDEST_APISERVER, OLDEST_CONTROL_PLANE
 from tools.processes import Process, ProcessFailed, free_ports
 
 READY_TIMEOUT: Final = 90.0
@@ -53,10 +53,14 @@ AUDIT_POLICY: Final = {
 
 
 class ControlPlane:
-    """One control plane; a context manager. `kubeconfig` belongs to a cluster administrator."""
+    """One control plane; a context manager. `kubeconfig` belongs to a cluster administrator.
 
-    def __init__(self, *, audit_log: bool = False) -> None:
+    The `oldest` is the API server alone, of the oldest Kubernetes that the install page promises.
+    """
+
+    def __init__(self, *, audit_log: bool = False, oldest: bool = False) -> None:
         self._audit = audit_log
+        self._oldest = oldest
         self._users: dict[str, tuple[str, Sequence[str]]] = {}
         self._processes: dict[str, Process] = {}
         self._binaries: dict[str, Path] = {}
@@ -91,7 +95,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Ready when it returns. Raises `ProcessFailed` with the log of what did not start."""
-        self._binaries = locate()
+        self._binaries = locate(OLDEST_CONTROL_PLANE if self._oldest else CONTROL_PLANE)
         _remove_left_behind()
         for attempt in range(START_ATTEMPTS):
             try:
@@ -163,7 +167,8 @@ class ControlPlane:
 
     def start_apiserver(self) -> None:
         """Bring it back on the same port with the same data."""
-        self._run("kube-apiserver", self._apiserver_arguments())
+        program = OLDEST_APISERVER if self._oldest else "kube-apiserver"
+        self._run("kube-apiserver", self._apiserver_arguments(), program)
         self._wait_for_apiserver()
 
     def _start_once(self) -> None:
@@ -175,11 +180,12 @@ class ControlPlane:
         self._write_credentials()
         self._run("etcd", self._etcd_arguments())
         self.start_apiserver()
-        self._run("kube-controller-manager", self._controller_manager_arguments())
+        if not self._oldest:
+            self._run("kube-controller-manager", self._controller_manager_arguments())
 
-    def _run(self, name: str, arguments: Sequence[str]) -> None:
+    def _run(self, name: str, arguments: Sequence[str], program: str = "") -> None:
         log = self.folder / "logs" / f"{name}.log"
-        self._processes[name] = Process(name, [str(self._binaries[name]), *arguments], log)
+        self._processes[name] = Process(name, [str(self._binaries[program or name]), *arguments], log)
 
     def _write_credentials(self) -> None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -70,6 +70,13 @@ def _module(name: str, path: str, programs: Mapping[str, str], stamps: Mapping[s
     return Module(name, HERE / name, path, packages, stamps or {})
 
 
+# Without the version the server would call itself v0.0.0-master.
+KUBERNETES_STAMPS: Final = {
+    f"{VERSION}.gitVersion": "{version}",
+    f"{VERSION}.gitMajor": "{major}",
+    f"{VERSION}.gitMinor": "{minor}",
+    f"{VERSION}.gitTreeState": "clean",
+}
 KUBERNETES: Final = Module(
     "kubernetes",
     HERE,
@@ -85,17 +92,21 @@ KUBERNETES: Final = Module(
             "kube-proxy",
         )
     },
-    # Without the version the server would call itself v0.0.0-master.
-    {
-        f"{VERSION}.gitVersion": "{version}",
-        f"{VERSION}.gitMajor": "{major}",
-        f"{VERSION}.gitMinor": "{minor}",
-        f"{VERSION}.gitTreeState": "clean",
-    },
+    KUBERNETES_STAMPS,
 )
+OLDEST_APISERVER: Final = "kube-apiserver-oldest"
+OLDEST_KUBERNETES: Final = Module(
+    "oldest",
+    HERE / "oldest",
+    "k8s.io/kubernetes",
+    {OLDEST_APISERVER: "k8s.io/kubernetes/cmd/kube-apiserver"},
+    KUBERNETES_STAMPS,
+)
+"""The oldest version that the install page promises."""
 MODULES: Final = (
     _module("etcd", "go.etcd.io/etcd/server/v3", {"etcd": ""}),
     KUBERNETES,
+    OLDEST_KUBERNETES,
     _module("kwok", "sigs.k8s.io/kwok", {"kwok": "/cmd/kwok"}),
     _module(
         "helm", "helm.sh/helm/v4", {"helm": "/cmd/helm"}, {"helm.sh/helm/v4/internal/version.version": "{version}"}
@@ -116,4 +127,5 @@ MODULE_OF: Final = {program: module for module in MODULES for program in module.
 """Of each program."""
 
 CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+OLDEST_CONTROL_PLANE: Final = ("etcd", OLDEST_APISERVER, "kubectl")
 NODES: Final = ("kube-scheduler", "kwok")
