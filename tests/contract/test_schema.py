@@ -29,9 +29,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.run import create_services
 from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.files import TAR
-from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database

@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx2
 from fastapi import FastAPI
 
+from coder_enterprise.server.access import Actor
 from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.wire.authentication import LoginRequest
 from coder_enterprise.wire.users import CreateFirstUserRequest, CreateUserRequest
 
@@ -66,8 +66,8 @@ class People:
     async def log_in(self, username: str) -> Client:
         request = LoginRequest(email=f"{username}@example.com", password=PASSWORD)
         token = (await self._services.sessions.log_in(request)).session_token
-        user = (await self._services.sessions.authenticate(token)).user
-        return self.client(token, str(user.id))
+        actor = await self._services.sessions.authenticate(token)
+        return self.client(token, str(actor.id))
 
     async def actor(self, client: Client) -> Actor:
         """Whom the services see behind the client's token."""

@@ -19,6 +19,7 @@ from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
+from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.files import Files
@@ -40,7 +41,7 @@ from coder_enterprise.server.services.template_acls import TemplateACLs
 from coder_enterprise.server.services.template_versions import TemplateVersions
 from coder_enterprise.server.services.templates import Templates
 from coder_enterprise.server.services.tokens import Tokens
-from coder_enterprise.server.services.users import Users, bootstrap
+from coder_enterprise.server.services.users import Users
 from coder_enterprise.server.services.workspace_builds import WorkspaceBuilds
 from coder_enterprise.server.services.workspace_quota import WorkspaceQuotas
 from coder_enterprise.server.services.workspaces import Workspaces

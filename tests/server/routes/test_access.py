@@ -5,17 +5,23 @@ A new route fails here until it says who may not call it.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services import users as users_service
 from coder_enterprise.server.settings import Settings
-from tests.support.api import PASSWORD, SITE, Body, Client, checked, create_group, create_user, refused
+from coder_enterprise.server.storage import api_keys, users
+from coder_enterprise.server.storage.database import Connection, Database
+from tests.support.api import PASSWORD, SITE, Body, Client, People, checked, create_group, create_user, refused
 from tests.support.licenses import signed
 from tests.support.provisioners import upload
 from tests.support.proxies import create_proxy
@@ -229,6 +235,74 @@ async def test_an_owner_is_refused_none_of_it(owner: Client, values: dict[str, s
     # The user is a member already.
     expected = {409} if route == ("POST", "/api/v2/organizations/{organization}/members/{user}") else {200, 201, 204}
     assert answer.status_code in ({404} if route == NEVER_FOUND else expected)
+
+
+@pytest.fixture
+async def boss(people: People) -> Client:
+    """A second owner, whose account changes while requests of theirs are under way."""
+    return await people.with_roles("owner")
+
+
+WRITES: Final = sorted(
+    route
+    for route in {*EVERYBODY, *REFUSED_TO_MEMBERS} - {("POST", "/api/v2/licenses/refresh-entitlements")}
+    if route[0] != "GET"
+)
+"""All but one that writes nothing. What needs a daemon goes through the same seam: see below."""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"status": "suspended"}, {"deleted": True}, {"session": "over"}, {"roles": []}],
+    ids=["suspended", "deleted", "signed out", "demoted"],
+)
+async def test_a_write_asks_who_sends_it_as_they_are_then(
+    boss: Client, values: dict[str, str], database: Database, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    boss_id = UUID(boss.user_id)
+    write = database.write
+    before = await database.read(lambda connection: users.get(connection, boss_id))
+    key = await database.read(lambda connection: api_keys.by_id(connection, boss_id, boss.token.partition("-")[0]))
+    assert before is not None
+    assert key is not None
+    was = {field: getattr(before, field) for field in change if field != "session"}
+
+    def happen(connection: Connection) -> None:
+        api_keys.remove(connection, key.id) if "session" in change else users.update_fields(connection, boss_id, change)
+
+    def undo(connection: Connection) -> None:
+        api_keys.remove(connection, key.id)  # also after a log-out, which anybody may
+        api_keys.create(connection, key)
+        users.update_fields(connection, boss_id, was | {"updated_at": before.updated_at})
+
+    async def write_after_the_change(work: Any) -> Any:
+        happened.append(True)
+        await write(happen)
+        return await write(work)
+
+    for route in WRITES:
+        happened: list[bool] = []
+        with monkeypatch.context() as patched:
+            patched.setattr(database, "write", write_after_the_change)
+            answer = await boss.request(route[0], SITE + _path(route[1], values), json=BODIES.get(route))
+        assert happened, f"{route}: nothing was written"
+        await write(undo)
+        expected = REFUSED_TO_MEMBERS.get(route, 200) if "roles" in change else 401
+        assert answer.status_code == expected, f"{route}: {answer.status_code} {answer.text}"
+
+
+def test_no_service_writes_for_an_actor_past_that_seam() -> None:
+    services_folder = Path(users_service.__file__).parent
+    past = [
+        f"{path.name}:{call.lineno}"
+        for path in services_folder.glob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.AsyncFunctionDef | ast.FunctionDef)
+        and any(argument.arg in ("actor", "caller", "sender") for argument in function.args.args)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "write"
+    ]
+    assert past == []
 
 
 def _path(path: str, values: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coder_enterprise.server.services.users import bootstrap
+from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire.profiles import Profile

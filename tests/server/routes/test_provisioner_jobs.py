@@ -12,6 +12,7 @@ import pytest
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services import provisioner_jobs, provisioner_orders, provisioner_protocol
 from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.provisioner_jobs import Serving
 from coder_enterprise.server.storage import provisioner_daemons
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire.provisioning import messages_pb2 as pb
@@ -162,7 +163,7 @@ async def test_a_job_that_a_leaving_daemon_was_being_given_waits_again(
         return outcome
 
     monkeypatch.setattr(database, "write", slow_write)
-    acquiring = asyncio.create_task(services.provisioner_jobs.acquire(row, asyncio.Event().wait()))
+    acquiring = asyncio.create_task(services.provisioner_jobs.acquire(Serving(row), asyncio.Event().wait()))
     await given.wait()
     acquiring.cancel()
     with pytest.raises(asyncio.CancelledError):

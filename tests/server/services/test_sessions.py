@@ -15,14 +15,14 @@ from coder_enterprise.server.errors import Unauthorized
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services import clock
 from coder_enterprise.server.services import sessions as sessions_module
+from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.sessions import REMEMBERED, Sessions, new_token
-from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import TOKEN_FORM, FirstUser, SettingsError
 from coder_enterprise.server.storage import users
 from coder_enterprise.server.storage.database import Database, T, Work
 from coder_enterprise.wire.authentication import LoginRequest
 from tests.server.services.test_passwords import SCRYPT_OF_ANOTHER_COST
-from tests.support.api import OWNER, PASSWORD, Client, People, checked, create_user, refused
+from tests.support.api import OWNER, PASSWORD, Client, People, checked, refused
 
 SETTINGS = FirstUser(OWNER, f"{OWNER}@example.com", PASSWORD)
 
@@ -148,16 +148,6 @@ async def test_the_same_token_with_another_secret_ends_the_one_before(people: Pe
     checked(await people.client(second).get("/users/me"))
 
 
-async def test_the_settings_may_give_the_token_to_another_user(
-    people: People, owner: Client, database: Database
-) -> None:
-    await create_user(owner, "ann")
-    token = new_token()
-    await bootstrap(database, SETTINGS, token)
-    await bootstrap(database, FirstUser("ann", "ann@example.com", PASSWORD), token)
-    assert checked(await people.client(token).get("/users/me"))["username"] == "ann"
-
-
 async def test_the_token_of_a_login_that_is_put_into_the_settings_ends_with_no_login(
     people: People, owner: Client, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,10 +185,3 @@ async def test_a_login_makes_an_outdated_hash_anew(owner: Client, people: People
     await people.log_in(OWNER)
     assert (await _hash_of(database, owner.user_id)).startswith("$argon2id$")
     await people.log_in(OWNER)
-
-
-async def test_a_hash_made_anew_replaces_no_other_password(owner: Client, database: Database) -> None:
-    await database.write(
-        lambda connection: users.replace_password_hash(connection, UUID(owner.user_id), SCRYPT_OF_ANOTHER_COST, "anew")
-    )
-    assert (await _hash_of(database, owner.user_id)) != "anew"

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, text
 
 from coder_enterprise.server.errors import BadRequest, Overloaded, Unauthorized, Unavailable
 from coder_enterprise.server.services import sessions
+from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.organizations import ensure_default
 from coder_enterprise.server.services.sessions import Sessions
-from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import FirstUser
 from coder_enterprise.server.storage import api_keys, groups, postgresql_server, users
 from coder_enterprise.server.storage import postgresql as storage

@@ -14,9 +14,9 @@ import pytest
 
 from coder_enterprise.server.errors import Overloaded
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.sessions import new_token
-from coder_enterprise.server.services.users import bootstrap
 from coder_enterprise.server.settings import FirstUser
 from coder_enterprise.server.storage.database import Database, Work
 from coder_enterprise.server.workers import entitlements as worker_module
@@ -94,7 +94,7 @@ async def test_a_dormant_user_who_comes_back_with_a_token_is_counted(database: D
 
 
 async def test_a_user_who_has_not_come_yet_is_not_counted(owner: Client, services: Services) -> None:
-    body = {"username": "new", "email": "new@example.com", "login_type": "none"}
+    body = {"username": "newcomer", "email": "new@example.com", "login_type": "none"}
     checked(await owner.post("/users", json=body))
     await services.entitlements.refresh()
     assert services.entitlements.current.features[Feature.USER_LIMIT].actual == 1
@@ -143,6 +143,7 @@ class OverloadedOnce:
         self._database = database
         self.now = False
         self.write = database.write
+        self.write_as = database.write_as
         self.close = database.close
         self.notifications = database.notifications
 

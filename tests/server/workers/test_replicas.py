@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from coder_enterprise.server.access import Actor
 from coder_enterprise.server.probes import Probes
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.schema import replicas as table

@@ -8,6 +8,7 @@ from typing import Annotated, Final, TypeVar
 from fastapi import Depends, Request, Response
 from starlette.requests import HTTPConnection
 
+from coder_enterprise.server.access import Actor
 from coder_enterprise.server.routes.answers import answer
 from coder_enterprise.server.routes.logs import note_user
 from coder_enterprise.server.routes.openapi import BEARER, SESSION_COOKIE, SESSION_HEADER, secured_by
@@ -20,7 +21,6 @@ from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.provisioner_daemons import ProvisionerDaemons
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_keys import ProvisionerKeys
@@ -110,7 +110,7 @@ async def _caller(request: Request) -> Caller:
     """Raises `Unauthorized`."""
     services = await _services(request)
     actor = await services.sessions.authenticate(session_token(request))
-    note_user(request.scope, actor.user.username)
+    note_user(request.scope, actor.username)
     return Caller(actor, services)
 
 

@@ -24,7 +24,7 @@ from coder_enterprise.server.routes.openapi import (
     any_of,
 )
 from coder_enterprise.server.services.provisioner_daemons import Credentials, Query
-from coder_enterprise.server.storage.provisioner_daemons import ProvisionerDaemon
+from coder_enterprise.server.services.provisioner_jobs import Serving
 from coder_enterprise.wire.provisioner_daemons import DAEMONS
 from coder_enterprise.wire.provisioning.session import Receive
 
@@ -42,7 +42,7 @@ PATH: Final = "/organizations/{organization}/provisionerdaemons"
 
 @router.get(PATH, **documented(DAEMONS), dependencies=[LICENSED], summary="Get provisioner daemons")
 async def list_daemons(organization: str, caller: Authenticated) -> Response:
-    return caller.answer(DAEMONS, await caller.services.provisioner_daemons.list(organization))
+    return caller.answer(DAEMONS, await caller.services.provisioner_daemons.list(caller.actor, organization))
 
 
 @router.get(
@@ -63,20 +63,20 @@ async def refuse_without_upgrade(organization: str, request: Request, services: 
 async def serve(organization: str, websocket: WebSocket) -> None:
     services: Services = websocket.app.state.services
     try:
-        daemon = await _admit(services, organization, websocket)
+        serving = await _admit(services, organization, websocket)
         _require_own_origin(websocket)
-        daemon = await services.provisioner_daemons.register(daemon)
+        serving = await services.provisioner_daemons.register(serving)
     except RequestError as error:
         return await websocket.send_denial_response(refusal(error))
     await websocket.accept()
     try:
-        await services.provisioner_daemons.serve(daemon, _receiver(websocket), websocket.send_bytes)
+        await services.provisioner_daemons.serve(serving, _receiver(websocket), websocket.send_bytes)
     finally:
         with contextlib.suppress(Exception):  # the daemon may have closed it, in any of the ways there are
             await websocket.close()
 
 
-async def _admit(services: Services, organization: str, connection: HTTPConnection) -> ProvisionerDaemon:
+async def _admit(services: Services, organization: str, connection: HTTPConnection) -> Serving:
     query, headers = connection.query_params, connection.headers
     asked = Query(
         provisioners=query.getlist("provisioner"),

@@ -20,13 +20,13 @@ from scim2_models import (
     ServiceProviderConfig,
 )
 
+from coder_enterprise.server.access import IDENTITY_PROVIDER, Actor
 from coder_enterprise.server.errors import BadRequest, RequestError, Unauthorized
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import expects, json_object
 from coder_enterprise.server.routes.dependencies import API, Public, Services, session_token
 from coder_enterprise.server.routes.logs import note_user
 from coder_enterprise.server.routes.openapi import BEARER, SCIM_KEY, SESSION_COOKIE, SESSION_HEADER, secured_by
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.scim import MOUNT, Found
 from coder_enterprise.server.services.scim_resources import (
     PROVIDER,
@@ -84,25 +84,25 @@ async def _client(request: Request, services: Public) -> Services:
     """An identity provider. Raises `Unauthorized`."""
     if not services.scim.admits(request.headers.get("authorization", "")):
         raise Unauthorized("The Authorization header does not hold the key that this server is set to expect.")
-    services.scim.require(None)
+    services.scim.require(IDENTITY_PROVIDER)
     return services
 
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Who sends a request to the documented path; `actor` None is an identity provider."""
+    """Who sends a request to the documented path."""
 
-    actor: Actor | None
+    actor: Actor
     services: Services
 
 
 @secured_by(SCIM_KEY, SESSION_HEADER, SESSION_COOKIE, BEARER)
 async def _sender(request: Request, services: Public) -> _Sender:
     """By the key, or by a session token. Raises `Unauthorized`, and `Forbidden`."""
-    actor = None
+    actor = IDENTITY_PROVIDER
     if not services.scim.admits(request.headers.get("authorization", "")):
         actor = await services.sessions.authenticate(session_token(request))
-        note_user(request.scope, actor.user.username)
+        note_user(request.scope, actor.username)
     services.scim.require(actor)
     return _Sender(actor, services)
 
@@ -123,7 +123,7 @@ UserID = Annotated[str, Path(alias="id", description="User id", json_schema_extr
 @root.get("/Users")
 async def list_users(client: Client, request: Request) -> Response:
     search = parse_search(request.query_params)
-    return _list(client, await client.scim.list(None, search), search)
+    return _list(client, await client.scim.list(IDENTITY_PROVIDER, search), search)
 
 
 @root.post("/Users/.search")
@@ -131,46 +131,46 @@ async def list_users(client: Client, request: Request) -> Response:
 async def search_users(client: Client, body: Body) -> Response:
     """Both paths find users: there is nothing else to be found."""
     search = parse_search(body)
-    return _list(client, await client.scim.list(None, search), search)
+    return _list(client, await client.scim.list(IDENTITY_PROVIDER, search), search)
 
 
 @root.post("/Users")
 async def create_user(client: Client, request: Request, body: Body) -> Response:
     parameters = parse_parameters(request.query_params)
-    person = await client.scim.create(None, parse_new(body))
+    person = await client.scim.create(IDENTITY_PROVIDER, parse_new(body))
     return _user(client, person, parameters, 201)
 
 
 @root.get("/Users/{user}")
 async def get_user(user: str, client: Client, request: Request) -> Response:
     parameters = parse_parameters(request.query_params)
-    return _user(client, await client.scim.get(None, user), parameters)
+    return _user(client, await client.scim.get(IDENTITY_PROVIDER, user), parameters)
 
 
 @root.put("/Users/{user}")
 async def replace_user(user: str, client: Client, request: Request, body: Body) -> Response:
     parameters = parse_parameters(request.query_params)
     wanted = parse(User, body, Context.RESOURCE_REPLACEMENT_REQUEST)
-    return _user(client, await client.scim.replace(None, user, wanted), parameters)
+    return _user(client, await client.scim.replace(IDENTITY_PROVIDER, user, wanted), parameters)
 
 
 @root.patch("/Users/{user}")
 async def patch_user(user: str, client: Client, request: Request, body: Body) -> Response:
     parameters = parse_parameters(request.query_params)
-    return _user(client, await client.scim.patch(None, user, parse_patch(body)), parameters)
+    return _user(client, await client.scim.patch(IDENTITY_PROVIDER, user, parse_patch(body)), parameters)
 
 
 @root.delete("/Users/{user}")
 async def delete_user(user: str, client: Client) -> Response:
     """Suspends, and hides: see `services.scim`."""
-    await client.scim.remove(None, user)
+    await client.scim.remove(IDENTITY_PROVIDER, user)
     return Response(status_code=204)
 
 
 @root.get("/ServiceProviderConfig")
 async def get_service_provider_config(services: Public) -> Response:
     """For everybody, as in Coder: it says how to authenticate."""
-    services.scim.require(None)
+    services.scim.require(IDENTITY_PROVIDER)
     return _response(_described(services, PROVIDER.config), 200)
 
 

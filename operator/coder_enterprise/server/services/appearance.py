@@ -12,10 +12,11 @@ from typing import Final
 
 from pydantic import Field
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, invalid
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import site_settings
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.wire.appearance import (
@@ -87,10 +88,10 @@ class Appearance:
 
     async def put(self, actor: Actor, request: UpdateAppearanceRequest) -> SDKUpdateAppearanceConfig:
         """Whether or not it is shown. Raises `Forbidden`, and `BadRequest` for a colour or a length."""
-        actor.require(Power.WRITE_APPEARANCE)
+        access.require(actor, Action.UPDATE, Subject(Kind.APPEARANCE))
         _check(request)
         wanted = Stored(application_name=request.application_name, logo_url=request.logo_url, banners=_banners(request))
-        await self._database.write(lambda connection: _store(connection, actor, wanted))
+        await self._database.write_as(actor, lambda connection, actor: _store(connection, actor, wanted))
         return SDKUpdateAppearanceConfig(
             application_name=wanted.application_name,
             logo_url=wanted.logo_url,
@@ -144,6 +145,7 @@ def _load(connection: Connection) -> Stored:
 
 
 def _store(connection: Connection, actor: Actor, wanted: Stored) -> None:
+    access.require(actor, Action.UPDATE, Subject(Kind.APPEARANCE))
     known = _load(connection)
     if wanted == known:
         return

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from coder_enterprise.server.services import references, search
-from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
+from coder_enterprise.server.services import search
 from coder_enterprise.server.services.users import Page, to_wire
 from coder_enterprise.server.storage import audit, users
 from coder_enterprise.server.storage.audit import Entry, Filter
@@ -27,7 +28,7 @@ class Audit:
 
     async def list(self, actor: Actor, query: str, page: Page) -> AuditLogs:
         """Newest first. Raises `Forbidden`, and `BadRequest` for a query that cannot be read."""
-        actor.require(Power.READ_AUDIT)
+        access.require(actor, Action.READ, Subject(Kind.AUDIT_LOG))
         which = _parse(query)
 
         def work(connection: Connection) -> AuditLogs:
@@ -50,7 +51,7 @@ def _parse(query: str) -> Filter:
 
 
 def _to_wire(entry: Entry, user: SDKUser | None) -> AuditLog:
-    resource_id = references.as_uuid(entry.resource_id)
+    resource_id = names.as_uuid(entry.resource_id)
     who = user.username if user else "The server"
     verb = _VERBS.get(entry.action, entry.action)
     return AuditLog.model_construct(

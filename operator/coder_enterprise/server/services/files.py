@@ -6,10 +6,11 @@ import hashlib
 from typing import Final
 from uuid import UUID, uuid4
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, NotFound
 from coder_enterprise.server.services import references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import files
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.files import File
@@ -29,7 +30,7 @@ class Files:
             raise BadRequest(f"The content type {mimetype or 'that is missing'!r} is not supported.", f"Send {TAR}.")
         digest = hashlib.sha256(data).hexdigest()
 
-        def work(connection: Connection) -> tuple[UUID, bool]:
+        def work(connection: Connection, actor: Actor) -> tuple[UUID, bool]:
             known = files.same(connection, digest, actor.id)
             if known is not None:
                 return known, False
@@ -37,12 +38,12 @@ class Files:
             files.create(connection, file)
             return file.id, True
 
-        return await self._database.write(work)
+        return await self._database.write_as(actor, work)
 
     async def get(self, actor: Actor, reference: str) -> File:
         """One's own; those who manage templates see all. Raises `BadRequest` for what is no id, and `NotFound`."""
         file_id = references.uuid_parameter("fileID", reference)
         found = await self._database.read(lambda connection: files.get(connection, file_id))
-        if found is None or not (found.created_by_id == actor.id or actor.can(Power.WRITE_TEMPLATES)):
+        if found is None or not access.sees(actor, Subject(Kind.FILE, found.created_by_id)):
             raise NotFound
         return found

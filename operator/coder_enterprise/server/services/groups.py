@@ -6,29 +6,29 @@ renamed, filled or deleted. The order of the checks in `_patch` is Coder's own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
 from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.organizations import EVERYONE
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.services.users import to_wire
-from coder_enterprise.server.storage import groups, organizations
+from coder_enterprise.server.storage import groups, organizations, users
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.groups import Group as GroupRow
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest, SDKGroup
 from coder_enterprise.wire.users import SDKUser
 
-NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 MAX_NAME: Final = 255
-RESERVED: Final = frozenset({"new", "create"})
 MAX_DISPLAY_NAME: Final = 64
 MAX_URL: Final = 2048
 INT32: Final = range(-(2**31), 2**31)
+GROUPS: Final = Subject(Kind.GROUP)
+PEOPLE: Final = Subject(Kind.USER)
 
 
 class Groups:
@@ -41,7 +41,9 @@ class Groups:
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
         return await self._database.read(
-            lambda connection: _to_wire(connection, _visible(connection, actor, groups.get(connection, group_id)))
+            lambda connection: _to_wire(
+                connection, actor, _visible(connection, actor, groups.get(connection, group_id))
+            )
         )
 
     async def by_name(self, actor: Actor, organization: str, name: str) -> SDKGroup:
@@ -50,7 +52,8 @@ class Groups:
 
         def work(connection: Connection) -> SDKGroup:
             home = references.organization(connection, organization)
-            return _to_wire(connection, _visible(connection, actor, groups.by_name(connection, home.id, name)))
+            row = _visible(connection, actor, groups.by_name(connection, home.id, name))
+            return _to_wire(connection, actor, row)
 
         return await self._database.read(work)
 
@@ -61,40 +64,48 @@ class Groups:
         def work(connection: Connection) -> list[SDKGroup]:
             home = references.organization(connection, organization)
             rows = groups.of_organization(connection, home.id)
-            if not actor.can(Power.READ_GROUPS):
+            if not access.sees(actor, GROUPS):
                 own = groups.group_ids_of(connection, actor.id)
                 rows = [row for row in rows if row.id in own]
-            return all_to_wire(connection, home.id, rows)
+            return all_to_wire(connection, actor, home.id, rows)
 
         return await self._database.read(work)
 
     async def create(self, actor: Actor, organization: str, request: CreateGroupRequest) -> SDKGroup:
         """Raises `Forbidden`, `BadRequest`, `NotFound` for the organization, `Conflict` for a name that is taken."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
-        return await self._database.write(lambda connection: _create(connection, actor, organization, request))
+        return await self._database.write_as(
+            actor, lambda connection, actor: _create(connection, actor, organization, request)
+        )
 
     async def patch(self, actor: Actor, reference: str, request: PatchGroupRequest) -> SDKGroup:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
-        return await self._database.write(lambda connection: _patch(connection, actor, group_id, request))
+        return await self._database.write_as(
+            actor, lambda connection, actor: _patch(connection, actor, group_id, request)
+        )
 
     async def delete(self, actor: Actor, reference: str) -> SDKGroup:
         """The group as it was. Raises `NotFound`, `Forbidden`, and `BadRequest` for Everyone."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
-        return await self._database.write(lambda connection: _delete(connection, actor, group_id))
+        return await self._database.write_as(actor, lambda connection, actor: _delete(connection, actor, group_id))
 
 
 def _visible(connection: Connection, actor: Actor, row: GroupRow | None) -> GroupRow:
-    if row is not None and (actor.can(Power.READ_GROUPS) or row.id in groups.group_ids_of(connection, actor.id)):
-        return row
-    raise NotFound
+    if row is None:
+        raise NotFound
+    if not access.sees(actor, GROUPS):
+        ties = {Whom.SHARED} if row.id in groups.group_ids_of(connection, actor.id) else set()
+        if not access.sees(actor, Subject(Kind.GROUP, ties=frozenset(ties))):
+            raise NotFound
+    return row
 
 
 def _create(connection: Connection, actor: Actor, reference: str, request: CreateGroupRequest) -> SDKGroup:
     organization = references.organization(connection, reference)
-    actor.require(Power.WRITE_GROUPS)
+    access.require(actor, Action.CREATE, GROUPS)
     if request.name == EVERYONE:
         raise invalid(name=f"{EVERYONE} is the name of the group that every organization has")
     problems = _problems(request.model_dump())
@@ -116,12 +127,12 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
     except Duplicate:
         raise _taken(request.name) from None
     _audit(connection, actor, "create", after=row)
-    return _group(row, [])
+    return _group(row, [], 0)
 
 
 def _patch(connection: Connection, actor: Actor, group_id: UUID, request: PatchGroupRequest) -> SDKGroup:
     row = _visible(connection, actor, groups.get(connection, group_id))
-    actor.require(Power.WRITE_GROUPS)
+    access.require(actor, Action.UPDATE, GROUPS)
     values = _changed_values(row, request)
     add, remove = request.add_users or [], request.remove_users or []
     if row.is_everyone:
@@ -143,7 +154,7 @@ def _patch(connection: Connection, actor: Actor, group_id: UUID, request: PatchG
         groups.remove_members(connection, row.id, removed)
     if values or added or removed:
         _audit(connection, actor, "write", before=row, after=changed, added=added, removed=removed)
-    return _to_wire(connection, changed)
+    return _to_wire(connection, actor, changed)
 
 
 def _changed_values(row: GroupRow, request: PatchGroupRequest) -> dict[str, Any]:
@@ -169,7 +180,7 @@ def _members_named(connection: Connection, row: GroupRow, references_: Sequence[
     """The ids as they were sent. Raises `BadRequest` for what is no id, or nobody in the organization."""
     ids: list[UUID] = []
     for text in references_:
-        user_id = references.as_uuid(text)
+        user_id = names.as_uuid(text)
         if user_id is None:
             raise BadRequest(f"{text!r} is not a user id.", "Users are added and removed by their UUID.")
         ids.append(user_id)
@@ -195,10 +206,10 @@ def _add_members(connection: Connection, row: GroupRow, added: Sequence[UUID]) -
 
 def _delete(connection: Connection, actor: Actor, group_id: UUID) -> SDKGroup:
     row = _visible(connection, actor, groups.get(connection, group_id))
-    actor.require(Power.WRITE_GROUPS)
+    access.require(actor, Action.DELETE, GROUPS)
     if row.is_everyone:
         raise BadRequest(f"{EVERYONE!r} is a reserved group and cannot be deleted.")
-    group = _to_wire(connection, row)
+    group = _to_wire(connection, actor, row)
     groups.remove(connection, row.id)
     _audit(connection, actor, "delete", before=row)
     return group
@@ -207,14 +218,10 @@ def _delete(connection: Connection, actor: Actor, group_id: UUID) -> SDKGroup:
 def _problems(values: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with which field."""
     problems: dict[str, str] = {}
-    name = values.get("name")
-    if name is not None and (not NAME_FORM.fullmatch(name) or len(name) > MAX_NAME):
-        problems["name"] = f"is required: letters and digits, joined by single hyphens, at most {MAX_NAME} characters"
-    elif name in RESERVED:
-        problems["name"] = f"{name} is a reserved name"
-    display_name = values.get("display_name") or ""
-    if len(display_name) > MAX_DISPLAY_NAME or display_name != display_name.strip():
-        problems["display_name"] = f"must have at most {MAX_DISPLAY_NAME} characters and no space at its ends"
+    if "name" in values and (problem := names.name_problem(values["name"], MAX_NAME)):
+        problems["name"] = problem
+    if problem := names.text_problem(values.get("display_name") or "", MAX_DISPLAY_NAME):
+        problems["display_name"] = problem
     if len(values.get("avatar_url") or "") > MAX_URL:
         problems["avatar_url"] = f"must have at most {MAX_URL} characters"
     if (values.get("quota_allowance") or 0) not in INT32:
@@ -253,13 +260,20 @@ def _shown(row: GroupRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ("name", "display_name", "avatar_url", "quota_allowance")}
 
 
-def _to_wire(connection: Connection, row: GroupRow) -> SDKGroup:
+def _to_wire(connection: Connection, actor: Actor, row: GroupRow) -> SDKGroup:
+    if not access.sees(actor, PEOPLE):
+        return _without_others(connection, actor, row.organization_id, [row])[0]
     home = [row.organization_id]
-    return _group(row, [to_wire(user, home) for user in groups.members(connection, row)])
+    members = [to_wire(user, home) for user in groups.members(connection, row)]
+    return _group(row, members, len(members))
 
 
-def all_to_wire(connection: Connection, organization_id: UUID, rows: Sequence[GroupRow]) -> list[SDKGroup]:
+def all_to_wire(
+    connection: Connection, actor: Actor, organization_id: UUID, rows: Sequence[GroupRow]
+) -> list[SDKGroup]:
     """Groups of that organization: with two queries, however many they are."""
+    if not access.sees(actor, PEOPLE):
+        return _without_others(connection, actor, organization_id, rows)
     people = {
         user_id: to_wire(user, [organization_id])
         for user_id, user in groups.organization_users(connection, organization_id).items()
@@ -268,10 +282,20 @@ def all_to_wire(connection: Connection, organization_id: UUID, rows: Sequence[Gr
     for group_id, user_id in groups.memberships(connection, organization_id):
         if user_id in people:
             members.setdefault(group_id, []).append(people[user_id])
-    return [_group(row, members.get(row.id, [])) for row in rows]
+    return [_group(row, found := members.get(row.id, []), len(found)) for row in rows]
 
 
-def _group(row: GroupRow, members: list[SDKUser]) -> SDKGroup:
+def _without_others(
+    connection: Connection, actor: Actor, organization_id: UUID, rows: Sequence[GroupRow]
+) -> list[SDKGroup]:
+    """For who may not read people: of the members only the actor, and how many there are."""
+    counts = groups.member_counts(connection, organization_id)
+    own = groups.group_ids_of(connection, actor.id)
+    me = [to_wire(user, [organization_id]) for user in users.by_ids(connection, [actor.id])]
+    return [_group(row, me if row.id in own else [], counts.get(row.id, 0)) for row in rows]
+
+
+def _group(row: GroupRow, members: list[SDKUser], count: int) -> SDKGroup:
     """The row comes from the database, so it is not validated again."""
     return SDKGroup.model_construct(
         id=row.id,
@@ -282,7 +306,7 @@ def _group(row: GroupRow, members: list[SDKUser]) -> SDKGroup:
         avatar_url=row.avatar_url,
         quota_allowance=row.quota_allowance,
         source=row.source,  # type: ignore[arg-type]
-        total_member_count=len(members),
+        total_member_count=count,
         organization_name=row.organization_name,
         organization_display_name=row.organization_display_name,
     )

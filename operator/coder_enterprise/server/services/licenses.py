@@ -6,12 +6,13 @@ import contextlib
 import re
 from typing import Any, Final
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, NotFound, Overloaded, invalid, taken
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.license_tokens import InvalidLicense, payload_of, read_current, uuid_of
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import licenses
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.licenses import License as LicenseRow
@@ -20,6 +21,7 @@ from coder_enterprise.wire.licenses import AddLicenseRequest, License
 
 ID_FORM: Final = re.compile(r"[+-]?[0-9]{1,10}")
 MAX_ID: Final = 2**31 - 1
+LICENSES: Final = Subject(Kind.LICENSE)
 
 
 class Licenses:
@@ -29,7 +31,7 @@ class Licenses:
 
     async def list(self, actor: Actor) -> list[License]:
         """By id, also those that have expired; none for an actor who may not see them."""
-        if not actor.can(Power.READ_LICENSES):
+        if not access.sees(actor, LICENSES):
             return []
         return [_to_wire(row, payload_of(row.token)) for row in await self._database.read(licenses.all_of)]
 
@@ -38,7 +40,7 @@ class Licenses:
 
         One that is not valid yet is taken, and does nothing until then.
         """
-        actor.require(Power.WRITE_LICENSES)
+        access.require(actor, Action.CREATE, LICENSES)
         token = request.license.strip()
         if not token:
             raise invalid(license="is required")
@@ -47,26 +49,20 @@ class Licenses:
         except InvalidLicense as error:
             raise BadRequest("The licence is not valid.", f"It {error}.", validations={"license": str(error)}) from None
         payload = payload_of(token)
-        row = await self._database.write(
-            lambda connection: _create(
-                connection,
-                actor,
-                {"uuid": uuid_of(payload), "token": token, "uploaded_at": now(), "expires_at": claims.exp},
-            )
-        )
+        values = {"uuid": uuid_of(payload), "token": token, "uploaded_at": now(), "expires_at": claims.exp}
+        row = await self._database.write_as(actor, lambda connection, actor: _create(connection, actor, values))
         await self._changed()
         return _to_wire(row, payload)
 
     async def delete(self, actor: Actor, reference: str) -> None:
         """Raises `NotFound`, also for what is no id, and `Forbidden`."""
         license_id = _id(reference)
-        actor.require(Power.WRITE_LICENSES)
-        await self._database.write(lambda connection: _delete(connection, actor, license_id))
+        await self._database.write_as(actor, lambda connection, actor: _delete(connection, actor, license_id))
         await self._changed()
 
     async def refresh_entitlements(self, actor: Actor) -> Envelope:
         """Raises `Forbidden`, and `TooSoon` within a minute of the last time."""
-        actor.require(Power.WRITE_LICENSES)
+        access.require(actor, Action.UPDATE, LICENSES)
         await self._entitlements.refresh_on_demand()
         return Envelope(message="The entitlements are refreshed.")
 
@@ -85,6 +81,7 @@ def _id(reference: str) -> int:
 
 
 def _create(connection: Connection, actor: Actor, values: dict[str, Any]) -> LicenseRow:
+    access.require(actor, Action.CREATE, LICENSES)
     try:
         row = licenses.create(connection, **values)
     except Duplicate:
@@ -98,6 +95,7 @@ def _create(connection: Connection, actor: Actor, values: dict[str, Any]) -> Lic
 
 
 def _delete(connection: Connection, actor: Actor, license_id: int) -> None:
+    access.require(actor, Action.DELETE, LICENSES)
     row = licenses.get(connection, license_id)
     if row is None:
         raise NotFound

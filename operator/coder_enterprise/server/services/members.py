@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, Conflict, NotFound
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import Actor, Power
-from coder_enterprise.server.services.users import require_change, role
+from coder_enterprise.server.services.users import role
 from coder_enterprise.server.storage import organizations
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.users import User
@@ -28,7 +29,7 @@ class Members:
             return [
                 _to_wire(home.id, user, since)
                 for user, since in organizations.members(connection, home.id)
-                if user.id == actor.id or actor.can(Power.READ_USERS)
+                if access.sees(actor, references.person(user))
             ]
 
         return await self._database.read(work)
@@ -36,13 +37,13 @@ class Members:
     async def add(self, actor: Actor, organization: str, reference: str) -> Member:
         """Raises `NotFound` for the organization, `BadRequest` for the user, `Forbidden`, `Conflict` for a member."""
 
-        def work(connection: Connection) -> Member:
+        def work(connection: Connection, actor: Actor) -> Member:
             home = references.organization(connection, organization)
-            actor.require(Power.WRITE_USERS)
+            access.require(actor, Action.CREATE, Subject(Kind.MEMBERSHIP))
             user = references.user(connection, actor, reference)
             if user.deleted:
                 raise NotFound
-            require_change(actor, user)
+            access.require(actor, Action.CREATE, _of(user))
             moment = now()
             try:
                 organizations.add_member(connection, home.id, user.id, moment)
@@ -51,23 +52,27 @@ class Members:
             _audit(connection, actor, "create", home.name, user)
             return Member(user_id=user.id, organization_id=home.id, created_at=moment, updated_at=moment, roles=[])
 
-        return await self._database.write(work)
+        return await self._database.write_as(actor, work)
 
     async def remove(self, actor: Actor, organization: str, reference: str) -> None:
         """Also from its groups. Raises like `add`, and `NotFound` for one who is no member."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             home = references.organization(connection, organization)
-            actor.require(Power.WRITE_USERS)
+            access.require(actor, Action.DELETE, Subject(Kind.MEMBERSHIP))
             user = references.user(connection, actor, reference)
-            require_change(actor, user)
+            access.require(actor, Action.DELETE, _of(user))
             if user.id == actor.id:
                 raise BadRequest("You cannot remove yourself from an organization.")
             if not organizations.remove_member(connection, home.id, user.id):
                 raise NotFound
             _audit(connection, actor, "delete", home.name, user)
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
+
+
+def _of(user: User) -> Subject:
+    return Subject(Kind.MEMBERSHIP, user.id, frozenset(user.roles))
 
 
 def _audit(connection: Connection, actor: Actor, action: str, organization: str, user: User) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from coder_enterprise.server.access import Actor
 from coder_enterprise.server.services import references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.storage import groups, organizations
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.groups import Group

@@ -17,16 +17,24 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor
 from coder_enterprise.server.errors import BadRequest, Forbidden, RequestError, Unauthorized, invalid
-from coder_enterprise.server.services import provisioner_tags, references
+from coder_enterprise.server.services import provisioner_tags, references, sessions
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.permissions import Power
-from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs, status
+from coder_enterprise.server.services.provisioner_jobs import (
+    ProvisionerJobs,
+    Serving,
+    daemons_of,
+    require_user,
+    status,
+)
 from coder_enterprise.server.services.provisioner_keys import hash_key
 from coder_enterprise.server.services.provisioner_protocol import handlers
 from coder_enterprise.server.services.sessions import Sessions
-from coder_enterprise.server.storage import provisioner_daemons, provisioner_jobs, provisioner_keys
+from coder_enterprise.server.services.templates import access_of
+from coder_enterprise.server.storage import provisioner_daemons, provisioner_jobs, provisioner_keys, templates
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.provisioner_daemons import ProvisionerDaemon
 from coder_enterprise.server.storage.provisioner_jobs import Work
@@ -95,6 +103,8 @@ class _Admitted:
     login: str
     tags: dict[str, str]
     key: provisioner_keys.ProvisionerKey | None = None
+    user: Actor | None = None
+    """Whose session it came with."""
 
 
 class ProvisionerDaemons:
@@ -113,19 +123,23 @@ class ProvisionerDaemons:
         """Comes before anything else, even before who asks. Raises `Forbidden`."""
         self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
 
-    async def list(self, organization: str) -> list[SDKProvisionerDaemon]:
-        """For every user, newest first. Raises `NotFound` for the organization."""
+    async def list(self, actor: Actor, organization: str) -> list[SDKProvisionerDaemon]:
+        """For every user, newest first; what they do is told of the templates that the actor sees.
+
+        Raises `NotFound` for the organization.
+        """
         self.require_feature()
 
         def work(connection: Connection) -> list[SDKProvisionerDaemon]:
             home = references.organization(connection, organization)
             found = provisioner_daemons.of_organization(connection, home.id)
-            work_of = provisioner_jobs.work_of(connection, home.id)
+            seen = {row.id for row in templates.of_organization(connection, home.id, access_of(actor))}
+            work_of = [item.seen_by(seen) for item in provisioner_jobs.work_of(connection, home.id)]
             return _to_wire(found, work_of, now())
 
         return await self._database.read(work)
 
-    async def admit(self, organization: str, query: Query, credentials: Credentials) -> ProvisionerDaemon:
+    async def admit(self, organization: str, query: Query, credentials: Credentials) -> Serving:
         """The daemon that may serve; it is not registered yet.
 
         Raises `Forbidden` without a licence, `BadRequest`, `Unauthorized`, `Forbidden` and `NotFound`, in that order.
@@ -138,7 +152,7 @@ class ProvisionerDaemons:
         if admitted.key is not None and admitted.key.organization_id != home.id:
             raise Forbidden("The provisioner key belongs to another organization.")
         moment = now()
-        return ProvisionerDaemon(
+        daemon = ProvisionerDaemon(
             id=uuid4(),
             organization_id=home.id,
             name=offer.name,
@@ -152,20 +166,27 @@ class ProvisionerDaemons:
             created_at=moment,
             last_seen_at=moment,
         )
+        return Serving(daemon, admitted.user)
 
-    async def register(self, daemon: ProvisionerDaemon) -> ProvisionerDaemon:
-        """As it is kept: one that comes back is the one that it was."""
-        return await self._database.write(lambda connection: provisioner_daemons.put(connection, daemon))
+    async def register(self, serving: Serving) -> Serving:
+        """As it is kept: one that comes back is the one that it was. Raises `Unauthorized` and `Forbidden`."""
 
-    async def serve(self, daemon: ProvisionerDaemon, receive: Receive, send: Send) -> None:
+        def work(connection: Connection) -> ProvisionerDaemon:
+            require_user(connection, serving)
+            return provisioner_daemons.put(connection, serving.daemon)
+
+        return Serving(await self._database.write(work), serving.user)
+
+    async def serve(self, serving: Serving, receive: Receive, send: Send) -> None:
         """Until either side ends the connection, or the daemon may not serve any more. Raises nothing of the peer's."""
         async with Session(Role.SERVER, receive, send) as session:
             outcomes = await calls.until_first(
-                calls.serve(session, handlers(self._jobs, daemon)), self._keep_seen(daemon)
+                calls.serve(session, handlers(self._jobs, serving)), self._keep_seen(serving)
             )
+        name = serving.daemon.name
         for outcome in outcomes:
             if isinstance(outcome, SessionClosed):
-                log.warning("the connection of a provisioner daemon failed", daemon=daemon.name, error=str(outcome))
+                log.warning("the connection of a provisioner daemon failed", daemon=name, error=str(outcome))
             elif isinstance(outcome, Exception):
                 raise outcome
 
@@ -173,17 +194,26 @@ class ProvisionerDaemons:
         """Daemons that have not been seen for a week."""
         await self._database.write(lambda connection: provisioner_daemons.purge(connection, now() - FORGOTTEN_AFTER))
 
-    async def _keep_seen(self, daemon: ProvisionerDaemon) -> None:
-        """For as long as the daemon is registered."""
+    async def _keep_seen(self, serving: Serving) -> None:
+        """For as long as the daemon is registered, and its user may run it. Its session is in use until then."""
+
+        def work(connection: Connection) -> bool:
+            require_user(connection, serving)
+            if serving.user is not None:
+                sessions.note_use(connection, serving.user.key_id)
+            return provisioner_daemons.touch(connection, serving.daemon.id, now())
+
+        name = serving.daemon.name
         is_registered = True
         while is_registered:
             await asyncio.sleep(HEARTBEAT)
             try:
-                is_registered = await self._database.write(
-                    lambda connection: provisioner_daemons.touch(connection, daemon.id, now())
-                )
+                is_registered = await self._database.write(work)
+            except (Unauthorized, Forbidden) as error:
+                log.warning("a provisioner daemon may not serve any more", daemon=name, cause=error.message)
+                return
             except RequestError as error:
-                log.warning("a provisioner daemon was seen, but not noted", daemon=daemon.name, error=error.message)
+                log.warning("a provisioner daemon was seen, but not noted", daemon=name, error=error.message)
 
     async def _authorize(self, offer: _Offer, credentials: Credentials) -> _Admitted:
         """A user may run a daemon for their own jobs; for everybody's it takes a role, a key or the pre-shared key."""
@@ -205,9 +235,8 @@ class ProvisionerDaemons:
     async def _with_session(self, offer: _Offer, token: str) -> _Admitted:
         actor = await self._sessions.authenticate(token)
         tags = provisioner_tags.normalized(offer.tags, actor.id)
-        if tags[provisioner_tags.SCOPE] != provisioner_tags.USER:
-            actor.require(Power.MANAGE_PROVISIONERS)
-        return _Admitted("session", tags)
+        access.require(actor, Action.CREATE, daemons_of(tags[provisioner_tags.OWNER]))
+        return _Admitted("session", tags, user=actor)
 
     async def _with_key(self, offer: _Offer, credentials: Credentials) -> _Admitted:
         if credentials.session or credentials.psk:
@@ -229,7 +258,7 @@ def _read(query: Query) -> _Offer:
     unknown = [name for name in query.provisioners if name not in PROVISIONERS]
     if unknown:
         raise invalid(provisioner=f"{unknown[0]!r} is not one of {', '.join(PROVISIONERS)}")
-    given_id = references.as_uuid(query.id) if query.id else uuid4()
+    given_id = names.as_uuid(query.id) if query.id else uuid4()
     if given_id is None:
         raise invalid(id="must be a UUID")
     name = query.name or f"provisioner-{given_id.hex[:12]}"

@@ -15,6 +15,8 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import PreconditionFailed
 from coder_enterprise.server.services import provisioner_orders, provisioner_results, provisioner_tags, workspace_quota
 from coder_enterprise.server.services.clock import now
@@ -22,7 +24,7 @@ from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.provisioner_results import clean, job_id_of
 from coder_enterprise.server.services.workspace_quota import is_limited
-from coder_enterprise.server.storage import provisioner_daemons, provisioner_jobs, workspace_builds, workspaces
+from coder_enterprise.server.storage import actors, provisioner_daemons, provisioner_jobs, workspace_builds, workspaces
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.provisioner_daemons import ProvisionerDaemon
 from coder_enterprise.server.storage.provisioner_jobs import Job, Log, Shown
@@ -58,8 +60,32 @@ class _Waiter:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(frozen=True)
+class Serving:
+    """A daemon that is connected."""
+
+    daemon: ProvisionerDaemon
+    user: Actor | None = None
+    """Whose session it came with; None for a provisioner key and for the pre-shared key."""
+
+
+def daemons_of(owner: str) -> Subject:
+    """Daemons for the jobs of the user with that id, or for everybody's: ""."""
+    return Subject(Kind.PROVISIONER_DAEMON, UUID(owner) if owner else None)
+
+
+def require_user(connection: Connection, serving: Serving) -> None:
+    """Its user may still run it. Raises `Unauthorized` and `Forbidden`."""
+    if serving.user is not None:
+        actor = actors.current(connection, serving.user)
+        access.require(actor, Action.CREATE, daemons_of(serving.daemon.owner))
+
+
 class ProvisionerJobs:
-    """Whatever is asked of it for a daemon raises `RPCError` when that daemon may not ask it."""
+    """What is asked of it for a daemon raises `RPCError` when that daemon may not ask it.
+
+    It raises `Unauthorized` or `Forbidden` when the user whose daemon it is may not run it any more.
+    """
 
     def __init__(self, database: Database, entitlements: Entitlements, deployment: Deployment) -> None:
         self._database = database
@@ -77,18 +103,18 @@ class ProvisionerJobs:
         """A job waits: call it when the transaction that made it is over."""
         await self._database.notifications.publish(CHANGES, str(organization_id))
 
-    async def acquire(self, daemon: ProvisionerDaemon, given_up: Awaitable[Any]) -> pb.AcquiredJob:
+    async def acquire(self, serving: Serving, given_up: Awaitable[Any]) -> pb.AcquiredJob:
         """The oldest job that the daemon can do, as soon as there is one; an empty one when `given_up` is done first.
 
         `given_up` is cancelled at the end.
         """
         giving_up = asyncio.ensure_future(given_up)
-        waiter = _Waiter(daemon.organization_id)
+        waiter = _Waiter(serving.daemon.organization_id)
         self._waiters.add(waiter)
         try:
             while not giving_up.done():
                 waiter.woken.clear()
-                order = await self._take(daemon)
+                order = await self._take(serving)
                 if order is not None:
                     return order
                 await _first(giving_up, waiter.woken)
@@ -98,20 +124,20 @@ class ProvisionerJobs:
             giving_up.cancel()
             await asyncio.gather(giving_up, return_exceptions=True)
 
-    async def update(self, daemon: ProvisionerDaemon, request: pb.UpdateJobRequest) -> pb.UpdateJobResponse:
+    async def update(self, serving: Serving, request: pb.UpdateJobRequest) -> pb.UpdateJobResponse:
         """Keep logs and what was read of a template; say whether the job shall end."""
-        return await self._database.write(lambda connection: _update(connection, daemon, request))
+        return await self._database.write(lambda connection: _update(connection, serving, request))
 
-    async def commit_quota(self, daemon: ProvisionerDaemon, request: pb.CommitQuotaRequest) -> pb.CommitQuotaResponse:
+    async def commit_quota(self, serving: Serving, request: pb.CommitQuotaRequest) -> pb.CommitQuotaResponse:
         """Charge a build what its workspace will cost, unless that is too much."""
         limited = is_limited(self._entitlements)
         return await self._database.write(
-            lambda connection: _commit_quota(connection, daemon, request, limited=limited)
+            lambda connection: _commit_quota(connection, serving, request, limited=limited)
         )
 
-    async def complete(self, daemon: ProvisionerDaemon, request: pb.CompletedJob) -> pb.Empty:
+    async def complete(self, serving: Serving, request: pb.CompletedJob) -> pb.Empty:
         def work(connection: Connection) -> None:
-            job = _running(connection, daemon, request.job_id)
+            job = _running(connection, serving, request.job_id)
             moment = now()
             resources = provisioner_results.complete(connection, job, request, moment)
             values = {"completed_at": moment, "updated_at": moment, "resources": resources}
@@ -120,9 +146,9 @@ class ProvisionerJobs:
         await self._database.write(work)
         return pb.Empty()
 
-    async def fail(self, daemon: ProvisionerDaemon, request: pb.FailedJob) -> pb.Empty:
+    async def fail(self, serving: Serving, request: pb.FailedJob) -> pb.Empty:
         def work(connection: Connection) -> None:
-            job = _running(connection, daemon, request.job_id)
+            job = _running(connection, serving, request.job_id)
             moment = now()
             provisioner_results.fail(connection, job, request, moment)
             error = clean(request.error) or "The provisioner daemon gave no reason."
@@ -149,13 +175,13 @@ class ProvisionerJobs:
             if message is None or message == str(waiter.organization_id):
                 waiter.woken.set()
 
-    async def _take(self, daemon: ProvisionerDaemon) -> pb.AcquiredJob | None:
+    async def _take(self, serving: Serving) -> pb.AcquiredJob | None:
         """Looks before it writes: most who are woken find nothing."""
-        if not await self._database.read(lambda connection: _fitting(connection, daemon)):
+        if not await self._database.read(lambda connection: _fitting(connection, serving)):
             return None
         access_url = self._deployment.access_url
         taking = asyncio.ensure_future(
-            self._database.write(lambda connection: _start_next(connection, daemon, access_url))
+            self._database.write(lambda connection: _start_next(connection, serving, access_url))
         )
         try:
             return await asyncio.shield(taking)
@@ -163,14 +189,14 @@ class ProvisionerJobs:
             # The daemon left while the job was being given to it: it waits again.
             (outcome,) = await asyncio.gather(taking, return_exceptions=True)
             if isinstance(outcome, pb.AcquiredJob):
-                await self._give_back(daemon, outcome)
+                await self._give_back(serving, outcome)
             raise
 
-    async def _give_back(self, daemon: ProvisionerDaemon, order: pb.AcquiredJob) -> None:
+    async def _give_back(self, serving: Serving, order: pb.AcquiredJob) -> None:
         values = {"started_at": None, "worker_id": None}
         job_id = UUID(order.job_id)
         await self._database.write(lambda connection: provisioner_jobs.update_fields(connection, job_id, values))
-        await self.announce(daemon.organization_id)
+        await self.announce(serving.daemon.organization_id)
 
 
 async def _first(giving_up: asyncio.Future[Any], woken: asyncio.Event) -> None:
@@ -289,16 +315,19 @@ def resources(job: Job, found: Iterable[dict[str, Any]]) -> list[WorkspaceResour
 # What daemons do, each in one transaction.
 
 
-def _fitting(connection: Connection, daemon: ProvisionerDaemon) -> list[dict[str, str]]:
+def _fitting(connection: Connection, serving: Serving) -> list[dict[str, str]]:
     """The sets of tags that the daemon has and that jobs wait with."""
+    daemon = serving.daemon
+    require_user(connection, serving)
     if not provisioner_daemons.is_there(connection, daemon.id):
         raise RPCError("this daemon is not registered any more: its key was deleted")
     waiting = provisioner_jobs.waiting_tag_sets(connection, daemon.organization_id, daemon.provisioners)
     return [tags for tags in waiting if provisioner_tags.accepts(daemon.tags, tags)]
 
 
-def _start_next(connection: Connection, daemon: ProvisionerDaemon, access_url: str) -> pb.AcquiredJob | None:
-    while fitting := _fitting(connection, daemon):
+def _start_next(connection: Connection, serving: Serving, access_url: str) -> pb.AcquiredJob | None:
+    daemon = serving.daemon
+    while fitting := _fitting(connection, serving):
         job = provisioner_jobs.next_for(connection, daemon.organization_id, daemon.provisioners, fitting)
         if job is None:
             return None
@@ -312,7 +341,9 @@ def _start_next(connection: Connection, daemon: ProvisionerDaemon, access_url: s
     return None
 
 
-def _running(connection: Connection, daemon: ProvisionerDaemon, job_id: str) -> Job:
+def _running(connection: Connection, serving: Serving, job_id: str) -> Job:
+    require_user(connection, serving)
+    daemon = serving.daemon
     job = provisioner_jobs.get(connection, job_id_of(job_id))
     if job is None or job.organization_id != daemon.organization_id:
         raise RPCError(f"there is no job {job_id!r}")
@@ -323,9 +354,9 @@ def _running(connection: Connection, daemon: ProvisionerDaemon, job_id: str) -> 
     return job
 
 
-def _update(connection: Connection, daemon: ProvisionerDaemon, request: pb.UpdateJobRequest) -> pb.UpdateJobResponse:
+def _update(connection: Connection, serving: Serving, request: pb.UpdateJobRequest) -> pb.UpdateJobResponse:
     moment = now()
-    job = _running(connection, daemon, request.job_id)._replace(updated_at=moment)
+    job = _running(connection, serving, request.job_id)._replace(updated_at=moment)
     values = provisioner_results.note_template(connection, job, request)
     size, overflowed = _add_logs(connection, job, request.logs)
     provisioner_jobs.update_fields(
@@ -359,10 +390,10 @@ def _log(line: pb.Log, moment: datetime) -> Log:
 
 
 def _commit_quota(
-    connection: Connection, daemon: ProvisionerDaemon, request: pb.CommitQuotaRequest, *, limited: bool
+    connection: Connection, serving: Serving, request: pb.CommitQuotaRequest, *, limited: bool
 ) -> pb.CommitQuotaResponse:
     """A build that costs no less than the one before it must not lead over the budget."""
-    job = _running(connection, daemon, request.job_id)
+    job = _running(connection, serving, request.job_id)
     build = workspace_builds.by_job(connection, job.id)
     workspace = workspaces.get(connection, build.workspace_id) if build else None
     if build is None or workspace is None:

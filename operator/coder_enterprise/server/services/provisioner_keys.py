@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import string
 from typing import Final
 from uuid import uuid4
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import NotFound, invalid, taken
 from coder_enterprise.server.services import audit, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import provisioner_keys
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.provisioner_keys import ProvisionerKey as KeyRow
@@ -26,9 +26,9 @@ from coder_enterprise.wire.provisioner_daemons import (
 
 LENGTH: Final = 43
 """Characters of a key, as in Coder."""
-NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 MAX_NAME: Final = 64
 RESERVED: Final = frozenset({"built-in", *RESERVED_KEYS.values()})
+KEYS: Final = Subject(Kind.PROVISIONER_KEY)
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -44,7 +44,7 @@ class ProvisionerKeys:
 
         def work(connection: Connection) -> list[KeyRow]:
             home = references.organization(connection, organization)
-            if not actor.can(Power.MANAGE_PROVISIONERS):
+            if not access.sees(actor, KEYS):
                 raise NotFound
             return provisioner_keys.of_organization(connection, home.id)
 
@@ -56,23 +56,25 @@ class ProvisionerKeys:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
         key = "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
-        await self._database.write(lambda connection: _create(connection, actor, organization, request, key))
+        await self._database.write_as(
+            actor, lambda connection, actor: _create(connection, actor, organization, request, key)
+        )
         return CreateProvisionerKeyResponse(key=key)
 
     async def delete(self, actor: Actor, organization: str, name: str) -> None:
         """Its daemons get no job any more. Raises `NotFound` and `Forbidden`."""
         self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             home = references.organization(connection, organization)
-            actor.require(Power.MANAGE_PROVISIONERS)
+            access.require(actor, Action.DELETE, KEYS)
             row = provisioner_keys.by_name(connection, home.id, name)
             if row is None:
                 raise NotFound
             provisioner_keys.remove(connection, row.id)
             audit.record(connection, actor.id, "delete", _resource(row), before={"tags": row.tags})
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
 
 
 def hash_key(key: str) -> bytes:
@@ -84,7 +86,7 @@ def _create(
     connection: Connection, actor: Actor, organization: str, request: CreateProvisionerKeyRequest, key: str
 ) -> None:
     home = references.organization(connection, organization)
-    actor.require(Power.MANAGE_PROVISIONERS)
+    access.require(actor, Action.CREATE, KEYS)
     _check(request)
     row = KeyRow(
         id=uuid4(),
@@ -102,10 +104,9 @@ def _create(
 
 
 def _check(request: CreateProvisionerKeyRequest) -> None:
-    if not NAME_FORM.fullmatch(request.name) or len(request.name) > MAX_NAME:
-        raise invalid(name=f"is required: letters and digits, joined by single hyphens, at most {MAX_NAME} characters")
-    if request.name.lower() in RESERVED:
-        raise invalid(name=f"must not be one of {', '.join(sorted(RESERVED))}")
+    problem = names.name_problem(request.name, MAX_NAME, RESERVED)
+    if problem:
+        raise invalid(name=problem)
     if request.tags.get(provisioner_tags.SCOPE) == provisioner_tags.USER or request.tags.get(provisioner_tags.OWNER):
         raise invalid(tags="a key is for the daemons of an organization: leave scope and owner out")
     provisioner_tags.check(request.tags)

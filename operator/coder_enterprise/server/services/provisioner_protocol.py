@@ -9,8 +9,7 @@ from typing import Final, TypeVar
 from google.protobuf.message import Message
 
 from coder_enterprise.server.errors import RequestError
-from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
-from coder_enterprise.server.storage.provisioner_daemons import ProvisionerDaemon
+from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs, Serving
 from coder_enterprise.wire.provisioning import messages_pb2 as pb
 from coder_enterprise.wire.provisioning.calls import Handler, Messages, RPCError, streaming, unary
 
@@ -21,16 +20,16 @@ ACQUIRE_TIMEOUT: Final = 5.0
 """Seconds that `AcquireJob`, which cannot be cancelled, waits for a job."""
 
 
-def handlers(jobs: ProvisionerJobs, daemon: ProvisionerDaemon) -> Mapping[str, Handler]:
+def handlers(jobs: ProvisionerJobs, serving: Serving) -> Mapping[str, Handler]:
     async def acquire(_: pb.Empty) -> pb.AcquiredJob:
         with_timeout = asyncio.sleep(ACQUIRE_TIMEOUT)
-        return await _told(jobs.acquire(daemon, with_timeout))
+        return await _told(jobs.acquire(serving, with_timeout))
 
     async def acquire_with_cancel(requests: Messages[pb.CancelAcquire]) -> AsyncGenerator[Message, None]:
-        yield await _told(jobs.acquire(daemon, _any(requests)))
+        yield await _told(jobs.acquire(serving, _any(requests)))
 
-    def method(request: type[M], serve: Callable[[ProvisionerDaemon, M], Awaitable[Message]]) -> Handler:
-        return unary(request, lambda message: _told(serve(daemon, message)))
+    def method(request: type[M], serve: Callable[[Serving, M], Awaitable[Message]]) -> Handler:
+        return unary(request, lambda message: _told(serve(serving, message)))
 
     methods = {
         "AcquireJob": unary(pb.Empty, acquire),
@@ -53,7 +52,7 @@ Answer = TypeVar("Answer", bound=Message)
 
 
 async def _told(answer: Awaitable[Answer]) -> Answer:
-    """What the database cannot do at the moment is told to the daemon, which tries again."""
+    """What the database cannot do at the moment, and what its user may not do any more, is told to the daemon."""
     try:
         return await answer
     except RequestError as error:

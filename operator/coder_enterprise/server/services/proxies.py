@@ -6,20 +6,20 @@ it can be changed. A proxy's token is made here and shown once; `services.regist
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, NotFound, RequestError, invalid, taken
+from coder_enterprise.server.names import as_uuid
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.services.proxy_health import ProxyHealth, finding
-from coder_enterprise.server.services.references import as_uuid
 from coder_enterprise.server.services.sessions import hash_secret
 from coder_enterprise.server.storage import proxies, site_settings
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
@@ -38,10 +38,10 @@ from coder_enterprise.wire.proxies import (
 
 PRIMARY: Final = "primary"
 RESERVED: Final = frozenset({PRIMARY, "me"})
+PROXIES: Final = Subject(Kind.PROXY)
 PRIMARY_SETTING: Final = "primary_proxy"
 PRIMARY_DISPLAY_NAME: Final = "Default"
 PRIMARY_ICON: Final = "/emojis/1f3e1.png"
-NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 MAX_NAME: Final = 64
 MAX_DISPLAY_NAME: Final = 64
 MAX_ICON: Final = 2048
@@ -59,7 +59,7 @@ class Proxies:
     async def list(self, actor: Actor) -> SDKProxiesResponse:
         """The primary, then by name those that the actor may see."""
         self._entitlements.require(Feature.WORKSPACE_PROXY)
-        visible = actor.can(Power.READ_PROXIES)
+        visible = access.sees(actor, PROXIES)
 
         def work(connection: Connection) -> SDKProxiesResponse:
             rows = proxies.all_of(connection) if visible else []
@@ -87,10 +87,10 @@ class Proxies:
     async def create(self, actor: Actor, request: CreateWorkspaceProxyRequest) -> ProxyWithToken:
         """Raises `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         self._entitlements.require(Feature.WORKSPACE_PROXY)
-        actor.require(Power.WRITE_PROXIES)
+        access.require(actor, Action.CREATE, PROXIES)
         _check(request.model_dump())
         row, token = _new_proxy(request)
-        await self._database.write(lambda connection: _create(connection, actor, row))
+        await self._database.write_as(actor, lambda connection, actor: _create(connection, actor, row))
         await self.health.check_soon(row.id)
         return ProxyWithToken(proxy=self._to_wire(row), proxy_token=token)
 
@@ -100,7 +100,9 @@ class Proxies:
         if self._is_primary(reference):
             return await self._patch_primary(actor, request)
         secret = _new_secret() if request.regenerate_token else ""
-        row = await self._database.write(lambda connection: _patch(connection, actor, reference, request, secret))
+        row = await self._database.write_as(
+            actor, lambda connection, actor: _patch(connection, actor, reference, request, secret)
+        )
         await self.health.check_soon(row.id)
         return ProxyWithToken(proxy=self._to_wire(row), proxy_token=f"{row.id}:{secret}" if secret else "")
 
@@ -109,13 +111,13 @@ class Proxies:
         self._entitlements.require(Feature.WORKSPACE_PROXY)
         if self._is_primary(reference):
             raise BadRequest("The primary workspace proxy cannot be deleted.", "It is the server itself.")
-        await self._database.write(lambda connection: _delete(connection, actor, reference))
+        await self._database.write_as(actor, lambda connection, actor: _delete(connection, actor, reference))
 
     def _is_primary(self, reference: str) -> bool:
         return reference == PRIMARY or as_uuid(reference) == self._deployment.id
 
     async def _patch_primary(self, actor: Actor, request: PatchWorkspaceProxy) -> ProxyWithToken:
-        actor.require(Power.WRITE_PROXIES)
+        access.require(actor, Action.UPDATE, PROXIES)
         if request.name not in (None, "", PRIMARY):
             raise invalid(name=f"the primary workspace proxy cannot be renamed; leave it out, or send {PRIMARY}")
         if request.regenerate_token:
@@ -124,7 +126,8 @@ class Proxies:
         values = _sent(request)
         _check(values)
 
-        def work(connection: Connection) -> SDKWorkspaceProxy:
+        def work(connection: Connection, actor: Actor) -> SDKWorkspaceProxy:
+            access.require(actor, Action.UPDATE, PROXIES)
             before = site_settings.get(connection, PRIMARY_SETTING) or {}
             after = before | values
             if after != before:
@@ -133,7 +136,7 @@ class Proxies:
                 audit.record(connection, actor.id, "write", resource, before=before, after=after)
             return self._primary(connection)
 
-        return ProxyWithToken(proxy=await self._database.write(work), proxy_token="")
+        return ProxyWithToken(proxy=await self._database.write_as(actor, work), proxy_token="")
 
     def _primary(self, connection: Connection) -> SDKWorkspaceProxy:
         chosen = site_settings.get(connection, PRIMARY_SETTING) or {}
@@ -178,7 +181,7 @@ class Proxies:
 def _visible(connection: Connection, actor: Actor, reference: str) -> Proxy:
     """Also one that is deleted, by its id. Raises `NotFound`."""
     row = None
-    if actor.can(Power.READ_PROXIES):
+    if access.sees(actor, PROXIES):
         proxy_id = as_uuid(reference)
         row = proxies.by_name(connection, reference) if proxy_id is None else proxies.get(connection, proxy_id)
     if row is None:
@@ -213,6 +216,7 @@ def _new_secret() -> str:
 
 
 def _create(connection: Connection, actor: Actor, row: Proxy) -> None:
+    access.require(actor, Action.CREATE, PROXIES)
     try:
         proxies.create(connection, row)
     except Duplicate:
@@ -224,7 +228,7 @@ def _patch(connection: Connection, actor: Actor, reference: str, request: PatchW
     row = _visible(connection, actor, reference)
     if row.deleted:
         raise NotFound
-    actor.require(Power.WRITE_PROXIES)
+    access.require(actor, Action.UPDATE, PROXIES)
     _check_id(request, row.id)
     values = {name: value for name, value in _sent(request).items() if value != getattr(row, name)}
     if request.name and request.name != row.name:
@@ -247,7 +251,7 @@ def _patch(connection: Connection, actor: Actor, reference: str, request: PatchW
 
 def _delete(connection: Connection, actor: Actor, reference: str) -> None:
     row = _visible(connection, actor, reference)
-    actor.require(Power.WRITE_PROXIES)
+    access.require(actor, Action.DELETE, PROXIES)
     if not row.deleted:
         proxies.delete(connection, row.id, now())
         audit.record(connection, actor.id, "delete", _resource(row), before=_shown(row))
@@ -265,16 +269,10 @@ def _check_id(request: PatchWorkspaceProxy, proxy_id: UUID) -> None:
 def _check(values: Mapping[str, Any]) -> None:
     """Raises `BadRequest` that names each field that breaks a rule."""
     problems: dict[str, str] = {}
-    name = values.get("name")
-    if name is not None and (not NAME_FORM.fullmatch(name) or len(name) > MAX_NAME):
-        problems["name"] = f"is required: letters and digits, joined by single hyphens, at most {MAX_NAME} characters"
-    elif name is not None and name.lower() in RESERVED:
-        problems["name"] = f"{name} is a reserved name"
-    elif name is not None and as_uuid(name) is not None:
-        problems["name"] = "must not look like an id: by that name, nobody could find the proxy"
-    display_name = values.get("display_name") or ""
-    if len(display_name) > MAX_DISPLAY_NAME or display_name != display_name.strip():
-        problems["display_name"] = f"must have at most {MAX_DISPLAY_NAME} characters and no space at its ends"
+    if "name" in values and (problem := names.name_problem(values["name"], MAX_NAME, RESERVED)):
+        problems["name"] = problem
+    if problem := names.text_problem(values.get("display_name") or "", MAX_DISPLAY_NAME):
+        problems["display_name"] = problem
     if len(values.get("icon") or "") > MAX_ICON:
         problems["icon"] = f"must have at most {MAX_ICON} characters"
     if problems:

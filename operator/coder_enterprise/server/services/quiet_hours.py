@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Action, Actor
 from coder_enterprise.server.errors import Forbidden, NotFound, invalid
 from coder_enterprise.server.services import audit, references, schedules
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.schedules import Schedule, ScheduleError
-from coder_enterprise.server.services.users import require_change
 from coder_enterprise.server.settings import SettingsError
 from coder_enterprise.server.storage import quiet_hours
 from coder_enterprise.server.storage.database import Connection, Database
@@ -43,9 +43,9 @@ class QuietHours:
         """Raises `Forbidden`, `NotFound` for a deleted user, `BadRequest` for an unknown one or for the schedule."""
         self._entitlements.require(Feature.ADVANCED_TEMPLATE_SCHEDULING)
 
-        def work(connection: Connection) -> SDKQuietHours:
+        def work(connection: Connection, actor: Actor) -> SDKQuietHours:
             user = references.user(connection, actor, reference)
-            require_change(actor, user)
+            access.require(actor, Action.UPDATE, references.person(user))
             if not self._custom:
                 raise Forbidden(
                     "Users cannot set their own quiet hours schedule.",
@@ -56,7 +56,7 @@ class QuietHours:
             _set(connection, actor, user, _parse(request.schedule))
             return self._of(connection, user)
 
-        return await self._database.write(work)
+        return await self._database.write_as(actor, work)
 
     def _of(self, connection: Connection, user: User) -> SDKQuietHours:
         own = quiet_hours.get(connection, user.id) if self._custom else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
 from uuid import UUID
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, NotFound
-from coder_enterprise.server.services.permissions import Actor, Power
+from coder_enterprise.server.names import as_uuid
 from coder_enterprise.server.storage import organizations, users
 from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.organizations import Organization
@@ -15,14 +15,6 @@ from coder_enterprise.server.storage.users import User
 
 DEFAULT = "default"
 ME = "me"
-
-_GROUPS: Final = "-".join(rf"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
-_UUID_FORM: Final = re.compile(rf"(urn:uuid:)?{_GROUPS}|\{{{_GROUPS}\}}|[0-9a-f]{{32}}", re.IGNORECASE | re.ASCII)
-
-
-def as_uuid(text: str) -> UUID | None:
-    """Python's own parser reads more than Coder's does: signs, spaces, hyphens anywhere."""
-    return UUID(text.lower()) if _UUID_FORM.fullmatch(text) else None
 
 
 def uuid_parameter(name: str, text: str) -> UUID:
@@ -47,6 +39,11 @@ def organization(connection: Connection, reference: str) -> Organization:
     return found
 
 
+def person(row: User) -> Subject:
+    """What `access` is asked about a user."""
+    return Subject(Kind.USER, row.id, frozenset(row.roles))
+
+
 def user(connection: Connection, actor: Actor, reference: str) -> User:
     """By `me`, id or username; raises `BadRequest` for one who is unknown, or not for `actor` to see."""
     value = as_uuid(reference)
@@ -56,6 +53,6 @@ def user(connection: Connection, actor: Actor, reference: str) -> User:
         found = users.get(connection, value)
     else:
         found = users.by_username(connection, reference)
-    if found is None or not (found.id == actor.id or actor.can(Power.READ_USERS)):
+    if found is None or not access.sees(actor, person(found)):
         raise BadRequest("User not found or you do not have access to this user.", f"There is no user {reference!r}.")
     return found

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from coder_enterprise.server.errors import NotFound, Unauthorized, invalid
+from coder_enterprise.server.names import as_uuid
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.proxy_health import ProxyHealth
-from coder_enterprise.server.services.references import as_uuid
 from coder_enterprise.server.services.replicas import to_wire
 from coder_enterprise.server.services.sessions import hash_secret
 from coder_enterprise.server.storage import proxies, replicas, site_settings

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
+from coder_enterprise.server import access
+from coder_enterprise.server.access import Actor, Kind, Subject
 from coder_enterprise.server.errors import NotFound
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import replicas
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.replicas import Replica as ReplicaRow
@@ -48,7 +49,7 @@ class Replicas:
 
     async def list(self, actor: Actor) -> list[Replica]:
         """This one last. Raises `NotFound` for all but owners."""
-        if not actor.can(Power.READ_REPLICAS):
+        if not access.sees(actor, Subject(Kind.REPLICA)):
             raise NotFound
         return [to_wire(row) for row in (*await self.peers(), self._own)]
 

@@ -31,11 +31,11 @@ from scim2_models import (
 )
 from scim2_models.path import AttrPath, CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
 
-from coder_enterprise.server.errors import Forbidden
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.services import audit, references, users
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.permissions import OWNER, Actor, Power
 from coder_enterprise.server.services.scim_resources import (
     DEFAULT_RESULTS,
     MAX_RESULTS,
@@ -93,13 +93,12 @@ class Scim:
         matches = [hmac.compare_digest(value, self._key) for value in (sent, bare)]
         return self.enabled and any(matches)
 
-    def require(self, actor: Actor | None) -> None:
+    def require(self, actor: Actor) -> None:
         """Raises `Forbidden`."""
         self._entitlements.require(Feature.SCIM)
-        if actor is not None:
-            actor.require(Power.WRITE_USERS)
+        access.require(actor, Action.CREATE, Subject(Kind.USER))
 
-    async def list(self, actor: Actor | None, request: SearchRequest[User]) -> Found:
+    async def list(self, actor: Actor, request: SearchRequest[User]) -> Found:
         """By username. Raises `Forbidden`."""
         self.require(actor)
         start = request.start_index or 1
@@ -115,26 +114,26 @@ class Scim:
         matching = await asyncio.to_thread(self._matching, which, people)
         return Found(matching[offset : offset + limit], len(matching), start)
 
-    async def get(self, actor: Actor | None, user_id: str) -> Person:
+    async def get(self, actor: Actor, user_id: str) -> Person:
         """Raises `Forbidden`, and `NotFoundException`."""
         self.require(actor)
         return await self._database.read(lambda connection: _one(connection, user_id))
 
-    async def create(self, actor: Actor | None, user: User) -> Person:
+    async def create(self, actor: Actor, user: User) -> Person:
         """Raises `Forbidden`, `InvalidValueException`, and `UniquenessException` for one who is there already."""
-        return await self._write(actor, lambda connection: _create(connection, actor, user))
+        return await self._write(actor, lambda connection, actor: _create(connection, actor, user))
 
-    async def ensure(self, actor: Actor | None, user: User) -> Person:
+    async def ensure(self, actor: Actor, user: User) -> Person:
         """As Coder's first SCIM: one who is there already is returned, and comes back when suspended.
 
         Raises `Forbidden`, and `InvalidValueException`.
         """
-        return await self._write(actor, lambda connection: _ensure(connection, actor, user))
+        return await self._write(actor, lambda connection, actor: _ensure(connection, actor, user))
 
-    async def replace(self, actor: Actor | None, user_id: str, user: User) -> Person:
+    async def replace(self, actor: Actor, user_id: str, user: User) -> Person:
         """Raises `Forbidden`, `BadRequest` for suspending an owner or oneself, and `SCIMException`."""
 
-        def work(connection: Connection) -> Person:
+        def work(connection: Connection, actor: Actor) -> Person:
             person = _one(connection, user_id)
             before = self.resource(person)
             if (user.user_name or "").lower() != (before.user_name or "").lower():
@@ -143,10 +142,10 @@ class Scim:
 
         return await self._write(actor, work)
 
-    async def patch(self, actor: Actor | None, user_id: str, patch: PatchOp[User]) -> Person:
+    async def patch(self, actor: Actor, user_id: str, patch: PatchOp[User]) -> Person:
         """Raises `Forbidden`, `BadRequest` for suspending an owner or oneself, and `SCIMException`."""
 
-        def work(connection: Connection) -> Person:
+        def work(connection: Connection, actor: Actor) -> Person:
             person = _one(connection, user_id)
             before, after = self.resource(person), self.resource(person)
             try:
@@ -159,10 +158,10 @@ class Scim:
 
         return await self._write(actor, work)
 
-    async def remove(self, actor: Actor | None, user_id: str) -> None:
+    async def remove(self, actor: Actor, user_id: str) -> None:
         """Suspend and hide. Raises `Forbidden`, `BadRequest` for an owner or oneself, and `NotFoundException`."""
 
-        def work(connection: Connection) -> Person:
+        def work(connection: Connection, actor: Actor) -> Person:
             person = _one(connection, user_id)
             row = users.suspend(connection, actor, person.user)
             return _identify(connection, actor, person._replace(user=row), _identity(person)._replace(removed=True))
@@ -221,10 +220,10 @@ class Scim:
     def _matching(self, which: ScimFilter[User], people: Sequence[Person]) -> Sequence[Person]:
         return [person for person in people if which.match(self.resource(person))]
 
-    async def _write(self, actor: Actor | None, work: Callable[[Connection], Person]) -> Person:
+    async def _write(self, actor: Actor, work: Callable[[Connection, Actor], Person]) -> Person:
         self.require(actor)
         try:
-            person = await self._database.write(work)
+            person = await self._database.write_as(actor, work)
         except Duplicate:
             raise UniquenessException(detail="Another user has this e-mail address.") from None
         await self._sessions.forget()
@@ -233,7 +232,7 @@ class Scim:
 
 def _one(connection: Connection, user_id: str) -> Person:
     """Raises `NotFoundException`."""
-    value = references.as_uuid(user_id)
+    value = names.as_uuid(user_id)
     person = scim.get(connection, value) if value else None
     if person is None or person.hidden:
         raise NotFoundException(detail=f"There is no user {user_id!r}.")
@@ -258,7 +257,7 @@ def _path(path: AttrPath) -> str:
 
 
 def _by_id(connection: Connection, text: str) -> list[Person]:
-    value = references.as_uuid(text)
+    value = names.as_uuid(text)
     person = scim.get(connection, value) if value else None
     return [person] if person else []
 
@@ -277,30 +276,30 @@ def _same(connection: Connection, user: User) -> list[Person]:
     return list({person.user.id: person for person in found}.values())
 
 
-def _create(connection: Connection, actor: Actor | None, user: User) -> Person:
+def _create(connection: Connection, actor: Actor, user: User) -> Person:
     same = _same(connection, user)
     if any(not person.hidden for person in same) or len(same) > 1:
         raise UniquenessException(detail="A user with that userName or e-mail address exists already.")
     return _come_back(connection, actor, same[0], user) if same else _add(connection, actor, user)
 
 
-def _ensure(connection: Connection, actor: Actor | None, user: User) -> Person:
+def _ensure(connection: Connection, actor: Actor, user: User) -> Person:
     same = sorted(_same(connection, user), key=lambda person: person.hidden)
     if not same:
         return _add(connection, actor, user)
     if same[0].hidden:
         return _come_back(connection, actor, same[0], user)
     if user.active and same[0].user.status == "suspended":
-        return same[0]._replace(user=users.update(connection, actor, same[0].user, {"status": "dormant"}))
+        return same[0]._replace(user=users.bring_back(connection, actor, same[0].user))
     return same[0]
 
 
-def _come_back(connection: Connection, actor: Actor | None, person: Person, user: User) -> Person:
+def _come_back(connection: Connection, actor: Actor, person: Person, user: User) -> Person:
     identity = _identity(person)._replace(removed=False, user_name=_text("userName", user.user_name) or "")
     return _apply(connection, actor, person._replace(identity=identity), user, _shown_name(user))
 
 
-def _add(connection: Connection, actor: Actor | None, user: User) -> Person:
+def _add(connection: Connection, actor: Actor, user: User) -> Person:
     user_name = _text("userName", user.user_name) or ""
     username = _username(connection, user_name)
     request = CreateUserRequest(email=_email(user), username=username, name=_shown_name(user))
@@ -314,16 +313,16 @@ def _add(connection: Connection, actor: Actor | None, user: User) -> Person:
     return Person(row, identity)
 
 
-def _apply(connection: Connection, actor: Actor | None, person: Person, user: User, name: str) -> Person:
+def _apply(connection: Connection, actor: Actor, person: Person, user: User, name: str) -> Person:
     """Make the user as SCIM says. Raises `Forbidden`, `BadRequest`, `InvalidValueException`, and `Duplicate`."""
     row, email = person.user, _email(user)
-    if email != row.email and OWNER in row.roles and not (actor and OWNER in actor.user.roles):
-        raise Forbidden("You are not allowed to do this.", "Only an owner may change an owner's e-mail address.")
     users.check(CreateUserRequest(email=email, username=row.username, name=name), "oidc")
     values = {"email": email, "name": name}
-    if user.active and row.status == "suspended":
-        values["status"] = "dormant"
+    if (email, name) != (row.email, row.name):
+        access.require(actor, Action.UPDATE, references.person(row))
     row = users.update(connection, actor, row, values)
+    if user.active and row.status == "suspended":
+        row = users.bring_back(connection, actor, row)
     if not user.active and row.status != "suspended":
         row = users.suspend(connection, actor, row)
     identity = _identity(person)._replace(
@@ -332,14 +331,14 @@ def _apply(connection: Connection, actor: Actor | None, person: Person, user: Us
     return _identify(connection, actor, person._replace(user=row), identity)
 
 
-def _identify(connection: Connection, actor: Actor | None, person: Person, identity: Identity) -> Person:
+def _identify(connection: Connection, actor: Actor, person: Person, identity: Identity) -> Person:
     known = scim.get(connection, identity.user_id)
     before = _identity(known or person)
     if identity != before:
         scim.save(connection, identity)
         resource = ("user", person.user.id, person.user.username)
         shown = [{**each._asdict(), "user_id": str(each.user_id)} for each in (before, identity)]
-        audit.record(connection, actor.id if actor else None, "write", resource, before=shown[0], after=shown[1])
+        audit.record(connection, actor.account, "write", resource, before=shown[0], after=shown[1])
         person = person._replace(user=person.user._replace(updated_at=now()))
         stored_users.update_fields(connection, person.user.id, {"updated_at": person.user.updated_at})
     return person._replace(identity=identity)
@@ -425,16 +424,16 @@ def _username(connection: Connection, user_name: str) -> str:
     What follows the last @ goes, and so does what may not be in a username; when nothing is left, it is made up.
     """
     wanted = user_name
-    if not users.NAME_FORM.fullmatch(wanted):
+    if not names.FORM.fullmatch(wanted):
         wanted = _ILLEGAL.sub("", wanted.rpartition("@")[0] or wanted)
         wanted = re.sub("-+", "-", wanted)
-    wanted = wanted[: users.MAX_USERNAME].strip("-") or f"user-{secrets.token_hex(4)}"
+    wanted = wanted[: names.MAX_USERNAME].strip("-") or f"user-{secrets.token_hex(4)}"
     return next(name for name in _alternatives(wanted) if stored_users.by_username(connection, name) is None)
 
 
 def _alternatives(wanted: str) -> Iterator[str]:
     yield wanted
     for number in range(2, 10):
-        yield f"{wanted[: users.MAX_USERNAME - 2].strip('-')}-{number}"
+        yield f"{wanted[: names.MAX_USERNAME - 2].strip('-')}-{number}"
     while True:
-        yield f"{wanted[: users.MAX_USERNAME - 9].strip('-')}-{secrets.token_hex(4)}"
+        yield f"{wanted[: names.MAX_USERNAME - 9].strip('-')}-{secrets.token_hex(4)}"

@@ -13,15 +13,17 @@ import secrets
 import string
 import time
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
+from coder_enterprise.server.access import Actor
 from coder_enterprise.server.errors import Unauthorized
 from coder_enterprise.server.services import audit, passwords
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.settings import TOKEN_FORM
-from coder_enterprise.server.storage import api_keys, users
+from coder_enterprise.server.storage import actors, api_keys, users
+from coder_enterprise.server.storage.actors import SIGNED_OUT, usable
 from coder_enterprise.server.storage.api_keys import APIKey
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.users import User
@@ -33,7 +35,6 @@ MAX_REMEMBERED: Final = 10_000
 LIFETIME: Final = timedelta(hours=24)
 """Of a login, counted from its last use."""
 TOUCH_AFTER: Final = timedelta(hours=1)
-SIGNED_OUT: Final = "You are signed out or your session has expired. Please sign in again to continue."
 CHANGES: Final = "sessions"
 """The channel on which replicas tell each other that a user or a token has changed."""
 ACTIVATIONS: Final = "activations"
@@ -78,20 +79,21 @@ class Sessions:
 
     async def log_in(self, request: LoginRequest) -> LoginResponse:
         """Raises `Unauthorized`."""
-        user = await self._database.read(lambda connection: users.by_email(connection, request.email))
-        stored = user.password_hash if user else ""
-        matches = await passwords.verify(request.password, stored)
-        if user is None or not matches or user.login_type != "password":
-            raise Unauthorized("Incorrect email or password.")
-        token, anew = new_token(), ""
-        if passwords.is_outdated(stored):
-            anew = await passwords.hash_password(request.password)
-        await self._database.write(lambda connection: _log_in(connection, user, token, anew))
+        token = new_token()
+        is_in = False
+        while not is_in:
+            user = await self._database.read(lambda connection: users.by_email(connection, request.email))
+            stored = user.password_hash if user else ""
+            matches = await passwords.verify(request.password, stored)
+            if user is None or not matches or user.login_type != "password":
+                raise Unauthorized("Incorrect email or password.")
+            anew = await passwords.hash_password(request.password) if passwords.is_outdated(stored) else stored
+            is_in = await self._database.write(partial(_log_in, verified=user, token=token, password_hash=anew))
         await self.forget()
         return LoginResponse(session_token=token)
 
     async def log_out(self, actor: Actor) -> None:
-        await self._database.write(lambda connection: _log_out(connection, actor))
+        await self._database.write_as(actor, _log_out)
         await self.forget()
 
     def _forget(self, _: str | None = None) -> None:
@@ -107,15 +109,14 @@ class Sessions:
         if not hmac.compare_digest(hash_secret(secret), key.secret_hash):
             raise Unauthorized(SIGNED_OUT, "The session token is unknown.")
         moment = now()
-        if key.expires_at is not None and key.expires_at <= moment:
-            raise Unauthorized(SIGNED_OUT, f"The session token expired at {key.expires_at.isoformat()}.")
+        actors.require_unexpired(key, moment)
         usable(user)
         if user.status == "dormant" or moment - key.last_used_at > TOUCH_AFTER:
             was = user.status
             user = await self._database.write(lambda connection: _touch(connection, key, moment))
             if user.status != was:
                 await self._database.notifications.publish(ACTIVATIONS)
-        return Actor(user, key.id)
+        return actors.of(key, user)
 
 
 def new_token() -> str:
@@ -158,35 +159,42 @@ def ensure_bootstrap(connection: Connection, owner: User, token: str) -> None:
     audit.record(connection, owner.id, "create", ("api_key", key_id, owner.username))
 
 
-def usable(user: User | None) -> User:
-    """Raises `Unauthorized`."""
-    if user is None or user.deleted:
-        raise Unauthorized(SIGNED_OUT, "The user of this session token is deleted.")
-    if user.status == "suspended":
-        raise Unauthorized("Your account is suspended. Contact an admin to reactivate your account.")
-    return user
-
-
 def _is_bootstrap_of(key: APIKey, owner: User, secret: str) -> bool:
     same = hmac.compare_digest(key.secret_hash, hash_secret(secret))
     return same and key.purpose == BOOTSTRAP and key.user_id == owner.id
 
 
-def _log_in(connection: Connection, user: User, token: str, password_hash: str) -> None:
-    """`password_hash` is the password's hash as it is made today, "" where the stored one is."""
-    if password_hash:
-        users.replace_password_hash(connection, user.id, user.password_hash, password_hash)
+def note_use(connection: Connection, key_id: str) -> None:
+    """That a session is in use without requests, once an hour."""
+    found = api_keys.get_with_user(connection, key_id)
+    moment = now()
+    if found is not None and moment - found[0].last_used_at > TOUCH_AFTER:
+        _touch(connection, found[0], moment)
+
+
+def _log_in(connection: Connection, *, verified: User, token: str, password_hash: str) -> bool:
+    """Whether it is done: not when the password is hashed otherwise than the one that was verified, or is another.
+
+    `password_hash` is the password's hash as it is made today. Raises `Unauthorized` for a user who cannot log in any
+    more.
+    """
+    user = usable(users.get(connection, verified.id))
+    if (user.password_hash, user.login_type) != (verified.password_hash, verified.login_type):
+        return False
+    if password_hash != user.password_hash:
+        users.update_fields(connection, user.id, {"password_hash": password_hash})
     key_id, _, _ = token.partition("-")
     moment = now()
     key = session_key(token, user.id, LIFETIME, moment)
     api_keys.create(connection, key)
     audit.record(connection, user.id, "login", ("api_key", key_id, user.username))
     _touch(connection, key, moment)
+    return True
 
 
 def _log_out(connection: Connection, actor: Actor) -> None:
     api_keys.remove(connection, actor.key_id)
-    audit.record(connection, actor.id, "logout", ("api_key", actor.key_id, actor.user.username))
+    audit.record(connection, actor.id, "logout", ("api_key", actor.key_id, actor.username))
 
 
 def _touch(connection: Connection, key: APIKey, moment: datetime) -> User:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, NotFound, RequestError
 from coder_enterprise.server.services import audit, references, templates, users
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.groups import all_to_wire
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.services.users import Page
 from coder_enterprise.server.storage import groups as group_rows
 from coder_enterprise.server.storage import template_acls
@@ -24,6 +25,7 @@ from coder_enterprise.server.storage import users as user_rows
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.groups import Group
 from coder_enterprise.server.storage.templates import Template
+from coder_enterprise.server.storage.users import User
 from coder_enterprise.wire.common import Envelope
 from coder_enterprise.wire.groups import SDKGroup
 from coder_enterprise.wire.template_acls import (
@@ -33,6 +35,7 @@ from coder_enterprise.wire.template_acls import (
     TemplateGroup,
     UpdateTemplateACLRequest,
 )
+from coder_enterprise.wire.users import SDKUser
 
 ROLES: Final = ("admin", "use", "")
 
@@ -49,7 +52,7 @@ class TemplateACLs:
 
         def work(connection: Connection) -> TemplateACL:
             row = templates.changeable(connection, actor, template_id)
-            return TemplateACL(users=_users(connection, row), group=_groups(connection, row))
+            return TemplateACL(users=_users(connection, actor, row), group=_groups(connection, actor, row))
 
         return await self._database.read(work)
 
@@ -69,8 +72,8 @@ class TemplateACLs:
             found = user_rows.page(connection, which, page.limit, page.offset, page.after_id)
             home = row.organization_id
             return SDKACLAvailable.model_construct(
-                users=users.all_to_wire(connection, found),
-                groups=all_to_wire(connection, home, group_rows.of_organization(connection, home)),
+                users=_people(connection, actor, found),
+                groups=all_to_wire(connection, actor, home, group_rows.of_organization(connection, home)),
             )
 
         return await self._database.read(work)
@@ -79,27 +82,34 @@ class TemplateACLs:
         """Raises `NotFound`, `Forbidden`, and `BadRequest` for a role or a subject that does not exist."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         template_id = references.uuid_parameter("template", reference)
-        await self._database.write(lambda connection: _patch(connection, actor, template_id, request))
+        await self._database.write_as(actor, lambda connection, actor: _patch(connection, actor, template_id, request))
         return Envelope(message="Successfully updated template ACL list.")
 
 
-def _users(connection: Connection, row: Template) -> list[SDKTemplateUser]:
+def _people(connection: Connection, actor: Actor, rows: Sequence[User]) -> list[SDKUser]:
+    """Who administers a template names people; who may not read them sees no more than it takes to tell them apart."""
+    if access.sees(actor, Subject(Kind.USER)):
+        return users.all_to_wire(connection, rows)
+    return [users.named(row) for row in rows]
+
+
+def _users(connection: Connection, actor: Actor, row: Template) -> list[SDKTemplateUser]:
     entries = template_acls.users_with_roles(connection, row.id)
-    people = users.all_to_wire(connection, [user for user, _ in entries])
+    people = _people(connection, actor, [user for user, _ in entries])
     return [
         SDKTemplateUser.model_construct(**person.__dict__, role=role)  # type: ignore[arg-type]
         for person, (_, role) in zip(people, entries, strict=True)
     ]
 
 
-def _groups(connection: Connection, row: Template) -> list[TemplateGroup]:
+def _groups(connection: Connection, actor: Actor, row: Template) -> list[TemplateGroup]:
     """With two queries for each organization whose groups have an entry: mostly one."""
     entries = template_acls.groups_with_roles(connection, row.id)
     homes: dict[UUID, list[Group]] = {}
     for group, _ in entries:
         homes.setdefault(group.organization_id, []).append(group)
     shown: dict[UUID, SDKGroup] = {
-        group.id: group for home, found in homes.items() for group in all_to_wire(connection, home, found)
+        group.id: group for home, found in homes.items() for group in all_to_wire(connection, actor, home, found)
     }
     return [TemplateGroup.model_construct(**shown[group.id].__dict__, role=role) for group, role in entries]  # type: ignore[arg-type]
 
@@ -131,7 +141,7 @@ def _read(
     roles: dict[UUID, str] = {}
     problems: list[str] = []
     for key, role in sent.items():
-        subject = references.as_uuid(key)
+        subject = names.as_uuid(key)
         if subject is None:
             problems.append(f"{key!r} is not a UUID")
         elif subject in roles:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, invalid, taken
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
+from coder_enterprise.server.errors import BadRequest, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, provisioner_jobs, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.groups import NAME_FORM
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_orders import IMPORT
 from coder_enterprise.server.services.templates import changeable, visible
@@ -37,7 +37,9 @@ class TemplateVersions:
 
     async def create(self, actor: Actor, organization: str, request: CreateTemplateVersionRequest) -> TemplateVersion:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
-        made = await self._database.write(lambda connection: _create(connection, actor, organization, request))
+        made = await self._database.write_as(
+            actor, lambda connection, actor: _create(connection, actor, organization, request)
+        )
         await self._jobs.announce(made.organization_id)
         return made
 
@@ -80,21 +82,23 @@ class TemplateVersions:
         """Raises `BadRequest` for what is no id, `NotFound`, `Forbidden`, and `PreconditionFailed` after its end."""
         version_id = references.uuid_parameter("templateversion", reference)
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             row = _seen(connection, actor, version_id)
             _require_change(connection, actor, row)
             provisioner_jobs.cancel(connection, row.job_id)
             audit.record(connection, actor.id, "stop", _resource(row))
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
 
     async def activate(self, actor: Actor, template: str, version: str) -> None:
         """New workspaces are made of this version. Raises `BadRequest`, `NotFound` and `Forbidden`."""
         template_id = references.uuid_parameter("template", template)
-        version_id = references.as_uuid(version)
+        version_id = names.as_uuid(version)
         if version_id is None:
             raise invalid(id="must be a UUID")
-        await self._database.write(lambda connection: _activate(connection, actor, template_id, version_id))
+        await self._database.write_as(
+            actor, lambda connection, actor: _activate(connection, actor, template_id, version_id)
+        )
 
 
 def usable(connection: Connection, version_id: UUID, template_id: UUID, field: str) -> VersionRow:
@@ -159,9 +163,9 @@ def _create(
 def _template_of(connection: Connection, actor: Actor, organization_id: UUID, text: str) -> UUID | None:
     """Raises `BadRequest`, `NotFound` and `Forbidden`."""
     if not text:
-        actor.require(Power.WRITE_TEMPLATES)
+        access.require(actor, Action.CREATE, Subject(Kind.TEMPLATE_VERSION))
         return None
-    template_id = references.as_uuid(text)
+    template_id = names.as_uuid(text)
     if template_id is None:
         raise invalid(template_id="must be a UUID")
     template = changeable(connection, actor, template_id)
@@ -174,27 +178,30 @@ def _check(connection: Connection, actor: Actor, request: CreateTemplateVersionR
     """The file. Raises `BadRequest`."""
     provisioner_tags.check(request.tags)
     problems: dict[str, str] = {}
-    if request.name and (not NAME_FORM.fullmatch(request.name) or len(request.name) > MAX_NAME):
-        problems["name"] = f"letters and digits, joined by single hyphens, at most {MAX_NAME} characters"
+    if request.name and (problem := names.name_problem(request.name, MAX_NAME)):
+        problems["name"] = problem
     if len(request.message) > MAX_MESSAGE:
         problems["message"] = f"must have at most {MAX_MESSAGE} characters"
     if request.storage_method != "file":
         problems["storage_method"] = "must be file"
     if request.provisioner not in PROVISIONERS:
         problems["provisioner"] = f"must be one of {', '.join(PROVISIONERS)}"
-    names = [value.name for value in request.user_variable_values]
-    if len(set(names)) < len(names):
+    variables = [value.name for value in request.user_variable_values]
+    if len(set(variables)) < len(variables):
         problems["user_variable_values"] = "no name may come twice"
-    file_id = references.as_uuid(request.file_id)
+    file_id = names.as_uuid(request.file_id)
     if file_id is None:
         problems["file_id"] = "is required and must be a UUID"
-    elif files.owner(connection, file_id) is None:
+    elif not _sees_file(connection, actor, file_id):
         problems["file_id"] = "there is no such file"
     if problems or file_id is None:
         raise invalid(**problems)
-    if files.owner(connection, file_id) != actor.id and not actor.can(Power.WRITE_TEMPLATES):
-        raise invalid(file_id="there is no such file")
     return file_id
+
+
+def _sees_file(connection: Connection, actor: Actor, file_id: UUID) -> bool:
+    owner_id = files.owner(connection, file_id)
+    return owner_id is not None and access.sees(actor, Subject(Kind.FILE, owner_id))
 
 
 def _activate(connection: Connection, actor: Actor, template_id: UUID, version_id: UUID) -> None:
@@ -220,7 +227,7 @@ def _seen(connection: Connection, actor: Actor, version_id: UUID) -> VersionRow:
         raise NotFound
     if row.template_id is not None:
         visible(connection, actor, row.template_id)
-    elif row.created_by_id != actor.id and not actor.can(Power.READ_TEMPLATES):
+    elif not access.sees(actor, Subject(Kind.TEMPLATE_VERSION, row.created_by_id)):
         raise NotFound
     return row
 
@@ -229,8 +236,8 @@ def _require_change(connection: Connection, actor: Actor, row: VersionRow) -> No
     """Raises `Forbidden`."""
     if row.template_id is not None:
         changeable(connection, actor, row.template_id)
-    elif row.created_by_id != actor.id and not actor.can(Power.WRITE_TEMPLATES):
-        raise Forbidden("You are not allowed to do this.", "The template version is somebody else's.")
+    else:
+        access.require(actor, Action.UPDATE, Subject(Kind.TEMPLATE_VERSION, row.created_by_id))
 
 
 def _resource(row: VersionRow) -> tuple[str, object, str]:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
 from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.groups import MAX_DISPLAY_NAME, NAME_FORM, RESERVED
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.storage import template_acls, template_versions, templates, workspaces
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.templates import Access
@@ -30,6 +30,7 @@ from coder_enterprise.wire.templates import (
 )
 
 MAX_NAME: Final = 32
+MAX_DISPLAY_NAME: Final = 64
 MAX_DESCRIPTION: Final = 127
 MAX_ICON: Final = 256
 MAX_DEPRECATION_MESSAGE: Final = 1024
@@ -49,6 +50,7 @@ _ALIASES: Final = {
     "template_use_classic_parameter_flow": "use_classic_parameter_flow",
 }
 _NO_VERSION: Final = UUID(int=0)
+TEMPLATES: Final = Subject(Kind.TEMPLATE)
 
 
 class Templates:
@@ -86,22 +88,22 @@ class Templates:
     async def create(self, actor: Actor, organization: str, request: CreateTemplateRequest) -> Template:
         """Raises `NotFound` for the organization, `Forbidden`, `BadRequest`, `Conflict` for a name that is taken."""
         self._require_shared_ports(request)
-        return await self._database.write(
-            lambda connection: self._to_wire(_create(connection, actor, organization, request))
+        return await self._database.write_as(
+            actor, lambda connection, actor: self._to_wire(_create(connection, actor, organization, request))
         )
 
     async def patch(self, actor: Actor, reference: str, request: PatchTemplateRequest) -> Template:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         template_id = references.uuid_parameter("template", reference)
         self._require_shared_ports(request)
-        return await self._database.write(
-            lambda connection: self._to_wire(_patch(connection, actor, template_id, request))
+        return await self._database.write_as(
+            actor, lambda connection, actor: self._to_wire(_patch(connection, actor, template_id, request))
         )
 
     async def delete(self, actor: Actor, reference: str) -> None:
         """Raises `NotFound` and `Forbidden`."""
         template_id = references.uuid_parameter("template", reference)
-        await self._database.write(lambda connection: _delete(connection, actor, template_id))
+        await self._database.write_as(actor, lambda connection, actor: _delete(connection, actor, template_id))
 
     def _require_shared_ports(self, request: TemplateRequest) -> None:
         """Raises `BadRequest` for a limit that only a licence can keep; clients send the one that they have read."""
@@ -119,7 +121,7 @@ class Templates:
 
 
 def access_of(actor: Actor) -> Access:
-    return Access(actor.id, actor.can(Power.READ_TEMPLATES))
+    return Access(actor.id, access.sees(actor, TEMPLATES))
 
 
 def visible(connection: Connection, actor: Actor, template_id: UUID) -> TemplateRow:
@@ -132,7 +134,8 @@ def visible(connection: Connection, actor: Actor, template_id: UUID) -> Template
 
 def may_change(actor: Actor, row: TemplateRow) -> bool:
     """By role, or because the template's ACL makes the actor its admin."""
-    return row.administered or actor.can(Power.WRITE_TEMPLATES)
+    ties = frozenset({Whom.ADMINISTERED} if row.administered else ())
+    return access.may(actor, Action.UPDATE, Subject(Kind.TEMPLATE, ties=ties))
 
 
 def changeable(connection: Connection, actor: Actor, template_id: UUID) -> TemplateRow:
@@ -148,8 +151,8 @@ def changeable(connection: Connection, actor: Actor, template_id: UUID) -> Templ
 
 def _create(connection: Connection, actor: Actor, reference: str, request: CreateTemplateRequest) -> TemplateRow:
     organization = references.organization(connection, reference)
-    actor.require(Power.WRITE_TEMPLATES)
-    version = references.as_uuid(request.template_version_id) if request.template_version_id else _NO_VERSION
+    access.require(actor, Action.CREATE, TEMPLATES)
+    version = names.as_uuid(request.template_version_id) if request.template_version_id else _NO_VERSION
     sent = _sent(request.model_dump(exclude_none=True))
     problems = _problems(sent)
     if version is None:
@@ -171,7 +174,7 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
         updated_at=moment,
         organization_name=organization.name,
         organization_display_name=organization.display_name,
-        created_by_name=actor.user.username,
+        created_by_name=actor.username,
         administered=False,
     )
     try:
@@ -269,20 +272,6 @@ def _among(values: tuple[str, ...]) -> Callable[[str], str]:
     return lambda text: "" if text in values else f"must be one of {', '.join(values)}"
 
 
-def _name(text: str) -> str:
-    if text.lower() in RESERVED:
-        return f"{text} is a reserved name"
-    if NAME_FORM.fullmatch(text) and len(text) <= MAX_NAME:
-        return ""
-    return f"is required: letters and digits, joined by single hyphens, at most {MAX_NAME} characters"
-
-
-def _display_name(text: str) -> str:
-    if len(text) <= MAX_DISPLAY_NAME and text == text.strip():
-        return ""
-    return f"must have at most {MAX_DISPLAY_NAME} characters and no space at its ends"
-
-
 def _duration(milliseconds: int) -> str:
     return "" if 0 <= milliseconds <= MAX_MS else f"must be milliseconds, from 0 to {MAX_MS}"
 
@@ -301,8 +290,8 @@ def _days(requirement: Mapping[str, Any]) -> str:
 
 
 _RULES: Final[Mapping[str, Callable[[Any], str]]] = {
-    "name": _name,
-    "display_name": _display_name,
+    "name": lambda text: names.name_problem(text, MAX_NAME),
+    "display_name": lambda text: names.text_problem(text, MAX_DISPLAY_NAME),
     "description": _at_most(MAX_DESCRIPTION),
     "icon": _at_most(MAX_ICON),
     "default_ttl_ms": _duration,

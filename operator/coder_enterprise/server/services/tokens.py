@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import Forbidden, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.services.sessions import TOKEN, Sessions, hash_secret, new_token, session_key
 from coder_enterprise.server.storage import api_keys
 from coder_enterprise.server.storage.api_keys import APIKey as KeyRow
@@ -40,11 +42,11 @@ class Tokens:
         """A key as a login makes it, for a week. Raises `Forbidden`, and `BadRequest` for an unknown user."""
         token = new_token()
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             user = _owner_of_keys(connection, actor, reference)
             _create(connection, actor, user, session_key(token, user.id, SESSION_LIFETIME, now()))
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
         return CreatedKey(key=token)
 
     async def create(self, actor: Actor, reference: str, request: CreateTokenRequest) -> CreatedKey:
@@ -52,11 +54,11 @@ class Tokens:
         _check(request)
         token = new_token()
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             user = _owner_of_keys(connection, actor, reference)
             _create(connection, actor, user, _token_key(token, user, request))
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
         return CreatedKey(key=token)
 
     async def list(self, actor: Actor, reference: str, *, everybody: bool) -> list[APIKeyWithOwner]:
@@ -65,7 +67,7 @@ class Tokens:
         def work(connection: Connection) -> list[tuple[KeyRow, str]]:
             user = references.user(connection, actor, reference)
             found = api_keys.with_usernames(connection, TOKEN, None if everybody else user.id)
-            return [(key, name) for key, name in found if key.user_id == actor.id or actor.can(Power.MANAGE_KEYS)]
+            return [(key, name) for key, name in found if access.sees(actor, _keys_of(key.user_id))]
 
         rows = await self._database.read(work)
         return [APIKeyWithOwner.model_construct(**_to_wire(key).__dict__, username=name) for key, name in rows]
@@ -77,12 +79,12 @@ class Tokens:
     async def delete(self, actor: Actor, reference: str, key: str) -> None:
         """Like `get`."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             user, row = _find(connection, actor, reference, key)
             api_keys.remove(connection, row.id)
             audit.record(connection, actor.id, "delete", ("api_key", row.id, user.username), before=_shown(row))
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
         await self._sessions.forget()
 
     async def config(self, actor: Actor, reference: str) -> TokenConfig:
@@ -100,9 +102,9 @@ def _check(request: CreateTokenRequest) -> None:
     if request.lifetime < 0 or request.lifetime > _nanoseconds(MAX_LIFETIME):
         problems["lifetime"] = f"must be nanoseconds, more than 0 and at most {_nanoseconds(MAX_LIFETIME)}"
     name = request.token_name
-    if len(name) > MAX_NAME or name != name.strip() or "/" in name or not name.isprintable() or name == RESERVED:
+    if names.text_problem(name, MAX_NAME) or "/" in name or name == RESERVED:
         problems["token_name"] = (
-            f"must have at most {MAX_NAME} characters, no slash, no space at its ends, and not be {RESERVED}"
+            f"must have at most {MAX_NAME} printable characters, no slash, no space at its ends, and not be {RESERVED}"
         )
     if request.scope not in SCOPES:
         problems["scope"] = "must be all: this server has no other"
@@ -119,16 +121,19 @@ def _owner_of_keys(connection: Connection, actor: Actor, reference: str) -> User
     user = references.user(connection, actor, reference)
     if user.deleted:
         raise NotFound
-    if user.id != actor.id:
-        actor.require(Power.MANAGE_KEYS)
-        if user.status == "suspended":
-            raise Forbidden("A suspended user can have no new key.", "Activate the user first.")
+    access.require(actor, Action.CREATE, _keys_of(user.id))
+    if user.status == "suspended":
+        raise Forbidden("A suspended user can have no new key.", "Activate the user first.")
     return user
+
+
+def _keys_of(user_id: UUID) -> Subject:
+    return Subject(Kind.API_KEY, user_id)
 
 
 def _find(connection: Connection, actor: Actor, reference: str, key: str) -> tuple[User, KeyRow]:
     user = references.user(connection, actor, reference)
-    if user.id != actor.id and not actor.can(Power.MANAGE_KEYS):
+    if not access.sees(actor, _keys_of(user.id)):
         raise NotFound
     row = api_keys.by_id(connection, user.id, key) or api_keys.by_name(connection, user.id, key)
     if row is None:

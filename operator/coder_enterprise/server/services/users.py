@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid, taken
-from coder_enterprise.server.services import audit, deployment, passwords, references, search, sessions
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import MEMBER, OWNER, ROLE_NAMES, Action, Actor, Kind, Subject
+from coder_enterprise.server.errors import BadRequest, Conflict, NotFound, invalid, taken
+from coder_enterprise.server.services import audit, passwords, references, search, sessions
 from coder_enterprise.server.services import organizations as default_organization
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import MEMBER, OWNER, ROLE_NAMES, Actor, Power
 from coder_enterprise.server.services.sessions import Sessions
-from coder_enterprise.server.settings import FirstUser, SettingsError
+from coder_enterprise.server.settings import FirstUser
 from coder_enterprise.server.storage import api_keys, organizations, users
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.schema import NEVER
@@ -34,12 +34,7 @@ from coder_enterprise.wire.users import (
 
 STATUSES: Final = ("active", "dormant", "suspended")
 LOGIN_TYPES: Final = ("password", "github", "oidc", "none")
-NAME_FORM: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
-MAX_USERNAME: Final = 32
 MAX_NAME: Final = 128
-EMAIL_FORM: Final = re.compile(r"[^\s@]+@[^\s@]+")
-MAX_EMAIL: Final = 254
-
 
 _Change = Callable[[Connection, Actor, UserRow], UserRow]
 
@@ -62,7 +57,7 @@ class Users:
     async def list(self, actor: Actor, query: str, page: Page) -> SDKUsersResponse:
         """By username. Raises `BadRequest` for a query that cannot be read."""
         which = parse_query(query)
-        if not actor.can(Power.READ_USERS):
+        if not access.sees(actor, Subject(Kind.USER)):
             which = which._replace(only=actor.id)
 
         def work(connection: Connection) -> SDKUsersResponse:
@@ -79,34 +74,38 @@ class Users:
 
     async def create(self, actor: Actor, request: CreateUserRequest) -> SDKUser:
         """Raises `Forbidden`, `BadRequest`, `NotFound` for an organization, `Conflict` for a name that is taken."""
-        actor.require(Power.WRITE_USERS)
+        access.require(actor, Action.CREATE, Subject(Kind.USER))
         login_type = request.login_type or "password"
         check(request, login_type)
         password_hash = await _hash(request.password)
         row = new_user(request.username, request.email, request.name, password_hash, login_type, [])
         row = row._replace(status=request.user_status or row.status)
         wanted = [*request.organization_ids, *([request.organization_id] if request.organization_id else [])]
-        return await self._database.write(
-            lambda connection: _one(connection, add(connection, actor, row, wanted or [references.DEFAULT]))
+        return await self._database.write_as(
+            actor,
+            lambda connection, actor: _one(connection, add(connection, actor, row, wanted or [references.DEFAULT])),
         )
 
     async def delete(self, actor: Actor, reference: str) -> None:
         """Raises `Forbidden`, and `BadRequest` for an unknown user or oneself."""
-        await self._change(actor, reference, _delete)
+        await self._change(actor, reference, Action.DELETE, _delete)
 
     async def suspend(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user, oneself, or an owner."""
-        return await self._change(actor, reference, suspend)
+        return await self._change(actor, reference, Action.SUSPEND, suspend)
 
     async def activate(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user."""
         return await self._change(
-            actor, reference, lambda connection, actor, row: update(connection, actor, row, {"status": "active"})
+            actor,
+            reference,
+            Action.SUSPEND,
+            lambda connection, actor, row: update(connection, actor, row, {"status": "active"}),
         )
 
     async def set_roles(self, actor: Actor, reference: str, roles: Sequence[str]) -> SDKUser:
         """Raises `Forbidden`, and `BadRequest` for an unknown user, an unknown role, or one's own roles."""
-        actor.require(Power.ASSIGN_ROLES)
+        access.require(actor, Action.ASSIGN, Subject(Kind.USER))
         unknown = sorted(set(roles) - set(ROLE_NAMES))
         if unknown:
             raise invalid(roles=f"{', '.join(unknown)}: no such role; there are {', '.join(ROLE_NAMES)}")
@@ -116,7 +115,7 @@ class Users:
                 raise BadRequest("You cannot change your own roles.")
             return update(connection, actor, row, {"roles": sorted(set(roles))})
 
-        return await self._change(actor, reference, change, Power.ASSIGN_ROLES)
+        return await self._change(actor, reference, Action.ASSIGN, change)
 
     async def has_first(self) -> bool:
         return await self._database.read(lambda connection: users.count(connection) > 0)
@@ -132,7 +131,7 @@ class Users:
         def work(connection: Connection) -> CreateFirstUserResponse:
             if users.count(connection):
                 raise _first_exists()
-            user_id, organization_id = _create_first(connection, first, password_hash)
+            user_id, organization_id = create_first(connection, first, password_hash)
             return CreateFirstUserResponse(user_id=user_id, organization_id=organization_id)
 
         return await self._database.write(work)
@@ -152,18 +151,19 @@ class Users:
 
         Raises `Forbidden`, `BadRequest`, and `Conflict` for a username that is taken.
         """
-        problems = _name_problems(request.username, request.name)
-        if problems:
-            raise invalid(**problems)
 
-        def work(connection: Connection) -> SDKUser:
+        def work(connection: Connection, actor: Actor) -> SDKUser:
             row = _changeable(connection, actor, reference)
+            values = request.model_dump(exclude_unset=True)
+            problems = _name_problems({name: value for name, value in values.items() if value != getattr(row, name)})
+            if problems:
+                raise invalid(**problems)
             try:
-                return _one(connection, update(connection, actor, row, request.model_dump(exclude_unset=True)))
+                return _one(connection, update(connection, actor, row, values))
             except Duplicate:
                 raise taken(f"A user named {request.username!r} exists already.", field="username") from None
 
-        user = await self._database.write(work)
+        user = await self._database.write_as(actor, work)
         await self._sessions.forget()
         return user
 
@@ -176,92 +176,42 @@ class Users:
         await _check_new_password(row, request, is_own=row.id == actor.id)
         password_hash = await _hash(request.password)
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             # Hashing takes long: who was allowed before it may not be any more.
             current = _changeable(connection, actor, reference)
             if current.password_hash != row.password_hash:
                 raise Conflict("The password was changed by somebody else at the same time.")
             _set_password(connection, actor, current, password_hash)
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
         await self._sessions.forget()
 
-    async def _change(self, actor: Actor, reference: str, change: _Change, power: Power = Power.WRITE_USERS) -> SDKUser:
-        actor.require(power)
-
-        def work(connection: Connection) -> SDKUser:
-            row = _changeable(connection, actor, reference, power)
+    async def _change(self, actor: Actor, reference: str, action: Action, change: _Change) -> SDKUser:
+        def work(connection: Connection, actor: Actor) -> SDKUser:
+            access.require(actor, action, Subject(Kind.USER))  # before it tells whether there is such a user
+            row = _changeable(connection, actor, reference, action)
             return _one(connection, change(connection, actor, row))
 
-        user: SDKUser = await self._database.write(work)
+        user: SDKUser = await self._database.write_as(actor, work)
         await self._sessions.forget()
         return user
 
 
-def require_change(actor: Actor, row: UserRow) -> None:
-    """Oneself, or a user below one's own rank. Raises `Forbidden`."""
-    if row.id == actor.id:
-        return
-    actor.require(Power.WRITE_USERS)
-    if OWNER in row.roles and OWNER not in actor.user.roles:
-        raise Forbidden("You are not allowed to do this.", "Only an owner may change an owner.")
-
-
-def _changeable(connection: Connection, sender: Actor, reference: str, power: Power | None = None) -> UserRow:
-    """Raises `BadRequest` for an unknown user, `NotFound` for a deleted one, and `Forbidden`; `power` is needed even
-    for oneself."""
-    # Another request may have taken the sender's roles since: two owners must not be able to end each other.
-    actor = Actor(sessions.usable(users.get(connection, sender.id)), sender.key_id)
-    if power is not None:
-        actor.require(power)
+def _changeable(connection: Connection, actor: Actor, reference: str, action: Action = Action.UPDATE) -> UserRow:
+    """Raises `BadRequest` for an unknown user, `NotFound` for a deleted one, and `Forbidden`."""
     row = references.user(connection, actor, reference)
     if row.deleted:
         raise NotFound
-    require_change(actor, row)
+    access.require(actor, action, references.person(row))
     return row
-
-
-async def bootstrap(database: Database, first_user: FirstUser | None, token: str | None) -> UUID:
-    """Make the organization, the owner and the owner's token that the settings ask for; the deployment's id.
-
-    Raises `SettingsError` when they cannot be made.
-    """
-    password_hash = ""
-    if first_user is not None:
-        try:
-            check(CreateUserRequest(**first_user.__dict__), "password")
-        except BadRequest as error:
-            causes = "; ".join(f"{field} {text}" for field, text in error.validations.items())
-            raise SettingsError(f"CODER_FIRST_USER_…: {causes}") from None
-        password_hash = await _hash(first_user.password)
-    return await database.write(lambda connection: _bootstrap(connection, first_user, password_hash, token))
-
-
-def _bootstrap(connection: Connection, first_user: FirstUser | None, password_hash: str, token: str | None) -> UUID:
-    deployment_id = deployment.ensure_id(connection)
-    default_organization.ensure_default(connection)
-    if first_user is not None and not users.count(connection):
-        _create_first(connection, first_user, password_hash)
-    if token is None:
-        return deployment_id
-    if first_user is not None:
-        owner = users.by_username(connection, first_user.username)
-    else:
-        owner = next((row for row in users.page(connection, Filter(), None, 0) if OWNER in row.roles), None)
-    if owner is None:
-        raise SettingsError(
-            "CODER_BOOTSTRAP_TOKEN_FILE: there is no owner that the token could belong to; set "
-            "CODER_FIRST_USER_USERNAME, CODER_FIRST_USER_EMAIL and CODER_FIRST_USER_PASSWORD"
-        )
-    sessions.ensure_bootstrap(connection, owner, token)
-    return deployment_id
 
 
 def _first_exists() -> Conflict:
     return Conflict("The initial user has already been created.")
 
 
-def _create_first(connection: Connection, first: FirstUser, password_hash: str) -> tuple[UUID, UUID]:
+def create_first(connection: Connection, first: FirstUser, password_hash: str) -> tuple[UUID, UUID]:
+    """An owner in the default organization: the ids of both."""
     row = new_user(first.username, first.email, "", password_hash, "password", [OWNER])
     users.create(connection, row)
     organization = default_organization.ensure_default(connection)
@@ -270,8 +220,9 @@ def _create_first(connection: Connection, first: FirstUser, password_hash: str) 
     return row.id, organization.id
 
 
-def add(connection: Connection, actor: Actor | None, row: UserRow, wanted: Sequence[str]) -> UserRow:
-    """`actor` None is an identity provider. Raises `NotFound` for an organization, `Conflict` for a name in use."""
+def add(connection: Connection, actor: Actor, row: UserRow, wanted: Sequence[str]) -> UserRow:
+    """Raises `Forbidden`, `NotFound` for an organization, and `Conflict` for a name in use."""
+    access.require(actor, Action.CREATE, references.person(row))
     joined = {references.organization(connection, reference).id for reference in wanted}
     try:
         users.create(connection, row)
@@ -279,17 +230,24 @@ def add(connection: Connection, actor: Actor | None, row: UserRow, wanted: Seque
         raise Conflict("A user with that username or email exists already.") from None
     for organization_id in joined:
         organizations.add_member(connection, organization_id, row.id, row.created_at)
-    _audit(connection, actor.id if actor else None, "create", row, None)
+    _audit(connection, actor.account, "create", row, None)
     return row
 
 
-def suspend(connection: Connection, actor: Actor | None, row: UserRow) -> UserRow:
-    """Raises `BadRequest` for oneself, or an owner."""
-    if actor is not None and row.id == actor.id:
+def suspend(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
+    """Raises `Forbidden`, and `BadRequest` for oneself, or an owner."""
+    access.require(actor, Action.SUSPEND, references.person(row))
+    if row.id == actor.id:
         raise BadRequest("You cannot suspend yourself.")
     if OWNER in row.roles:
         raise BadRequest("You cannot suspend a user with the role owner; take the role away first.")
     return update(connection, actor, row, {"status": "suspended"})
+
+
+def bring_back(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
+    """Who was suspended is active at the next use. Raises `Forbidden`."""
+    access.require(actor, Action.SUSPEND, references.person(row))
+    return update(connection, actor, row, {"status": "dormant"})
 
 
 def _delete(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
@@ -301,13 +259,13 @@ def _delete(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
     return row
 
 
-def update(connection: Connection, actor: Actor | None, row: UserRow, values: Mapping[str, Any]) -> UserRow:
-    """Write and note what differs. Raises `Duplicate` for an e-mail that is taken."""
+def update(connection: Connection, actor: Actor, row: UserRow, values: Mapping[str, Any]) -> UserRow:
+    """Write and note what differs: whoever calls this has asked `access`. Raises `Duplicate` for a name in use."""
     changed = row._replace(**values)
     if changed != row:
         changed = changed._replace(updated_at=now())
         users.update_fields(connection, row.id, {**values, "updated_at": changed.updated_at})
-        _audit(connection, actor.id if actor else None, "write", changed, row)
+        _audit(connection, actor.account, "write", changed, row)
     return changed
 
 
@@ -356,9 +314,9 @@ async def _hash(password: str) -> str:
 def check(request: CreateUserRequest, login_type: str) -> None:
     """Raises `BadRequest` that names the fields."""
     problems: dict[str, str] = {}
-    if not EMAIL_FORM.fullmatch(request.email) or len(request.email.lower()) > MAX_EMAIL:
-        problems["email"] = "is required and must be an e-mail address"
-    problems |= _name_problems(request.username, request.name)
+    if problem := names.email_problem(request.email):
+        problems["email"] = problem
+    problems |= _name_problems({"username": request.username, "name": request.name})
     if request.user_status not in ("", *STATUSES):
         problems["user_status"] = f"must be one of {', '.join(STATUSES)}"
     if login_type not in LOGIN_TYPES:
@@ -372,15 +330,12 @@ def check(request: CreateUserRequest, login_type: str) -> None:
         raise invalid(**problems)
 
 
-def _name_problems(username: str, name: str) -> dict[str, str]:
-    problems: dict[str, str] = {}
-    if not NAME_FORM.fullmatch(username) or len(username) > MAX_USERNAME:
-        problems["username"] = (
-            f"is required: letters and digits, joined by single hyphens, at most {MAX_USERNAME} characters"
-        )
-    if len(name) > MAX_NAME or name != name.strip():
-        problems["name"] = f"must have at most {MAX_NAME} characters and no space at its ends"
-    return problems
+def _name_problems(values: Mapping[str, str]) -> dict[str, str]:
+    found = {
+        "username": names.username_problem(values["username"]) if "username" in values else "",
+        "name": names.text_problem(values.get("name", ""), MAX_NAME),
+    }
+    return {field: problem for field, problem in found.items() if problem}
 
 
 async def _check_new_password(row: UserRow, request: UpdatePasswordRequest, *, is_own: bool) -> None:
@@ -439,6 +394,12 @@ def to_wire(row: UserRow, organization_ids: Sequence[UUID]) -> SDKUser:
         name=row.name,
         updated_at=row.updated_at,
     )
+
+
+def named(row: UserRow) -> SDKUser:
+    """Names alone, for those who may not read people."""
+    shown = to_wire(row, [])
+    return shown.model_copy(update={"email": "", "roles": [], "last_seen_at": NEVER, "login_type": "none"})
 
 
 def all_to_wire(connection: Connection, rows: Sequence[UserRow]) -> list[SDKUser]:

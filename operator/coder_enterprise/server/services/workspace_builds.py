@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, get_args
 from uuid import UUID, uuid4
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
 from coder_enterprise.server.errors import Conflict, Forbidden, NotFound, invalid
 from coder_enterprise.server.services import audit, provisioner_jobs, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import OWNER, Actor, Power
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_orders import BUILD
 from coder_enterprise.server.services.template_versions import usable
@@ -46,12 +47,12 @@ class WorkspaceBuilds:
         """Raises `BadRequest`, `NotFound`, `Forbidden`, and `Conflict` while the last build is not over."""
         workspace_id = references.uuid_parameter("workspace", workspace)
 
-        def work(connection: Connection) -> tuple[UUID, WorkspaceBuild]:
+        def work(connection: Connection, actor: Actor) -> tuple[UUID, WorkspaceBuild]:
             home = changeable(connection, actor, workspace_id)
             made = _create(connection, actor, home, request)
             return home.organization_id, to_wire(connection, [(home, made)])[0]
 
-        organization_id, made = await self._database.write(work)
+        organization_id, made = await self._database.write_as(actor, work)
         await self._jobs.announce(organization_id)
         return made
 
@@ -73,17 +74,17 @@ class WorkspaceBuilds:
         """Raises `BadRequest` for what is no id, `NotFound`, `Forbidden`, and `PreconditionFailed` after its end."""
         build_id = references.uuid_parameter("workspacebuild", reference)
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, actor: Actor) -> None:
             workspace, build = _seen(connection, actor, build_id)
-            require_change(actor, workspace)
-            if OWNER not in actor.user.roles and not workspace.template_settings.get(
-                "allow_user_cancel_workspace_jobs", True
-            ):
+            access.require(actor, Action.UPDATE, _of(workspace))
+            is_allowed = workspace.template_settings.get("allow_user_cancel_workspace_jobs", True)
+            ties = frozenset({Whom.SHARED} if is_allowed else ())
+            if not access.may(actor, Action.CANCEL, Subject(Kind.WORKSPACE_BUILD, workspace.owner_id, ties=ties)):
                 raise Forbidden("The template does not let users cancel builds of workspaces.", "Ask an owner to.")
             provisioner_jobs.cancel(connection, build.job_id)
             audit.record(connection, actor.id, "stop", ("workspace_build", build.id, workspace.name))
 
-        await self._database.write(work)
+        await self._database.write_as(actor, work)
 
 
 def visible(connection: Connection, actor: Actor, workspace_id: UUID) -> Workspace:
@@ -97,14 +98,12 @@ def visible(connection: Connection, actor: Actor, workspace_id: UUID) -> Workspa
 def changeable(connection: Connection, actor: Actor, workspace_id: UUID) -> Workspace:
     """Raises `NotFound`, and `Forbidden` for one who may only read."""
     row = visible(connection, actor, workspace_id)
-    require_change(actor, row)
+    access.require(actor, Action.UPDATE, _of(row))
     return row
 
 
-def require_change(actor: Actor, row: Workspace) -> None:
-    """Raises `Forbidden`."""
-    if row.owner_id != actor.id:
-        actor.require(Power.WRITE_WORKSPACES)
+def _of(row: Workspace) -> Subject:
+    return Subject(Kind.WORKSPACE, row.owner_id)
 
 
 def add_build(
@@ -138,7 +137,7 @@ def add_build(
         created_at=moment,
         updated_at=moment,
         template_version_name=version.name,
-        initiator_name=actor.user.username,
+        initiator_name=actor.username,
     )
     workspace_builds.create(connection, row, workspace_builds.state(connection, last.id) if last else b"")
     return row
@@ -179,9 +178,7 @@ def _create(
     if request.transition not in TRANSITIONS:
         raise invalid(transition=f"must be one of {', '.join(TRANSITIONS)}")
     last = workspace_builds.latest(connection, [workspace.id])[workspace.id]
-    wanted = (
-        references.as_uuid(request.template_version_id) if request.template_version_id else last.template_version_id
-    )
+    wanted = names.as_uuid(request.template_version_id) if request.template_version_id else last.template_version_id
     if wanted is None:
         raise invalid(template_version_id="must be a UUID")
     version = usable(connection, wanted, workspace.template_id, "template_version_id")
@@ -218,7 +215,7 @@ def _seen(connection: Connection, actor: Actor, build_id: UUID) -> tuple[Workspa
 def _readable(connection: Connection, actor: Actor, workspace_id: UUID) -> Workspace:
     """Also one that is deleted. Raises `NotFound`."""
     row = workspaces.get(connection, workspace_id)
-    if row is None or not (row.owner_id == actor.id or actor.can(Power.READ_WORKSPACES)):
+    if row is None or not access.sees(actor, _of(row)):
         raise NotFound
     return row
 

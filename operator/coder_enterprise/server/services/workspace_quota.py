@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from coder_enterprise.server.access import Actor
 from coder_enterprise.server.services import references
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.permissions import Actor
 from coder_enterprise.server.storage import groups, workspace_builds
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.wire.workspaces import WorkspaceQuota

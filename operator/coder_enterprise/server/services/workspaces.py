@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
+from coder_enterprise.server import access, names
+from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import NotFound, invalid, taken
 from coder_enterprise.server.services import audit, references, search
 from coder_enterprise.server.services import workspace_builds as builds
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.permissions import Actor, Power
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.template_versions import usable
 from coder_enterprise.server.services.templates import may_change
 from coder_enterprise.server.services.templates import visible as visible_template
-from coder_enterprise.server.services.users import MAX_USERNAME, NAME_FORM, Page
+from coder_enterprise.server.services.users import Page
 from coder_enterprise.server.storage import organizations, template_versions, workspace_builds, workspaces
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.schema import NEVER
@@ -25,6 +26,8 @@ from coder_enterprise.server.storage.users import User
 from coder_enterprise.server.storage.workspaces import Filter
 from coder_enterprise.server.storage.workspaces import Workspace as WorkspaceRow
 from coder_enterprise.wire.workspaces import CreateWorkspaceRequest, Workspace, WorkspaceHealth, WorkspacesResponse
+
+MAX_NAME: Final = 32
 
 _KEYS: Final = ("owner", "template", "name")
 _NO_VERSION: Final = UUID(int=0)
@@ -37,7 +40,9 @@ class Workspaces:
 
     async def create(self, actor: Actor, organization: str, user: str, request: CreateWorkspaceRequest) -> Workspace:
         """With its first build. Raises `NotFound`, `BadRequest`, `Forbidden`, and `Conflict` for the name."""
-        made = await self._database.write(lambda connection: _create(connection, actor, organization, user, request))
+        made = await self._database.write_as(
+            actor, lambda connection, actor: _create(connection, actor, organization, user, request)
+        )
         await self._jobs.announce(made.organization_id)
         return made
 
@@ -65,8 +70,8 @@ def _parse(actor: Actor, query: str) -> Filter:
     values = search.parse(query, _KEYS)
     owner = values.get("owner", "")
     return Filter(
-        only=None if actor.can(Power.READ_WORKSPACES) else actor.id,
-        owner=actor.user.username.lower() if owner == references.ME else owner,
+        only=None if access.sees(actor, Subject(Kind.WORKSPACE)) else actor.id,
+        owner=actor.username.lower() if owner == references.ME else owner,
         template=values.get("template", ""),
         name=values.get("name") or values.get(search.FREE, ""),
     )
@@ -77,13 +82,12 @@ def _create(
 ) -> Workspace:
     home = references.organization(connection, organization)
     owner = references.user(connection, actor, user)
-    if owner.id != actor.id:
-        actor.require(Power.WRITE_WORKSPACES)
+    access.require(actor, Action.CREATE, Subject(Kind.WORKSPACE, owner.id))
     if not organizations.members_among(connection, home.id, [owner.id]):
         raise NotFound
     template, version = _source(connection, actor, home.id, request)
-    if not NAME_FORM.fullmatch(request.name) or len(request.name) > MAX_USERNAME:
-        raise invalid(name=f"letters and digits, joined by single hyphens, at most {MAX_USERNAME} characters")
+    if problem := names.name_problem(request.name, MAX_NAME):
+        raise invalid(name=problem)
     row = _row(owner, template, request.name)
     try:
         workspaces.create(connection, row)
@@ -103,7 +107,7 @@ def _source(
     field = "template_version_id" if request.template_version_id else "template_id"
     if request.template_version_id and request.template_id:
         raise invalid(template_version_id="send either this or template_id")
-    reference = references.as_uuid(getattr(request, field))
+    reference = names.as_uuid(getattr(request, field))
     if reference is None:
         raise invalid(**{field: "is required and must be a UUID"})
     version = template_versions.get(connection, reference) if request.template_version_id else None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from coder_enterprise.server.storage.database import Connection, unique
+from coder_enterprise.server.storage.connection import Connection, unique
 from coder_enterprise.server.storage.schema import api_keys, users
 from coder_enterprise.server.storage.users import COLUMNS, User
 
@@ -29,6 +29,7 @@ class APIKey(NamedTuple):
 
 _KEY_COLUMNS = tuple(api_keys.c[name] for name in APIKey._fields)
 _WITH_USER = select(*_KEY_COLUMNS, *COLUMNS).join(users).where(api_keys.c.id == bindparam("key_id"))
+_USER_WITH = select(*COLUMNS).join(api_keys).where(api_keys.c.purpose == bindparam("key_purpose")).limit(1)
 _OF_USER = select(*_KEY_COLUMNS).where(api_keys.c.user_id == bindparam("of_user"))
 _BY_ID = _OF_USER.where(api_keys.c.id == bindparam("key_id"))
 _BY_NAME = _OF_USER.where(api_keys.c.name == bindparam("key_name"))
@@ -71,6 +72,12 @@ def get_with_user(connection: Connection, key_id: str) -> tuple[APIKey, User] | 
         return None
     width = len(APIKey._fields)
     return APIKey(*row[:width]), User(*row[width:])
+
+
+def user_with(connection: Connection, purpose: str) -> User | None:
+    """Who has the key of that purpose: of its first, if there are several."""
+    row = connection.execute(_USER_WITH, {"key_purpose": purpose}).first()
+    return User(*row) if row else None
 
 
 def touch(connection: Connection, key_id: str, used_at: datetime, expires_at: datetime | None) -> None:

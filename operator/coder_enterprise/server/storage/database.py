@@ -6,13 +6,12 @@ The services hand a function to `read` or `write`; what it raises undoes its own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
-
+from coder_enterprise.server.access import Actor
+from coder_enterprise.server.storage import actors
+from coder_enterprise.server.storage.connection import Connection, Duplicate, unique
 from coder_enterprise.server.storage.notifications import Notifications
 
 __all__ = ["Connection", "Database", "Duplicate", "StorageError", "Work", "unique"]
@@ -20,28 +19,11 @@ __all__ = ["Connection", "Database", "Duplicate", "StorageError", "Work", "uniqu
 T = TypeVar("T")
 
 Work = Callable[[Connection], T]
+ActorsWork = Callable[[Connection, Actor], T]
 
 
 class StorageError(RuntimeError):
     """The database cannot be used; the message says why and what to do."""
-
-
-class Duplicate(Exception):
-    """A row with the same unique value exists."""
-
-
-@contextmanager
-def unique(connection: Connection) -> Iterator[None]:
-    """Raises `Duplicate` when a row cannot be written because another one has its unique value.
-
-    The transaction can go on: PostgreSQL, which would refuse all that follows, gets a savepoint.
-    """
-    savepoint = connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext()
-    try:
-        with savepoint:
-            yield
-    except IntegrityError as error:
-        raise Duplicate(str(error.orig)) from None
 
 
 class Database(Protocol):
@@ -57,7 +39,16 @@ class Database(Protocol):
     async def write(self, work: Work[T]) -> T:
         """Run `work` as one transaction, as if no other ran at the same time; it is durable when this returns.
 
-        `work` may run more than once, and must do nothing but use the connection.
+        `work` may run more than once, and must do nothing but use the connection. For what somebody asked for there
+        is `write_as`.
         """
+
+    async def write_as(self, sender: Actor, work: ActorsWork[T]) -> T:
+        """`write` for who sent a request: `work` gets them as they are inside the transaction, and decides by that.
+
+        A request's body may come long after its head, and its sender may be another by then. Raises `Unauthorized`
+        when the session that the request came with is over.
+        """
+        return await self.write(lambda connection: work(connection, actors.current(connection, sender)))
 
     async def close(self) -> None: ...

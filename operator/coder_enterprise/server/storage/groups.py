@@ -58,6 +58,19 @@ _MEMBERSHIPS = (
     .join(groups)
     .where(groups.c.organization_id == bindparam("organization_id"))
 )
+_MEMBER_COUNTS = (
+    select(group_members.c.group_id, func.count())
+    .join(groups)
+    .join(users, users.c.id == group_members.c.user_id)
+    .where(~users.c.deleted, groups.c.organization_id == bindparam("organization_id"))
+    .group_by(group_members.c.group_id)
+    .union_all(
+        select(organization_members.c.organization_id, func.count())
+        .join(users)
+        .where(~users.c.deleted, organization_members.c.organization_id == bindparam("organization_id"))
+        .group_by(organization_members.c.organization_id)
+    )
+)
 _MEMBER_IDS = select(group_members.c.user_id).where(group_members.c.group_id == bindparam("group_id"))
 _GROUP_IDS_OF = (
     select(group_members.c.group_id)
@@ -127,6 +140,12 @@ def memberships(connection: Connection, organization_id: UUID) -> Iterable[tuple
     """Group id and user id of every membership in the organization's groups, but for Everyone."""
     rows = connection.execute(_MEMBERSHIPS, {"organization_id": organization_id})
     return ((group_id, user_id) for group_id, user_id in rows)
+
+
+def member_counts(connection: Connection, organization_id: UUID) -> dict[UUID, int]:
+    """By group, Everyone among them, of those that have members who are not deleted."""
+    rows = connection.execute(_MEMBER_COUNTS, {"organization_id": organization_id})
+    return {row[0]: row[1] for row in rows}
 
 
 def organization_users(connection: Connection, organization_id: UUID) -> dict[UUID, User]:

@@ -6,7 +6,7 @@ PostgreSQL replicas that look for work at the same time skip the rows of each ot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -85,9 +85,16 @@ class Work(NamedTuple):
 
     worker_id: UUID
     job: Job
+    template_id: UUID | None
     template_name: str
     template_display_name: str
     template_icon: str
+
+    def seen_by(self, template_ids: Collection[UUID]) -> Work:
+        """For one who sees these templates and no others."""
+        if self.template_id in template_ids:
+            return self
+        return self._replace(template_id=None, template_name="", template_display_name="", template_icon="")
 
 
 # Statements are built once: building one costs more than running it.
@@ -159,7 +166,9 @@ def _work(is_over: bool, order: ColumnElement[Any]) -> Select[Any]:
     )
     template_id = func.coalesce(template_versions.c.template_id, workspaces.c.template_id)
     return (
-        select(_TABLE.worker_id, *_COLUMNS, templates.c.name, templates.c.display_name, templates.c.icon)
+        select(
+            _TABLE.worker_id, *_COLUMNS, templates.c.id, templates.c.name, templates.c.display_name, templates.c.icon
+        )
         .select_from(provisioner_daemons)
         .join(provisioner_jobs, _TABLE.id == first)
         .outerjoin(template_versions, template_versions.c.job_id == _TABLE.id)
@@ -227,7 +236,7 @@ def work_of(connection: Connection, organization_id: UUID) -> list[Work]:
         for statement in (_RUNNING, _ENDED)
         for row in connection.execute(statement, {"organization_id": organization_id})
     ]
-    return [Work(row[0], Job(*row[1:-3]), row[-3] or "", row[-2] or "", row[-1] or "") for row in rows]
+    return [Work(row[0], Job(*row[1:-4]), row[-4], row[-3] or "", row[-2] or "", row[-1] or "") for row in rows]
 
 
 def add_logs(connection: Connection, job_id: UUID, logs: Iterable[Log]) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, String, bindparam, cast, func, insert, or_, select, update
 
-from coder_enterprise.server.storage.database import Connection, unique
+from coder_enterprise.server.storage.connection import Connection, unique
 from coder_enterprise.server.storage.schema import organization_members, users
 
 
@@ -81,6 +81,12 @@ def by_email(connection: Connection, email: str) -> User | None:
     return User(*row) if row else None
 
 
+def oldest(connection: Connection, role: str) -> User | None:
+    """Of those with that role, who was made first."""
+    row = connection.execute(_filtered(_LIVING, Filter(roles=(role,))).order_by(users.c.created_at).limit(1)).first()
+    return User(*row) if row else None
+
+
 def living(connection: Connection, user_ids: Iterable[UUID]) -> set[UUID]:
     """Those of `user_ids` that there are, and that are not deleted."""
     return set(connection.execute(_AMONG_LIVING, {"user_ids": list(user_ids)}).scalars())
@@ -107,13 +113,6 @@ def update_fields(connection: Connection, user_id: UUID, values: Mapping[str, An
     keys = {f"{name}_key": values[name].lower() for name in ("username", "email") if name in values}
     with unique(connection) if keys else nullcontext():
         connection.execute(update(users).where(users.c.id == user_id).values(**values, **keys))
-
-
-def replace_password_hash(connection: Connection, user_id: UUID, known: str, anew: str) -> None:
-    """Another hash of the same password, unless another password has been set since."""
-    connection.execute(
-        update(users).where(users.c.id == user_id, users.c.password_hash == known).values(password_hash=anew)
-    )
 
 
 def delete(connection: Connection, user_id: UUID, moment: datetime) -> None:
