@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, BeforeValidator, RootModel, TypeAdapter
 
 from coder_enterprise.client import errors, records, scim
+from coder_enterprise.client.bodies import ListOf
 from coder_enterprise.client.http import CallHooks, ConnectionSettings, SCIMTransport, Transport
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 from coder_enterprise.wire.licenses import AddLicenseRequest
@@ -29,8 +30,8 @@ USERS_PAGE: Final = 1000
 USERS_ATTEMPTS: Final = 3
 
 
-def _list_of(model: type[T]) -> TypeAdapter[tuple[T, ...]]:
-    return TypeAdapter(records.Many[model])  # type: ignore[valid-type]
+def _list_of(model: type[T]) -> ListOf[T]:
+    return ListOf(TypeAdapter(model), TypeAdapter(records.Many[model]))  # type: ignore[valid-type]
 
 
 def _listed(value: Any) -> Any:

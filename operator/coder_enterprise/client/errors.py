@@ -65,6 +65,12 @@ class UnexpectedShape(CoderError):
     reason = "UnexpectedAnswer"
 
 
+class Crowded(CoderError):
+    """Too many large answers at a time for the operator's memory: nothing is wrong with this one."""
+
+    reason = "RequestFailed"
+
+
 class APIError(CoderError):
     """An answer with an error status, and the envelope that Coder sends with it.
 

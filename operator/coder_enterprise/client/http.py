@@ -11,7 +11,7 @@ import json
 import math
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
@@ -26,6 +26,17 @@ from typing_extensions import override
 
 from coder_enterprise import __version__
 from coder_enterprise.client import addresses, errors
+from coder_enterprise.client.bodies import (
+    BUDGET,
+    MAX_ANSWER,
+    MAX_ERROR,
+    NoRoom,
+    Reader,
+    Share,
+    TooLarge,
+    collect,
+    read,
+)
 
 API: Final = "/api/v2"
 SCIM: Final = "/scim/v2"
@@ -37,8 +48,9 @@ READ_TIMEOUT: Final = 30.0
 TOTAL_TIMEOUT: Final = 60.0
 DEFAULT_RETRY_AFTER: Final = 5.0
 MAX_RETRY_AFTER: Final = 300.0
-MAX_ANSWER: Final = 256 * 2**20
-"""Bytes: far above the largest list, and what a server that never ends its answer may cost."""
+MAX_TEXT: Final = 512
+"""Characters of what a server says that are told."""
+MAX_VALIDATIONS: Final = 16
 
 T = TypeVar("T")
 
@@ -88,11 +100,11 @@ class _Answer:
     status: int
     phrase: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytearray
 
     @property
     def content_type(self) -> str:
-        return self.headers.get("Content-Type", "no content type").partition(";")[0]
+        return self.headers.get("Content-Type", "no content type").partition(";")[0][:64]
 
 
 def environment_proxy(url: str) -> str | None:
@@ -126,6 +138,7 @@ class Transport:
             headers={
                 **self._credentials(),
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip",
                 "User-Agent": f"coder-enterprise/{__version__}",
             },
             connector=aiohttp.TCPConnector(
@@ -136,6 +149,7 @@ class Transport:
             timeout=aiohttp.ClientTimeout(TOTAL_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=proxy,
+            auto_decompress=False,
         )
 
     async def close(self) -> None:
@@ -144,45 +158,49 @@ class Transport:
     def _credentials(self) -> dict[str, str]:
         return {"Coder-Session-Token": self.settings.token}
 
-    async def get(self, operation: str, path: str, model: type[T] | TypeAdapter[T], **query: str | int) -> T:
+    async def get(self, operation: str, path: str, model: type[T] | Reader[T], **query: str | int) -> T:
         """GET `path` below the API root and read the answer as `model`."""
-        return await self._request(Call(operation, "GET", path), partial(self._read, model), query=query)
+        reader: Reader[T] = _adapter(model)  # type: ignore[arg-type]
+        limit = getattr(reader, "limit", MAX_ANSWER)
+        return await self._request(Call(operation, "GET", path), partial(self._read, reader), query=query, limit=limit)
 
     async def send(
-        self, operation: str, method: str, path: str, body: BaseModel | None, model: type[T] | TypeAdapter[T]
+        self, operation: str, method: str, path: str, body: BaseModel | None, model: type[T] | Reader[T]
     ) -> T:
         """Send `body` without its unset fields and read the answer as `model`."""
         return await self._request(Call(operation, method, path), partial(self._read, model), body=body)
 
     async def send_and_see(
-        self, operation: str, method: str, path: str, body: BaseModel, model: type[T] | TypeAdapter[T], header: str
+        self, operation: str, method: str, path: str, body: BaseModel, model: type[T] | Reader[T], header: str
     ) -> tuple[T, str]:
         """As `send`; and that header of the answer, "" when it has none."""
-        return await self._request(
-            Call(operation, method, path),
-            lambda answer: (self._read(model, answer), answer.headers.get(header, "")),
-            body=body,
-        )
+
+        async def read(answer: _Answer) -> tuple[T, str]:
+            return await self._read(model, answer), answer.headers.get(header, "")
+
+        return await self._request(Call(operation, method, path), read, body=body)
 
     async def delete(self, operation: str, path: str) -> None:
         """DELETE `path`; raises `errors.NotFound` when it is gone already."""
-        await self._request(Call(operation, "DELETE", path), lambda _: None)
+        await self._request(Call(operation, "DELETE", path), _nothing)
 
     async def _request(
         self,
         call: Call,
-        read: Callable[[_Answer], T],
+        read: Callable[[_Answer], Awaitable[T]],
         *,
         query: Mapping[str, str | int] | None = None,
         body: BaseModel | None = None,
+        limit: int = MAX_ANSWER,
     ) -> T:
         if self._hooks:
             await self._hooks.before(call)
         started = time.monotonic()
         try:
-            answer = await self._exchange(call, query, body)
-            self._raise_for_status(answer)
-            result = read(answer)
+            with BUDGET.share() as share:
+                answer = await self._exchange(call, query, body, partial(self._body, call, limit, share))
+                self._raise_for_status(answer)
+                result = await read(answer)
         except errors.CoderError as error:
             if self._hooks:
                 await self._hooks.after(call, error, time.monotonic() - started)
@@ -191,7 +209,13 @@ class Transport:
             await self._hooks.after(call, None, time.monotonic() - started)
         return result
 
-    async def _exchange(self, call: Call, query: Mapping[str, str | int] | None, body: BaseModel | None) -> _Answer:
+    async def _exchange(
+        self,
+        call: Call,
+        query: Mapping[str, str | int] | None,
+        body: BaseModel | None,
+        collect: Callable[[aiohttp.ClientResponse], Awaitable[bytearray]],
+    ) -> _Answer:
         content = body.model_dump_json(exclude_unset=True).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else None
         target = f"{self._base}{call.path}" + (f"?{urlencode(query)}" if query else "")
@@ -207,7 +231,7 @@ class Transport:
                     response.status,
                     response.reason or "",
                     response.headers,
-                    await self._body(call, response),
+                    await collect(response),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unreachable(error) from None
@@ -259,27 +283,33 @@ class Transport:
         listed = envelope.get("validations")
         validations = {
             self._clean(str(item.get("field", ""))): self._clean(str(item.get("detail", "")))
-            for item in (listed if isinstance(listed, list) else ())
+            for item in (listed[:MAX_VALIDATIONS] if isinstance(listed, list) else ())
             if isinstance(item, dict)
         }
         return _error_class(status)(status, message, detail, validations)
 
-    async def _body(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
-        parts, size = [], 0
-        async for part in response.content.iter_any():
-            size += len(part)
-            if size > MAX_ANSWER:
-                path = self.root + call.path
-                raise errors.UnexpectedShape(
-                    f"{call.method} {path} answered more than {MAX_ANSWER} bytes; is spec.url Coder itself?"
-                )
-            parts.append(part)
-        return b"".join(parts)
-
-    def _read(self, model: type[T] | TypeAdapter[T], answer: _Answer) -> T:
-        adapter: TypeAdapter[T] = _adapter(model)  # type: ignore[arg-type]
+    async def _body(self, call: Call, limit: int, share: Share, response: aiohttp.ClientResponse) -> bytearray:
+        if response.status >= 300:
+            limit = MAX_ERROR
+        encoding = response.headers.get("Content-Encoding", "")
         try:
-            return adapter.validate_json(answer.body)
+            return await collect(response.content.iter_any(), encoding, limit, share)
+        except TooLarge as error:
+            if response.status >= 300:
+                return bytearray()  # the status tells enough
+            raise self._too_large(call.method, self.root + call.path, error) from None
+        except NoRoom:
+            raise errors.Crowded(
+                f"{call.method} {self.root}{call.path} has a large answer, and as many as there is memory for are "
+                "being read; it is tried again"
+            ) from None
+
+    async def _read(self, model: type[T] | Reader[T], answer: _Answer) -> T:
+        reader: Reader[T] = _adapter(model)  # type: ignore[arg-type]
+        try:
+            return await read(reader, answer.body)
+        except TooLarge as error:
+            raise self._too_large(answer.method, answer.path, error) from None
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             if first["type"] == "json_invalid":
@@ -290,6 +320,11 @@ class Transport:
                 "a Coder server of a supported version?"
             )
             raise errors.UnexpectedShape(self._clean(message)) from None
+        except (ValueError, RecursionError):
+            raise self._not_coder(answer) from None
+
+    def _too_large(self, method: str, path: str, error: TooLarge) -> errors.CoderError:
+        return errors.UnexpectedShape(f"{method} {path} answered {error}; is {self.settings.url} Coder itself?")
 
     def _not_coder(self, answer: _Answer) -> errors.CoderError:
         return errors.NotCoder(
@@ -300,7 +335,7 @@ class Transport:
     def _clean(self, text: str) -> str:
         for secret in filter(None, (self.settings.token, self.settings.scim_key)):
             text = text.replace(secret, errors.REMOVED)
-        return text
+        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 class SCIMTransport(Transport):
@@ -342,9 +377,13 @@ def _scim_detail(answer: _Answer) -> str | None:
     return str(body.get("detail") or body.get("scimType") or "no details")
 
 
+async def _nothing(_: _Answer) -> None:
+    """Of an answer of which nothing is needed."""
+
+
 @cache
-def _adapter(model: Any) -> TypeAdapter[Any]:
-    return model if isinstance(model, TypeAdapter) else TypeAdapter(model)
+def _adapter(model: Any) -> Reader[Any]:
+    return TypeAdapter(model) if isinstance(model, type) else model
 
 
 def _ssl_context(settings: ConnectionSettings) -> ssl.SSLContext | bool:
