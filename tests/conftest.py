@@ -17,6 +17,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.support import existing_cluster
 from tests.support.existing_cluster import ExistingCluster
+from tests.support.kubelet.container import compromises
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, secret
 from tools.coder_api import CoderAPI
@@ -42,6 +43,11 @@ PROGRAMS = {
     "argocd": ("helm", "redis", "argocd"),
 }
 """What the fixtures of these names need."""
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """What is less real here than elsewhere."""
+    return compromises()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

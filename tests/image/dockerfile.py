@@ -32,6 +32,12 @@ def texts(stage: list[Instruction], word: str) -> list[str]:
     return [item.text for item in stage if item.word == word]
 
 
+def environment() -> dict[str, str]:
+    """What the image sets, but for PATH."""
+    pairs = (pair.partition("=") for text in texts(stages()[-1], "ENV") for pair in text.split())
+    return {name: value for name, _, value in pairs if name != "PATH"}
+
+
 def copied(stage: list[Instruction]) -> Iterator[str]:
     """The sources of everything that comes from the folder of the Dockerfile."""
     for text in texts(stage, "COPY"):
