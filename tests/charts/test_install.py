@@ -69,7 +69,8 @@ def left(namespace: Namespace, kinds: str) -> list[str]:
 def test_it_is_connected(installed: Installed) -> None:
     installed.namespace.wait_for("CoderDeployment", "coder", "Connected")
     identity = installed.namespace.status("CoderDeployment", "coder")["identity"]
-    assert identity == {"username": "admin", "roles": ["owner"]}
+    url = f"http://coder-enterprise-server.{installed.namespace.name}.svc"
+    assert identity == {"username": "admin", "roles": ["owner"], "url": url}
 
 
 def test_the_owner_logs_in_with_the_password_of_the_secret(installed: Installed) -> None:
