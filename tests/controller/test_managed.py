@@ -306,6 +306,31 @@ async def test_a_name_that_is_taken_between_look_and_create_is_not_ours(cluster:
     assert "enterprise.coder.com/claim" not in body["metadata"]["annotations"]
 
 
+@pytest.mark.parametrize(("policy", "color"), [("Adopt", "blue"), ("AdoptIfIdentical", "red")])
+async def test_what_was_made_after_the_last_list_is_adopted_in_the_same_visit(
+    cluster: Cluster, policy: str, color: str
+) -> None:
+    await cluster.begin()
+    cluster.thing("first")
+    await cluster.until(lambda: cluster.is_applied("first"))
+    made = cluster.coder.put("one", "red")
+    cluster.thing("one", color=color, adoptionPolicy=policy)
+    await cluster.until(lambda: cluster.reason("one") is not None and cluster.reason("one") != "Pending")
+    assert cluster.is_applied("one")
+    assert cluster.status("things", "one")["id"] == made.id
+    assert cluster.coder.things[made.id].color == color
+
+
+async def test_what_was_made_after_the_last_list_is_refused_with_the_difference(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("first")
+    await cluster.until(lambda: cluster.is_applied("first"))
+    cluster.coder.put("one", "red")
+    cluster.thing("one", color="blue")
+    await cluster.until(lambda: cluster.reason("one") == "AlreadyExists")
+    assert "spec.color: 'red' becomes 'blue'" in cluster.condition("Ready", "one")["message"]
+
+
 # Policies
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -49,6 +50,15 @@ PENDING: Final = ("pendingMembers", "pending")
 """Status fields that name who or what is waited for: that they come is no drift."""
 
 log = structlog.get_logger(__name__)
+
+
+class _JustMade(Exception):
+    """Coder refused a create, because somebody else had made it after we looked."""
+
+    def __init__(self, resource: Resource, refusal: OperatorError) -> None:
+        super().__init__(refusal.message)
+        self.resource = resource
+        self.refusal = refusal
 
 
 class ManagedReconciler:
@@ -107,7 +117,24 @@ class ManagedReconciler:
         context = self._admission.context(kind, resource)
         work = Work(kind, spec, context, kind.external_name(resource, spec))
         await self._ownership.refuse_rivals(work, resource)
-        observed, changes = await self._look(work, resource)
+        try:
+            return await self._visit(work, resource, *await self._look(work, resource))
+        except _JustMade as made:
+            return await self._look_again(work, made)
+
+    async def _look_again(self, work: Work, made: _JustMade) -> Result:
+        """Whether what somebody else has just made may be adopted shows in a look at it alone."""
+        resource = made.resource
+        observed = await work.kind.observe(work.context, resource, work.spec, fresh=True)
+        if observed.external_id is None:  # Coder does not show it
+            raise made.refusal
+        try:
+            return await self._visit(work, resource, observed, work.kind.plan(work.spec, observed, resource.status))
+        except _JustMade as again:
+            raise again.refusal from None
+
+    async def _visit(self, work: Work, resource: Resource, observed: Observation, changes: Sequence[Change]) -> Result:
+        kind, spec = work.kind, work.spec
         if spec.management_policy is not ManagementPolicy.ENFORCE:
             verdict = kind.verdict(spec, observed)
             await self._finish(resource, _reported(work, resource, observed, changes, verdict))
@@ -132,7 +159,11 @@ class ManagedReconciler:
             except OperatorError as error:
                 if error.reason == Reason.ALREADY_EXISTS and resource.external_id is None:
                     # Somebody else took the name after we looked: what is there now is not ours.
-                    await self._writer.release(resource)
+                    released = await self._writer.release(resource)
+                    # Not `as_read`: with its annotations the claim would be back.
+                    raise _JustMade(
+                        replace(released, generation=resource.generation, spec=resource.spec), error
+                    ) from None
                 raise
             self._tell_others(work, resource)
         fields = kind.report(spec, observed, changes, resource.status)
