@@ -7,7 +7,7 @@ into a condition; it never writes to Coder.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, TypeVar
@@ -30,6 +30,7 @@ from coder_enterprise.kinds.common import (
     ObjectName,
     SecretKey,
 )
+from coder_enterprise.kinds.coverage import cover_ends
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Names
@@ -54,9 +55,12 @@ DAEMON_SILENT_AFTER: Final = 90.0
 """Seconds without a heartbeat after which Coder itself calls a provisioner daemon offline."""
 
 LICENSE_DAYS_LEFT: Final = Figure(
-    "license_days_left", "Days until the last licence of a deployment expires; 0 in its grace period and after it."
+    "license_days_left",
+    "Days until what the licences of a deployment cover now ends; 0 in grace and after it.",
 )
-LICENSE_EXPIRY: Final = Figure("license_expiry_timestamp_seconds", "When the last licence of a deployment expires.")
+LICENSE_EXPIRY: Final = Figure(
+    "license_expiry_timestamp_seconds", "When what the licences of a deployment cover now ends."
+)
 CREDENTIAL_EXPIRY: Final = Figure(
     "credential_expiry_timestamp_seconds", "When the operator's session token of a deployment expires."
 )
@@ -149,7 +153,8 @@ class Identity(KindModel):
 class LicenseSummary(KindModel):
     valid: bool | None = None
     expires_at: datetime | None = None
-    """When the last licence's term ends and its grace period begins."""
+    """When the first of the features that are licensed now is not any more, grace periods aside; licences that follow
+    without a gap count."""
     days_left: int | None = None
 
 
@@ -363,7 +368,8 @@ async def _healthy_probe(
     token = DomainCondition("Authenticated", "True", Reason.TOKEN_ACCEPTED, f"the token belongs to {me.username}")
     entitlements = await _ask(client.deployment.entitlements)
     licenses = await _ask(client.licenses.list) if _has_license(entitlements) else ()
-    ends = None if isinstance(licenses, _REFUSALS) else _expiry(licenses)
+    known = () if isinstance(licenses, _REFUSALS) else licenses
+    ends = cover_ends((item.claims for item in known), datetime.now(UTC))
     key = await _ask(client.users.own_key)
     answers = [
         _license(entitlements, ends),
@@ -447,14 +453,6 @@ def _license(entitlements: records.Entitlements | _Refusal, expires: datetime | 
         notes or "the licence is valid",
     )
     return _Answer(condition, {"license": {"valid": True, **_days_left(expires)}})
-
-
-def _expiry(licenses: Sequence[records.License]) -> datetime | None:
-    times = [claim for item in licenses if isinstance(claim := item.claims.get("license_expires"), (int, float))]
-    try:
-        return datetime.fromtimestamp(max(times), UTC) if times else None
-    except (ValueError, OverflowError, OSError):
-        return None  # no year that a calendar has
 
 
 def _days_left(expires: datetime | None) -> dict[str, Any]:

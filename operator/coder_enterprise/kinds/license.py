@@ -51,6 +51,7 @@ from coder_enterprise.kinds.common import (
     revisit_in,
     timestamp,
 )
+from coder_enterprise.kinds.coverage import moment
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.lookups import or_none
 from coder_enterprise.kinds.reasons import Reason
@@ -344,7 +345,7 @@ def read_claims(token: str) -> Claims:
         raise ValueError("it is no JWT: its second part is no JSON in base64url") from None
     if not isinstance(claims, dict):
         raise ValueError("it is no JWT: its claims are no JSON object")  # noqa: TRY004
-    missing = [name for name in ("license_expires", "exp") if _moment(claims.get(name)) is None]
+    missing = [name for name in ("license_expires", "exp") if moment(claims.get(name)) is None]
     if missing:
         raise ValueError(f"it is a JWT, but no licence: it lacks the claim {missing[0]}, a moment in seconds")
     return claims
@@ -372,20 +373,10 @@ def _plain(value: Any) -> Any:
 
 def term_of(claims: Claims) -> Term | None:
     """None for claims without an end, which Coder does not accept."""
-    expires, ends = _moment(claims.get("license_expires")), _moment(claims.get("exp"))
+    expires, ends = moment(claims.get("license_expires")), moment(claims.get("exp"))
     if expires is None or ends is None:
         return None
-    return Term(_moment(claims.get("nbf")), expires, ends, claims.get("trial") is True)
-
-
-def _moment(value: Any) -> datetime | None:
-    """A NumericDate of RFC 7519: seconds since 1970, also with a fraction; None for what is none."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None  # no year that a calendar has
+    return Term(moment(claims.get("nbf")), expires, ends, claims.get("trial") is True)
 
 
 def _features(claims: Claims) -> dict[str, int]:
@@ -433,8 +424,8 @@ def _validity(term: Term, now: datetime) -> DomainCondition:
 def _revisit(desired: LicenseSpec, observed: ObservedLicense, term: Term) -> float | None:
     if observed.others and observed.may_retire(desired) and desired.management_policy is ManagementPolicy.ENFORCE:
         return MIN_REVISIT
-    moment = term.next_change(observed.now)
-    return revisit_in(moment - observed.now) if moment else None
+    change = term.next_change(observed.now)
+    return revisit_in(change - observed.now) if change else None
 
 
 # Coder
