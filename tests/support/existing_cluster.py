@@ -11,11 +11,13 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from typing_extensions import override
 
+from tools.kubernetes.arguments import Place
 from tools.kubernetes.binaries import locate
 from tools.kubernetes.control_plane import ControlPlane
 
@@ -33,10 +35,11 @@ class ExistingCluster(ControlPlane):
     @override
     def start(self) -> None:
         self._binaries = locate(["kubectl"])
-        self._folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-tests-"))
         given = Path(os.environ[VARIABLE])
         cluster = yaml.safe_load(given.read_text())["clusters"][0]["cluster"]
-        self.url = cluster["server"]
+        server = urlsplit(cluster["server"])
+        folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-tests-"))
+        self._place = Place(folder, server.hostname or "", server.port or 443)
         self.ca_file.parent.mkdir()
         self.ca_file.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
         shutil.copy(given, self.kubeconfig)

@@ -1,7 +1,8 @@
 """Starts and stops a real control plane: etcd, kube-apiserver and kube-controller-manager, and nodes if asked.
 
-Used by the demo, the tests and the bench. Everything listens on 127.0.0.1 on free ports and lives in one temporary
-folder, which is removed at the end. No kubelet: nothing runs containers here, and without `add_nodes` no pod is placed.
+Used by the demo, the tests, the bench and `tools.node`. Everything lives in one temporary folder, which is removed at
+the end, and listens on free ports of 127.0.0.1; the API server on another address, if one is named. No kubelet: nothing
+runs containers here, and without `add_nodes` no pod is placed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools.kubernetes import nodes
+from tools.kubernetes import arguments, nodes
+from tools.kubernetes.arguments import LOOPBACK, Place
 from tools.kubernetes.binaries import locate
 from tools.kubernetes.modules import CONTROL_PLANE, NODES, OLDEST_APISERVER, OLDEST_CONTROL_PLANE
 from tools.processes import Process, ProcessFailed, free_ports
@@ -33,13 +35,7 @@ READY_TIMEOUT: Final = 90.0
 START_ATTEMPTS: Final = 3
 PREFIX: Final = "coder-enterprise-kubernetes-"
 ADMIN: Final = "admin"
-CONTROLLERS: Final = (
-    "garbage-collector-controller,namespace-controller,deployment-controller,replicaset-controller,"
-    "serviceaccount-controller,endpointslice-controller,root-ca-certificate-publisher-controller,"
-    "statefulset-controller,job-controller,disruption-controller,persistentvolume-binder-controller"
-)
 STOPPED_IN_ORDER: Final = ("kwok", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
-STAGES: Final = Path(__file__).parent / "kwok" / "stages.yaml"
 AUDIT_POLICY: Final = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -58,14 +54,14 @@ class ControlPlane:
     The `oldest` is the API server alone, of the oldest Kubernetes that the install page promises.
     """
 
-    def __init__(self, *, audit_log: bool = False, oldest: bool = False) -> None:
+    def __init__(self, *, audit_log: bool = False, oldest: bool = False, address: str = LOOPBACK) -> None:
+        """`address`: one of this machine that pods reach, where a kubelet runs them."""
         self._audit = audit_log
         self._oldest = oldest
-        self._users: dict[str, tuple[str, Sequence[str]]] = {}
+        self._address = address
         self._processes: dict[str, Process] = {}
         self._binaries: dict[str, Path] = {}
-        self._folder: Path | None = None
-        self.url = ""
+        self._place: Place | None = None
 
     def __enter__(self) -> ControlPlane:
         self.start()
@@ -77,17 +73,19 @@ class ControlPlane:
     @property
     def folder(self) -> Path:
         """Data, certificates and logs of this run."""
-        if self._folder is None:
-            raise RuntimeError("the control plane is not started")
-        return self._folder
+        return self._started.folder
+
+    @property
+    def url(self) -> str:
+        return self._started.url
 
     @property
     def kubeconfig(self) -> Path:
-        return self.folder / "kubeconfig"
+        return self._started.kubeconfig
 
     @property
     def ca_file(self) -> Path:
-        return self.folder / "certificates" / "apiserver.crt"
+        return self._started.ca_file
 
     @property
     def audit_log(self) -> Path:
@@ -117,16 +115,21 @@ class ControlPlane:
             process = self._processes.pop(name, None)
             if process:
                 process.stop()
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._place:
+            shutil.rmtree(self._place.folder, ignore_errors=True)
+            self._place = None
 
     def add_nodes(self) -> None:
         """From now on Deployments become ready, and Jobs complete, without containers."""
         self._binaries |= locate(NODES)
         self.kubectl("create", "-f", "-", input=yaml.safe_dump(nodes.manifest()))
-        self._run("kube-scheduler", self._scheduler_arguments())
-        self._run("kwok", self._kwok_arguments())
+        self.start_scheduler()
+        self._run("kwok", arguments.for_kwok(self.kubeconfig, nodes.SELECTOR))
+
+    def start_scheduler(self) -> None:
+        """From now on pods are placed, where there are nodes."""
+        self._binaries |= locate(["kube-scheduler"])
+        self._run("kube-scheduler", arguments.for_scheduler(self.kubeconfig))
 
     def remove_nodes(self) -> None:
         """From now on no pod is placed; those that are placed stay as they are."""
@@ -168,24 +171,30 @@ class ControlPlane:
     def start_apiserver(self) -> None:
         """Bring it back on the same port with the same data."""
         program = OLDEST_APISERVER if self._oldest else "kube-apiserver"
-        self._run("kube-apiserver", self._apiserver_arguments(), program)
+        self._run("kube-apiserver", arguments.for_apiserver(self._started, *self._audit_arguments()), program)
         self._wait_for_apiserver()
 
     def _start_once(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        (self.folder / "pid").write_text(str(os.getpid()))
-        (self.folder / "logs").mkdir()
-        self._etcd, self._etcd_peer, self._port = free_ports(3)
-        self.url = f"https://127.0.0.1:{self._port}"
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        port, etcd, etcd_peer = free_ports(3)
+        self._place = Place(folder, self._address, port, etcd, etcd_peer)
+        (folder / "pid").write_text(str(os.getpid()))
+        (folder / "logs").mkdir()
         self._write_credentials()
-        self._run("etcd", self._etcd_arguments())
+        self._run("etcd", arguments.for_etcd(self._place))
         self.start_apiserver()
         if not self._oldest:
-            self._run("kube-controller-manager", self._controller_manager_arguments())
+            self._run("kube-controller-manager", arguments.for_controller_manager(self._place))
 
-    def _run(self, name: str, arguments: Sequence[str], program: str = "") -> None:
+    @property
+    def _started(self) -> Place:
+        if self._place is None:
+            raise RuntimeError("the control plane is not started")
+        return self._place
+
+    def _run(self, name: str, options: Sequence[str], program: str = "") -> None:
         log = self.folder / "logs" / f"{name}.log"
-        self._processes[name] = Process(name, [str(self._binaries[program or name]), *arguments], log)
+        self._processes[name] = Process(name, [str(self._binaries[program or name]), *options], log)
 
     def _write_credentials(self) -> None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -221,64 +230,12 @@ class ControlPlane:
         except (OSError, ssl.SSLError):
             return False
 
-    def _etcd_arguments(self) -> list[str]:
-        client = f"http://127.0.0.1:{self._etcd}"
+    def _audit_arguments(self) -> list[str]:
+        if not self._audit:
+            return []
         return [
-            f"--data-dir={self.folder / 'etcd'}",
-            "--unsafe-no-fsync",
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
-            f"--listen-peer-urls=http://127.0.0.1:{self._etcd_peer}",
-            "--log-level=warn",
-        ]
-
-    def _apiserver_arguments(self) -> list[str]:
-        folder = self.folder
-        arguments = [
-            f"--etcd-servers=http://127.0.0.1:{self._etcd}",
-            f"--cert-dir={folder / 'certificates'}",
-            f"--secure-port={self._port}",
-            "--bind-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            f"--service-account-key-file={folder / 'sa.key'}",
-            f"--service-account-signing-key-file={folder / 'sa.key'}",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            "--authorization-mode=RBAC",
-            f"--token-auth-file={folder / 'tokens.csv'}",
-            # No controller is there that would take the taint of a new node away.
-            "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
-            "--max-requests-inflight=1000",
-            "--max-mutating-requests-inflight=500",
-        ]
-        if self._audit:
-            arguments += [
-                f"--audit-policy-file={folder / 'audit-policy.yaml'}",
-                f"--audit-log-path={self.audit_log}",
-            ]
-        return arguments
-
-    def _controller_manager_arguments(self) -> list[str]:
-        return [
-            f"--kubeconfig={self.kubeconfig}",
-            f"--service-account-private-key-file={self.folder / 'sa.key'}",
-            f"--controllers={CONTROLLERS}",
-            "--secure-port=0",
-            "--leader-elect=false",
-            "--use-service-account-credentials=false",
-        ]
-
-    def _scheduler_arguments(self) -> list[str]:
-        return [f"--kubeconfig={self.kubeconfig}", "--secure-port=0", "--leader-elect=false"]
-
-    def _kwok_arguments(self) -> list[str]:
-        return [
-            f"--kubeconfig={self.kubeconfig}",
-            f"--config={STAGES}",
-            f"--manage-nodes-with-label-selector={nodes.SELECTOR}",
-            "--node-lease-duration-seconds=0",
-            "--server-address=",
-            "--node-port=0",
+            f"--audit-policy-file={self.folder / 'audit-policy.yaml'}",
+            f"--audit-log-path={self.audit_log}",
         ]
 
 
