@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from tests.support.kubelet import Kubelet
+from tools.install_page import sections
 from tools.kubernetes import binaries
 from tools.kubernetes.control_plane import ControlPlane
 from tools.server_process import CoderServer
@@ -21,17 +22,9 @@ from tools.server_process import CoderServer
 pytestmark = pytest.mark.cluster
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs" / "how-to" / "install.md"
 NAMESPACE: Final = "coder-enterprise"
 EXAMPLE: Final = "https://coder.example.com"
-_BLOCK: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 Follow = Callable[..., str]
-
-
-def sections() -> dict[str, list[str]]:
-    """The commands below each heading."""
-    parts = re.split(r"^## (.+)$", PAGE.read_text(), flags=re.MULTILINE)
-    return {title: _BLOCK.findall(text) for title, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 @pytest.fixture

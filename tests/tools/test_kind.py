@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.commands import StepFailed
-from tools.kind.__main__ import examples
+from tools.examples import examples
 from tools.kind.cluster import KindCluster
 
 ROOT = Path(__file__).parents[2]

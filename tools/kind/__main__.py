@@ -16,29 +16,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from tools.coder_api import CoderAPI
 from tools.commands import StepFailed, run
+from tools.examples import KINDS, TEMPLATES, examples
 from tools.kind.cluster import DockerMissing, KindCluster, need_docker
 from tools.kubernetes.binaries import NotAvailable
 from tools.processes import Process, ProcessFailed
-from tools.server_process import license_for_tests, public_keys
+from tools.server_process import public_keys
 
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "charts" / "coder-enterprise"
-EXAMPLES: Final = ROOT / "deploy" / "examples"
 REPOSITORY: Final = "ghcr.io/coder-enterprise-operator/coder-enterprise"
 TAG: Final = "e2e"
 NAME: Final = "coder-enterprise"
 """Of the release and of its namespace."""
-LEFT_OUT: Final = {"deployment.yaml", "token-secret.yaml", "proxies.yaml", "proxies-with-workload.yaml"}
-"""The chart has made the first two; proxies are Ready only when they run, with Coder's own image."""
-TEMPLATES: Final = ("gpu-workstation", "docker")
-"""Which the examples expect in Coder."""
-KINDS: Final = "coderdeployments,codergroups,coderusers,codertemplateacls,coderappearances,coderlicenses"
 
 
 def install(cluster: KindCluster) -> None:
@@ -58,16 +53,6 @@ def install(cluster: KindCluster) -> None:
     where = ("--namespace", NAME, "--create-namespace")
     cluster.helm("install", NAME, str(CHART), *where, "--values", str(file), "--wait", "--timeout", "5m")
     cluster.helm("test", NAME, "--namespace", NAME)
-
-
-def examples() -> list[dict[str, Any]]:
-    """Those that the chart's server can make true."""
-    texts = [path.read_text() for path in sorted(EXAMPLES.glob("*.yaml")) if path.name not in LEFT_OUT]
-    bodies = [body for text in texts for body in yaml.safe_load_all(text) if body]
-    for body in bodies:
-        if body["kind"] == "Secret":
-            body["stringData"] = {"license": license_for_tests()}
-    return [body for body in bodies if body.get("spec", {}).get("via") != "SCIM"]
 
 
 def apply_examples(cluster: KindCluster) -> None:

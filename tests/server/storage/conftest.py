@@ -11,8 +11,8 @@ import pytest
 
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
-from tests.support import postgresql as support
-from tests.support.postgresql import PostgreSQL
+from tools import postgresql as support
+from tools.postgresql import PostgreSQL
 from tools.server_process import CoderServer, new_token
 
 

@@ -23,7 +23,7 @@ from coder_enterprise.server.storage import postgresql as storage
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_postgresql_database
 from tests.server.storage.test_database import a_group, a_user, store
-from tests.support.postgresql import PostgreSQL
+from tools.postgresql import PostgreSQL
 
 OWNER = FirstUser("admin", "admin@example.com", "correct horse battery staple")
 TOKEN = "abcdefghij-abcdefghijklmnopqrstuv"

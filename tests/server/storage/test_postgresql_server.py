@@ -11,7 +11,7 @@ from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import StorageError
 from coder_enterprise.server.storage.open import open_postgresql_database
 from coder_enterprise.server.storage.postgresql_server import CONNECT_TIMEOUT, VARIABLE, cause, parse
-from tests.support.postgresql import PostgreSQL
+from tools.postgresql import PostgreSQL
 from tools.processes import free_ports
 
 SECRET = "sw0rdf1sh"

@@ -16,9 +16,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.postgresql import PostgreSQL
 from tests.support.provisioners import Daemon, create_version
 from tests.support.waiting import wait_until
+from tools.postgresql import PostgreSQL
 from tools.server_process import CoderServer, new_token
 
 GROUPS = "/organizations/default/groups"

