@@ -8,7 +8,7 @@ CACHE := .cache
 BIN := $(CACHE)/venv/bin
 INSTALLED := $(CACHE)/venv/.installed
 
-.PHONY: help setup demo test lint check bench kubernetes image e2e-kind generate lock clean
+.PHONY: help setup demo test lint check bench kubernetes image e2e-kind e2e-node generate lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ image: $(INSTALLED) ## Build the image without Docker, measure it and try it (Li
 
 e2e-kind: $(INSTALLED) ## Install the chart in a kind cluster and run the end-to-end tests there (Docker needed)
 	@$(BIN)/python -m tools.kind
+
+e2e-node: $(INSTALLED) ## Install, use and uninstall the chart on a real node in a network of its own (Linux, root)
+	@$(BIN)/python -m tools.node $(ARGS)
 
 generate: $(INSTALLED) ## Write the generated files: CRDs, OpenAPI, protobuf classes
 	@$(BIN)/python -m tools.generate

@@ -37,8 +37,14 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-os.execv(sys.argv[3], sys.argv[3:])
+os.execvp(sys.argv[3], sys.argv[3:])
 """
+
+
+def launcher(command: Sequence[str], user: int | None = None) -> list[str]:
+    """A command that becomes that one, as `user`, and that the kernel ends with the process that asks for it here."""
+    runs_as = os.geteuid() if user is None else user
+    return [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), str(runs_as), *command]
 
 
 class ProcessFailed(RuntimeError):
@@ -59,10 +65,9 @@ class Process:
         """`user` is the id of another user to run as, which only root can."""
         self.name = name
         self.log = log
-        runs_as = os.geteuid() if user is None else user
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), str(runs_as), *command],
+                launcher(command, user),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

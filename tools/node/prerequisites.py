@@ -1,0 +1,82 @@
+"""What `make e2e-node` needs of the machine: told by name where it is missing, or installed on Debian by `--install`.
+
+Called by `__main__` before anything else. Nothing but the distribution's packages is installed, and nothing without
+`--install`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from tools.node import cgroups
+
+PLUGINS: Final = Path("/usr/lib/cni")
+"""Where Debian has the plugins of CNI."""
+PROGRAMS: Final = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+    "iptables": "iptables",
+    "catatonit": "catatonit",
+    "ip": "iproute2",
+    "mount": "mount",
+    "unshare": "util-linux",
+    str(PLUGINS / "ptp"): "containernetworking-plugins",
+}
+"""Each with Debian's package."""
+NAMESPACES: Final = ("--net", "--mount", "--pid", "--fork", "--mount-proc")
+HIDDEN: Final = (Path("/var/lib"), Path("/var/log"), Path("/run"))
+"""Inside the namespaces these are folders of the run: containerd and kubelet find their usual places there."""
+
+
+class Missing(RuntimeError):
+    """The message says what, and how it is had."""
+
+
+def see_to(*, install: bool) -> None:
+    """All is there when it returns. Raises `Missing`."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise Missing("make e2e-node needs Linux and root: a kubelet runs containers, in namespaces of its own.")
+    _refuse_hidden_folders()
+    packages = missing_packages()
+    if packages and install:
+        _install(packages)
+        packages = missing_packages()
+    if packages:
+        command = f"apt-get install --no-install-recommends {' '.join(packages)}"
+        raise Missing(f"make e2e-node needs more programs. On Debian they come with\n  {command}\nor with --install.")
+    done = subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Missing(f"root may not make namespaces here, as in a container without rights: {done.stderr.strip()}")
+    if controllers := cgroups.missing_controllers(cgroups.hierarchies()):
+        raise Missing(f"no new cgroup would have {', '.join(sorted(controllers))}, as in a container with its own.")
+
+
+def missing_packages() -> list[str]:
+    return sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
+
+
+def _refuse_hidden_folders() -> None:
+    for needed in (Path(__file__), Path(sys.executable)):
+        for folder in HIDDEN:
+            if folder in needed.resolve().parents:
+                raise Missing(f"{needed} is in {folder}, which the node has a folder of its own for: clone elsewhere.")
+
+
+def _install(packages: list[str]) -> None:
+    if shutil.which("apt-get") is None:
+        raise Missing(f"--install knows Debian's apt-get alone; install {' '.join(packages)} as your system does it.")
+    print(f"Installing {' '.join(packages)} ...", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        done = subprocess.run(
+            ["apt-get", "-qq", *command], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise Missing(f"apt-get {command[0]} failed:\n{done.stderr.strip()}")
