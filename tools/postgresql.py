@@ -141,6 +141,9 @@ class PostgreSQL:
             cwd=self._folder,
             **self._as_user(),
         )
+        if self._address != LOOPBACK:
+            with (self.data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all all scram-sha-256\n")
 
     def _as_user(self) -> dict[str, Any]:
         if self._user is None:

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Final
 
 from tools.commands import StepFailed
+from tools.image.programs import ProgramsMissing
 from tools.image.stand_in import NotHere
 from tools.kubernetes.binaries import NotAvailable, locate
 from tools.kubernetes.modules import CONTROL_PLANE
@@ -79,7 +80,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         code = run(install=options.install, offline_base=options.offline_base)
-    except (prerequisites.Missing, NotHere) as error:
+    except (prerequisites.Missing, ProgramsMissing, NotHere) as error:
         print(error, file=sys.stderr)
         return UNSUITABLE
     except (NotAvailable, StepFailed, TimeoutError) as error:
