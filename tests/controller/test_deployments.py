@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from coder_enterprise.client import errors
+from coder_enterprise.client.coder import CoderClient
+from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import Call, ConnectionSettings
 from coder_enterprise.controller.connections import Connection, Hooks
 from coder_enterprise.controller.kubernetes import KubernetesError
@@ -16,7 +18,7 @@ from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key
 from tests.support.beside import Beside
 from tests.support.engine import Cluster
-from tests.support.things import World
+from tests.support.things import World, WorldDeploymentKind
 
 pytestmark = pytest.mark.looptime
 
@@ -238,3 +240,37 @@ async def test_a_shorter_interval_counts_from_now_on(cluster: Cluster) -> None:
     next(iter(cluster.coder.things.values())).color = "drifted"
     await asyncio.sleep(11)
     assert next(iter(cluster.coder.things.values())).color == "red"
+
+
+async def test_a_fault_of_the_operator_is_a_condition_of_the_deployment_and_its_objects_hear_of_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> Probe:
+        raise TypeError("a certificate that nobody expected")
+
+    monkeypatch.setattr(WorldDeploymentKind, "probe", fail)
+    await cluster.start()
+    cluster.connect()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("coder", "coderdeployments") == "InternalError")
+    assert "its log has the details" in cluster.condition("Ready", "coder", "coderdeployments")["message"]
+    await cluster.until(lambda: cluster.reason("one") == "WaitingForDeployment")
+
+
+async def test_a_deployment_recovers_from_a_fault_of_the_operator(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = WorldDeploymentKind.probe
+    faults = iter([TypeError("once"), TypeError("twice")])
+
+    async def fail_twice(kind: WorldDeploymentKind, client: CoderClient, directory: Directory) -> Probe:
+        fault = next(faults, None)
+        if fault is not None:
+            raise fault
+        return await answer(kind, client, directory)
+
+    monkeypatch.setattr(WorldDeploymentKind, "probe", fail_twice)
+    await cluster.start()
+    cluster.connect()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"), within=60)

@@ -81,6 +81,12 @@ def defaults(schema: dict[str, Any], path: str = "spec") -> Iterator[str]:
 
 
 @BY_KIND
+def test_a_kind_its_spec_and_its_status_say_what_they_are(kind: Any) -> None:
+    root = kind.crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert all(part["description"] for part in (root, root["properties"]["spec"], root["properties"]["status"]))
+
+
+@BY_KIND
 def test_status_is_a_subresource(kind: Any) -> None:
     assert version_of(kind)["subresources"]["status"] == {}
 

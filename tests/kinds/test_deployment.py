@@ -444,7 +444,7 @@ def test_a_bundle_comes_from_spec_or_from_a_secret() -> None:
     desired = spec(caBundleSecretRef={"name": "ca"})
     assert KIND.secrets(desired) == (SecretKeyRef("coder-token", "token"), SecretKeyRef("ca", "ca.crt"))
     assert [ref.sent for ref in KIND.secrets(desired)] == [True, False], "certificates stay here"
-    assert KIND.settings(desired, token | {SecretKeyRef("ca", "ca.crt"): "PEM\n"}).ca_bundle == "PEM"
+    assert KIND.settings(desired, token | {SecretKeyRef("ca", "ca.crt"): "PEM\n"}).ca_bundle == "PEM\n"
 
 
 def test_the_key_of_scim_comes_from_a_secret_of_its_own() -> None:
@@ -463,7 +463,7 @@ def test_what_cannot_be_a_key_of_scim_is_refused_and_not_told() -> None:
     assert "Host" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["abc def", "abc\ndef", "abc\x00", "t\u00f6ken"])
+@pytest.mark.parametrize("value", ["abc def", "abc def\nghi", "abc\x00", "abc\udcff", "t\u00f6ken"])
 def test_what_cannot_be_a_token_is_refused_and_not_told(value: str) -> None:
     with pytest.raises(KindError, match="coder-token") as caught:
         KIND.settings(spec(), {SecretKeyRef("coder-token", "token"): value})

@@ -16,6 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from coder_enterprise.kinds.resource import GROUP, VERSION
+from tests.support.front import Certificate
 
 Body = dict[str, Any]
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -29,10 +30,12 @@ SHUTDOWN: Final = 0.1
 class APIServer:
     """An asynchronous context manager. `requests` has the verb and the plural of each list and watch."""
 
-    def __init__(self, plurals: Sequence[str]) -> None:
+    def __init__(self, plurals: Sequence[str], certificate: Certificate | None = None) -> None:
         self.plurals = list(plurals)
         """What discovery names, and lists and watches serve; take one out, and it is 404."""
         self.url = ""
+        self.port = 0
+        self._context = certificate.server_context() if certificate else None
         self.requests: list[tuple[str, str]] = []
         self.selectors: set[tuple[str, str]] = set()
         """Which labels were asked for, by plural."""
@@ -58,10 +61,10 @@ class APIServer:
 
     async def listen(self) -> None:
         """At the same port as before, if it was there before."""
-        port = int(self.url.rpartition(":")[2] or 0)
-        self._site = web.TCPSite(self._runner, "127.0.0.1", port)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._context)
         await self._site.start()
-        self.url = f"http://127.0.0.1:{port or self._runner.addresses[0][1]}"
+        self.port = self.port or self._runner.addresses[0][1]
+        self.url = f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
     async def refuse_connections(self) -> None:
         await self._site.stop()

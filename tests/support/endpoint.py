@@ -8,14 +8,19 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.front import Certificate
+
 
 class Endpoint:
     """An asynchronous context manager. `asked` has the paths of all requests."""
 
-    def __init__(self, status: int = 200, body: str | bytes = "", **headers: str) -> None:
+    def __init__(
+        self, status: int = 200, body: str | bytes = "", certificate: Certificate | None = None, **headers: str
+    ) -> None:
         self.status = status
         self.body = body
-        self.headers = headers
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._context = certificate.server_context() if certificate else None
         self.asked: list[str] = []
         self.together = 0
         """Most requests that were there at the same time."""
@@ -29,8 +34,8 @@ class Endpoint:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._context).start()
+        self.url = f"{'https' if self._context else 'http'}://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(self, *exception: object) -> None:

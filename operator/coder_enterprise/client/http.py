@@ -1,8 +1,9 @@
-"""The only module of the client that imports the HTTP library: one request, its limits, and its errors.
+"""The module of the client that sends: one request, its limits, and its errors.
 
 Used by `client.coder`. Owns the connection pool of one deployment. It does not know what a group is, and it
-does not decide when to try again. aiohttp repeats a GET or a DELETE, once, whose kept-alive connection turned out to
-be closed, as RFC 9110 (9.2.2) allows; a POST or a PATCH is never sent twice.
+does not decide when to try again; which proxy to use, `client.proxies` decides, and whom to trust, `client.tls`.
+aiohttp repeats a GET or a DELETE, once, whose kept-alive connection turned out to be closed, as RFC 9110 (9.2.2)
+allows; a POST or a PATCH is never sent twice.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
+from http import HTTPStatus
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import yarl
@@ -25,7 +26,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from typing_extensions import override
 
 from coder_enterprise import __version__
-from coder_enterprise.client import addresses, errors
+from coder_enterprise.client import addresses, errors, proxies, tls
 from coder_enterprise.client.bodies import (
     BUDGET,
     MAX_ANSWER,
@@ -51,6 +52,10 @@ MAX_RETRY_AFTER: Final = 300.0
 MAX_TEXT: Final = 512
 """Characters of what a server says that are told."""
 MAX_VALIDATIONS: Final = 16
+
+_MAX_WORDS: Final = 1024
+_BROKEN: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionResetError)
+"""What a server that expects TLS makes of plain HTTP."""
 
 T = TypeVar("T")
 
@@ -107,15 +112,6 @@ class _Answer:
         return self.headers.get("Content-Type", "no content type").partition(";")[0][:64]
 
 
-def environment_proxy(url: str) -> str | None:
-    """The proxy for `url` by HTTPS_PROXY, HTTP_PROXY and NO_PROXY. aiohttp itself would look them up, in a thread,
-    once per request."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)
-
-
 class Transport:
     """Sends requests to one Coder server and returns checked JSON.
 
@@ -129,10 +125,13 @@ class Transport:
         self.settings = settings
         self._hooks = hooks
         try:
-            proxy = environment_proxy(settings.url)
+            self._proxy = proxies.proxy_for(settings.url)
+        except proxies.ProxyUnusable as error:
+            raise errors.Unreachable(str(error)) from None
         except ValueError as error:
             raise errors.Unreachable(f"{settings.url} is no URL: {error}; check spec.url") from None
-        context = _ssl_context(settings)
+        # True is aiohttp's word for its own context, which http does not need; False would accept any certificate.
+        context = tls.context(settings.ca_bundle) if urlsplit(settings.url).scheme == "https" else True
         self._base = settings.url.rstrip("/") + self.root
         self._http = aiohttp.ClientSession(
             headers={
@@ -148,7 +147,7 @@ class Transport:
             ),
             timeout=aiohttp.ClientTimeout(TOTAL_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=proxy,
+            proxy=self._proxy.url if self._proxy else None,
             auto_decompress=False,
         )
 
@@ -242,9 +241,16 @@ class Transport:
             raise errors.Unreachable(f"the connection to {self.settings.url} was replaced") from error
 
     def _unreachable(self, error: Exception) -> errors.CoderError:
-        tls = _tls_error(error)
-        if tls is not None:
-            cause = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or type(tls).__name__
+        through = proxies.failure(self._proxy, self.settings.url, error)
+        if through:
+            return errors.Unreachable(through)
+        failed = _tls_error(error)
+        if failed is not None:
+            if failed.reason in tls.NOT_SPOKEN:
+                return errors.TLSFailed(
+                    f"{self.settings.url} speaks no TLS; write http:// in spec.url, or the port of https"
+                )
+            cause = getattr(failed, "verify_message", "") or getattr(failed, "reason", "") or type(failed).__name__
             return errors.TLSFailed(
                 f"TLS with {self.settings.url} failed: {cause}; check the server's certificate, or name its "
                 "issuer in spec.caBundle or spec.caBundleSecretRef"
@@ -253,7 +259,10 @@ class Transport:
             cause = f"no answer within {CONNECT_TIMEOUT:.0f} s (connect) or {READ_TIMEOUT:.0f} s (read)"
         else:
             cause = _cause(error)
-        return errors.Unreachable(self._clean(f"{self.settings.url} cannot be reached: {cause}; check spec.url"))
+        advice = "check spec.url"
+        if isinstance(error, _BROKEN) and self.settings.url.startswith("http:"):
+            advice = "if TLS is spoken there, write https:// in spec.url"
+        return errors.Unreachable(self._clean(f"{self.settings.url} cannot be reached: {cause}; {advice}"))
 
     def _raise_for_status(self, answer: _Answer) -> None:
         status = answer.status
@@ -263,6 +272,8 @@ class Transport:
             target = _origin(answer.headers.get("Location", ""))
             message = f"{self.settings.url} redirects to {target}; spec.url must be Coder's own access URL"
             raise errors.NotCoder(self._clean(message))
+        if self._proxy and status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            raise errors.Unreachable(proxies.wants_credentials(self._proxy))
         raise self._api_error(answer)
 
     def _api_error(self, answer: _Answer) -> errors.CoderError:
@@ -274,6 +285,9 @@ class Transport:
             else:
                 return self._not_coder(answer)
         message = self._clean(str(envelope.get("message") or answer.phrase or "no message"))
+        mistake = self._mistake(answer) if status == HTTPStatus.NOT_FOUND and "route" in message.lower() else ""
+        if mistake:
+            return errors.NotCoder(mistake)
         if status == 429:
             wanted = retry_after(answer.headers.get("Retry-After", ""))
             return errors.TooManyRequests(
@@ -328,9 +342,21 @@ class Transport:
 
     def _not_coder(self, answer: _Answer) -> errors.CoderError:
         return errors.NotCoder(
-            f"{answer.method} {answer.path} answered {answer.status} with {answer.content_type} "
+            self._mistake(answer)
+            or f"{answer.method} {answer.path} answered {answer.status} with {answer.content_type} "
             f"instead of JSON; check that {self.settings.url} is Coder itself, not a proxy's login page"
         )
+
+    def _mistake(self, answer: _Answer) -> str:
+        """What is wrong with `spec.url`, by an answer that is not Coder's; "" when that does not show."""
+        parts = urlsplit(self.settings.url)
+        said = answer.body[:_MAX_WORDS].lower()
+        if parts.scheme == "http" and b"http request" in said and b"https" in said:
+            return f"{self.settings.url} speaks TLS: write https:// in spec.url"
+        if parts.path.strip("/"):
+            origin = f"{parts.scheme}://{parts.netloc}"
+            return f"spec.url has the path {parts.path}; Coder's access URL rarely has one: write {origin}"
+        return ""
 
     def _clean(self, text: str) -> str:
         for secret in filter(None, (self.settings.token, self.settings.scim_key)):
@@ -386,18 +412,6 @@ def _adapter(model: Any) -> Reader[Any]:
     return TypeAdapter(model) if isinstance(model, type) else model
 
 
-def _ssl_context(settings: ConnectionSettings) -> ssl.SSLContext | bool:
-    """What aiohttp takes: False would be TLS that accepts any certificate."""
-    if urlsplit(settings.url).scheme != "https":
-        return True
-    try:
-        return ssl.create_default_context(cadata=settings.ca_bundle or None)
-    except (ssl.SSLError, ValueError):
-        raise errors.TLSFailed(
-            "the CA bundle holds no readable PEM certificate; check spec.caBundle or spec.caBundleSecretRef"
-        ) from None
-
-
 def _cause(error: Exception) -> str:
     """In few words; aiohttp's own tell the address once more."""
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
@@ -407,7 +421,7 @@ def _cause(error: Exception) -> str:
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, ssl.SSLError):
+        if isinstance(seen, ssl.SSLError) and not isinstance(seen, aiohttp.ClientError):
             return seen
         seen = seen.__cause__ or seen.__context__
     return None

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from typing_extensions import override
 
-from coder_enterprise.client import errors
+from coder_enterprise.client import errors, tls
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
@@ -153,6 +153,8 @@ class Connection:
         """Connect with `settings`, unless it is connected so already; True when it is new."""
         if self._client is not None and settings == self.settings and rate == self._rate:
             return False
+        # Made here, off the event loop, for the client to find; and kept until the client has it.
+        trust = await tls.prepare(settings.ca_bundle) if settings.url.startswith("https:") else None
         bucket = TokenBucket(rate)
         hooks = Hooks(
             metrics.label(self.key),
@@ -162,6 +164,7 @@ class Connection:
             paused=lambda seconds: gate.pause(self.key, seconds),
         )
         client = CoderClient(settings, hooks)
+        del trust
         await self.close()
         if self.settings is not None and self.settings.url != settings.url:
             self.probe = None  # nothing is known of what is there

@@ -13,6 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
+import structlog
 from pydantic import ValidationError
 
 from coder_enterprise.client.clock import now
@@ -23,6 +24,7 @@ from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
 from coder_enterprise.controller.hosts import AllowedHosts
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
+from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.result import Again, Result, failed, invalid_spec
 from coder_enterprise.controller.secrets import secret_values
 from coder_enterprise.controller.status import Outcome, Progress, compose, suspended
@@ -52,6 +54,8 @@ _NEEDS_A_PERSON: Final = frozenset(
     }
 )
 
+log = structlog.get_logger(__name__)
+
 
 class DeploymentReconciler:
     def __init__(
@@ -77,9 +81,20 @@ class DeploymentReconciler:
         self._hosts = hosts
 
     async def reconcile(self, resource: Resource, *, ask: bool) -> Result:
-        """One visit; without `ask` a recent good answer serves. Raises only `KubernetesError`, `LeadershipLost` and
-        bugs. One that is being deleted, but kept by a finalizer of others, still serves its objects."""
+        """One visit; without `ask` a recent good answer serves. Raises only `KubernetesError` and `LeadershipLost`. One
+        that is being deleted, but kept by a finalizer of others, still serves its objects."""
         connection = self._connections.ensure(resource.key)
+        try:
+            return await self._visit(resource, connection, ask=ask)
+        except (KubernetesError, LeadershipLost):
+            raise
+        except Exception:
+            log.exception("a fault of the operator", object=str(resource.key))
+            fault = OperatorError("a fault of the operator itself; its log has the details")
+            await self._close(resource, connection, failed(fault))
+            return Result(Again.BACKOFF, label="fault")
+
+    async def _visit(self, resource: Resource, connection: Connection, *, ask: bool) -> Result:
         try:
             spec = self._kind.spec_model.model_validate(resource.spec)
         except ValidationError as error:

@@ -88,7 +88,7 @@ class KopfSource:
         self._identity = identity
         self._take_signals = take_signals
         self._times = times
-        self._observer = Observer(watch, times)
+        self._observer = Observer(watch, times, client.explain)
         self._session = client.session(self._observer)
 
     async def run(self) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import codecs
+import contextlib
+import copy
 import itertools
 import json
 import random
@@ -23,7 +26,8 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from coder_enterprise import __version__
-from coder_enterprise.client.http import environment_proxy, retry_after
+from coder_enterprise.client import proxies
+from coder_enterprise.client.http import retry_after
 from coder_enterprise.kinds.resource import GROUP, VERSION
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -92,7 +96,7 @@ class Collection:
 @dataclass(frozen=True, slots=True)
 class Secret:
     values: Mapping[str, str] = field(repr=False)
-    """As text; what is not text is ""."""
+    """As text; bytes that are no text are surrogates in it (PEP 383)."""
     type: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
@@ -141,9 +145,19 @@ async def configuration(kubeconfig: Path | None = None, context: str | None = No
         ) from None
     settings.retries = None
     settings.connection_pool_maxsize = 64
-    settings.proxy = settings.proxy or environment_proxy(settings.host)
+    try:
+        _proxy(settings)
+    except ValueError as error:
+        raise KubernetesError(0, "NoConfiguration", f"no way to the Kubernetes API: {error}") from None
     settings.client_session_kwargs = {"trust_env": False}
     return settings
+
+
+def _proxy(settings: Configuration) -> proxies.Proxy | None:
+    """Raises `ValueError` for one that cannot be used."""
+    if settings.proxy:
+        return proxies.named(settings.proxy, "proxy-url in the kubeconfig")
+    return proxies.proxy_for(settings.host)
 
 
 class KubernetesClient:
@@ -151,6 +165,9 @@ class KubernetesClient:
 
     def __init__(self, settings: Configuration) -> None:
         self.host: str = settings.host
+        self._proxy = _proxy(settings)
+        settings = copy.copy(settings)
+        settings.proxy = self._proxy.url if self._proxy else None
         self._settings = settings
         self._api = ApiClient(settings)
         self._api.user_agent = f"coder-enterprise-operator/{__version__}"
@@ -172,6 +189,11 @@ class KubernetesClient:
             proxy=self._settings.proxy,
             trust_env=False,
         )
+
+    def explain(self, error: Exception) -> str:
+        """Why there is no answer."""
+        cause = proxies.failure(self._proxy, self.host, error) or str(error) or type(error).__name__
+        return f"the Kubernetes API does not answer: {cause}"
 
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -303,8 +325,7 @@ class KubernetesClient:
             )
             text = (await answer.read()).decode(errors="replace")  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            cause = str(error) or type(error).__name__
-            raise KubernetesError(0, "Unreachable", f"the Kubernetes API does not answer: {cause}") from None
+            raise KubernetesError(0, "Unreachable", self.explain(error)) from None
         wanted = answer.headers.get("Retry-After", "") if answer.status in {429, 503} else ""
         return answer.status, text, retry_after(wanted)
 
@@ -326,10 +347,15 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _decode(value: str) -> str:
+    """As people have files: UTF-8, or UTF-16 with its mark."""
     try:
-        return base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        raw = base64.b64decode(value, validate=True)
+    except binascii.Error:
         return ""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode("utf-16")
+    return raw.decode(errors="surrogateescape").removeprefix("\ufeff")
 
 
 def _error(status: int, text: str) -> KubernetesError:

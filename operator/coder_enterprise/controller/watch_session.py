@@ -37,9 +37,11 @@ class WatchRefused(Exception):
 class Observer:
     """Middleware for the requests of one source of `watch`."""
 
-    def __init__(self, watch: Watch, times: WatchTimes) -> None:
+    def __init__(self, watch: Watch, times: WatchTimes, explain: Callable[[Exception], str]) -> None:
+        """`explain` says why there is no answer."""
         self._watch = watch
         self._times = times
+        self._explain = explain
         self._next_at = 0.0
         self._path = watch.collection.path(watch.namespace)
         self._lists = False
@@ -64,7 +66,7 @@ class Observer:
             response = await handler(request)
             await self._judge(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._watch.troubled(str(error) or type(error).__name__)
+            self._watch.troubled(self._explain(error))
             raise
         if is_watch:
             self._watch.served()

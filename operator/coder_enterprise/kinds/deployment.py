@@ -19,7 +19,7 @@ from coder_enterprise.client import errors, records
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, Directory
 from coder_enterprise.client.http import ConnectionSettings
-from coder_enterprise.kinds import durations
+from coder_enterprise.kinds import durations, secret_text
 from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Figure, Probe, SecretKeyRef, stalled
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
@@ -229,7 +229,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
     def settings(self, spec: DeploymentSpec, values: Mapping[SecretKeyRef, str]) -> ConnectionSettings:
         _require_plain(spec.url)
         ref, bundle, scim = spec.token_secret_ref, spec.ca_bundle_secret_ref, spec.scim_secret_ref
-        token = values[_key_ref(ref)].strip()
+        token = secret_text.token(values[_key_ref(ref)])
         if not all("!" <= character <= "~" for character in token):
             raise stalled(
                 Reason.UNAUTHORIZED,
@@ -246,7 +246,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
         return ConnectionSettings(
             url=self.url(spec),
             token=token,
-            ca_bundle=values[_key_ref(bundle)].strip() if bundle else spec.ca_bundle or "",
+            ca_bundle=values[_key_ref(bundle)] if bundle else spec.ca_bundle or "",
             scim_key=scim_key,
         )
 

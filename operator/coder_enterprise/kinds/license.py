@@ -57,6 +57,7 @@ from coder_enterprise.kinds.lookups import or_none
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Names, Resource
 from coder_enterprise.kinds.schema import KindModel, ListSet
+from coder_enterprise.kinds.secret_text import one_word
 
 DAY: Final = timedelta(days=1)
 WARN_BELOW: Final = 30
@@ -319,7 +320,7 @@ async def _declared(context: Context, resource: Resource, spec: LicenseSpec) -> 
             Reason.SECRET_NOT_FOUND,
             f"spec.secretRef: there is no {place}; create it with the licence under the key {ref.key}",
         )
-    token = values.get(ref.key, "").strip()
+    token = one_word(values.get(ref.key, ""))
     if not token:
         raise stalled(
             Reason.SECRET_KEY_MISSING,
