@@ -11,6 +11,7 @@ import yaml
 
 from coder_enterprise import __version__
 from coder_enterprise.kinds.registry import KINDS
+from coder_enterprise.server.serving import DRAIN_TIMEOUT
 from tests.support.helm import CHART, Body, Helm, HelmFailed, values
 from tools.generate.rbac import chart_rules
 
@@ -108,6 +109,27 @@ def test_every_container_runs_our_image_with_limits_and_a_read_only_root(everyth
         assert template["spec"]["securityContext"]["runAsUser"] > 0
         assert container["resources"]["requests"]
         assert container["resources"]["limits"]["memory"]
+
+
+def test_every_pod_listens_on_ipv4_and_ipv6(everything: list[Body]) -> None:
+    for name, template in pod_templates(everything).items():
+        (container,) = template["spec"]["containers"]
+        addresses = [argument.partition("=")[2] for argument in container["args"] if "-address" in argument]
+        addresses += [each["value"] for each in container.get("env", ()) if each["name"] == "CODER_HTTP_ADDRESS"]
+        assert all(address.startswith("[::]:") for address in addresses), name
+
+
+def test_several_servers_serve_on_until_nothing_is_sent_to_them_and_one_alone_ends_at_once(offline: Helm) -> None:
+    postgresql = values(server__enabled="true", server__postgresql__secretName="db", server__shutdownDelaySeconds="7")
+    for options, delay in ((postgresql, "7s"), (values(server__enabled="true"), None)):
+        pod = pod_templates(offline.template(*options))["coder-enterprise-server"]["spec"]
+        environment = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+        assert environment.get("CODER_SHUTDOWN_DELAY") == delay
+        assert pod["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert (
+        pod_templates(offline.template(*postgresql))["coder-enterprise-server"]["spec"]["terminationGracePeriodSeconds"]
+        > 7 + DRAIN_TIMEOUT
+    )
 
 
 def test_a_digest_goes_before_the_tag(offline: Helm) -> None:

@@ -77,7 +77,7 @@ def test_the_proxy_knows_its_token_and_its_addresses() -> None:
         "CODER_PRIMARY_ACCESS_URL": "https://coder.example.com",
         "CODER_ACCESS_URL": "https://eu.coder.example.com",
         "CODER_WILDCARD_ACCESS_URL": "*.eu.example.com",
-        "CODER_HTTP_ADDRESS": "0.0.0.0:8080",
+        "CODER_HTTP_ADDRESS": ":8080",
         "CODER_VERBOSE": "true",
     }
     assert container(found)["command"] == ["/opt/coder", "wsproxy", "server"]

@@ -52,7 +52,14 @@ def has_a_loop(pid: int) -> None:
 
 
 def after(seconds: float) -> Moment:
-    return lambda _: time.sleep(seconds)
+    """Of a process whose interpreter has started: until then nothing can hear a signal, however long that takes."""
+
+    def wait(pid: int) -> None:
+        start = time.monotonic()
+        handles_sigterm(pid)
+        time.sleep(max(0.0, start + seconds - time.monotonic()))
+
+    return wait
 
 
 MOMENTS: Final = (handles_sigterm, imports, has_a_loop, after(0.3), after(1), after(2))

@@ -56,9 +56,7 @@ def workload(replicas: int) -> dict[str, Any]:
 
 def main() -> None:
     kubeconfig, namespace = sys.argv[1:]
-    settings = ManagerSettings(
-        kubeconfig=Path(kubeconfig), namespaces=(namespace,), lease_namespace=namespace, health_port=-1
-    )
+    settings = ManagerSettings(kubeconfig=Path(kubeconfig), namespaces=(namespace,), lease_namespace=namespace)
     configure()
     asyncio.run(Manager(settings, DeploymentKind(), [KeepingKind()]).run())
 

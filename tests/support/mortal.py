@@ -92,7 +92,6 @@ def live(kubeconfig: Path, namespace: str, points: Points, life: int) -> None:
         namespaces=(namespace,),
         lease_namespace=namespace,
         lease_name=f"life-{life}",
-        health_port=-1,
     )
     uvloop.run(Manager(settings, CONNECTION_KIND, MANAGED_KINDS).run())
 

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
-from coder_enterprise.server.run import server_config
+from coder_enterprise.server.serving import server_config
 
 TIMEOUT: Final = 20.0
 """Seconds that anything here may take."""

@@ -43,7 +43,7 @@ async def primary(endpoint: Endpoint) -> AsyncIterator[Primary]:
 @pytest.fixture
 def registration(primary: Primary, monkeypatch: pytest.MonkeyPatch) -> Registration:
     monkeypatch.setattr(run, "INTERVAL", 0.001)
-    return Registration(primary, Settings(primary.url, TOKEN, "127.0.0.1", 0, "", ""), "http://127.0.0.1:2")
+    return Registration(primary, Settings(primary.url, TOKEN, "", ""), "http://127.0.0.1:2")
 
 
 async def test_a_server_of_the_same_release_is_well(primary: Primary) -> None:

@@ -17,7 +17,6 @@ def made(**changed: Any) -> Settings:
         "primary_access_url": "https://coder.example.com/",
         "token": TOKEN,
         "token_file": None,
-        "address": "127.0.0.1:3001",
         "access_url": "",
         "wildcard": "",
     }
@@ -25,9 +24,9 @@ def made(**changed: Any) -> Settings:
 
 
 def test_good_settings_are_taken() -> None:
-    settings = made(access_url="https://eu.example.com/", address="[::1]:0", wildcard="*.eu.example.com")
+    settings = made(access_url="https://eu.example.com/", wildcard="*.eu.example.com")
     assert settings.primary_access_url == "https://coder.example.com"
-    assert (settings.access_url, settings.host, settings.port) == ("https://eu.example.com", "::1", 0)
+    assert settings.access_url == "https://eu.example.com"
     assert settings.wildcard_hostname == "*.eu.example.com"
 
 
@@ -60,9 +59,6 @@ def test_a_file_without_a_token_is_refused_without_showing_it(tmp_path: Path, co
         ({"token": "x\ny"}, "CODER_PROXY_SESSION_TOKEN"),
         ({"token_file": Path("/nowhere")}, "exactly one"),
         ({"token": "", "token_file": Path("/nowhere")}, "/nowhere cannot be read"),
-        ({"address": "3001"}, "CODER_HTTP_ADDRESS"),
-        ({"address": "localhost:70000"}, "CODER_HTTP_ADDRESS"),
-        ({"address": "localhost:²"}, "CODER_HTTP_ADDRESS"),
         ({"access_url": "ftp://eu.example.com"}, "CODER_ACCESS_URL"),
         ({"access_url": "https://user@eu.example.com"}, "CODER_ACCESS_URL"),
     ],

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from coder_enterprise.cli.options import Context, Kubeconfig
+from coder_enterprise.cli.options import Context, Kubeconfig, listen_at
 
 
 def run(
+    command: typer.Context,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     namespace: Annotated[
@@ -29,7 +30,7 @@ def run(
         str, typer.Option(help="With what their names begin; the same for all replicas, at most 40 characters.")
     ] = "coder-enterprise-operator",
     health_address: Annotated[
-        str, typer.Option(help="Where /healthz, /readyz and /metrics listen; empty for nowhere.")
+        str, typer.Option(help="Where /healthz, /readyz and /metrics listen, as :8081; empty: nowhere.")
     ] = "127.0.0.1:8081",
 ) -> None:
     """Run the operator: make Coder match what is declared in Kubernetes.
@@ -40,13 +41,13 @@ def run(
 
       coder-enterprise operator --namespace team-a --namespace team-b
     """
+    health = listen_at(command, "--health-address", health_address) if health_address else None
     from coder_enterprise.cli.logs import configure
     from coder_enterprise.controller.kubernetes import KubernetesError
     from coder_enterprise.controller.leases import LeadershipLost
     from coder_enterprise.controller.manager import Manager, ManagerSettings
     from coder_enterprise.kinds.registry import CONNECTION_KIND, MANAGED_KINDS
 
-    host, _, port = health_address.rpartition(":")
     settings = ManagerSettings(
         kubeconfig=kubeconfig,
         context=context,
@@ -54,8 +55,7 @@ def run(
         allowed_hosts=tuple(allowed_host or ()),
         lease_namespace=lease_namespace,
         lease_name=lease_name,
-        health_host=host,
-        health_port=int(port) if health_address else -1,
+        health=health,
     )
     configure()
 

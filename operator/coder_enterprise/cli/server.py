@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coder_enterprise.cli.options import ADDRESS_HELP, listen_at
+
 if TYPE_CHECKING:
     from coder_enterprise.server.settings import FirstUser
 
 
 def run(
     context: typer.Context,
-    http_address: Annotated[
-        str, typer.Option(envvar="CODER_HTTP_ADDRESS", help="Where to listen; port 0 picks a free one.")
-    ] = "127.0.0.1:3000",
+    http_address: Annotated[str, typer.Option(envvar="CODER_HTTP_ADDRESS", help=ADDRESS_HELP)] = "127.0.0.1:3000",
     access_url: Annotated[
         str, typer.Option(envvar="CODER_ACCESS_URL", help="How others reach it. Default: from the address.")
     ] = "",
@@ -78,6 +78,13 @@ def run(
             envvar="CODER_DERP_SERVER_RELAY_URL", help="Where the other replicas of the server reach this one."
         ),
     ] = "",
+    shutdown_delay: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_SHUTDOWN_DELAY",
+            help="How long to go on serving after SIGTERM, while /readyz says no: until nobody sends requests here.",
+        ),
+    ] = "0s",
     bootstrap_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -112,7 +119,7 @@ def run(
     Examples:
 
     \b
-      coder-enterprise server --http-address 0.0.0.0:3000 \\
+      coder-enterprise server --http-address :3000 \\
         --sqlite-path /var/lib/coder/enterprise.db
 
     \b
@@ -123,6 +130,7 @@ def run(
       CODER_PG_CONNECTION_URL='postgres://coder:...@db.example.com/enterprise' \\
         coder-enterprise server
     """
+    listener = listen_at(context, "CODER_HTTP_ADDRESS", http_address)
     try:
         import uvloop
 
@@ -132,7 +140,7 @@ def run(
             Settings,
             SettingsError,
             parse_access_url,
-            parse_address,
+            parse_delay,
             parse_interval,
             parse_profile,
             parse_support_links,
@@ -150,11 +158,8 @@ def run(
 
     configure()
     try:
-        host, port = parse_address(http_address)
         trusted_headers, trusted_origins = parse_trusted_proxies(proxy_trusted_headers, proxy_trusted_origins)
         settings = Settings(
-            host=host,
-            port=port,
             access_url=parse_access_url(access_url),
             sqlite_path=sqlite_path,
             pg_connection_url=_pg_connection_url(context),
@@ -172,8 +177,9 @@ def run(
             allow_custom_quiet_hours=allow_custom_quiet_hours,
             proxy_health_interval=parse_interval("CODER_PROXY_HEALTH_INTERVAL", proxy_health_interval),
             relay_url=parse_url("CODER_DERP_SERVER_RELAY_URL", derp_server_relay_url),
+            shutdown_delay=parse_delay("CODER_SHUTDOWN_DELAY", shutdown_delay),
         )
-        uvloop.run(serve(settings))
+        uvloop.run(serve(settings, listener))
     except (SettingsError, StorageError, RequestError) as error:
         typer.echo(f"coder-enterprise server: {error}", err=True)
         raise typer.Exit(1) from None

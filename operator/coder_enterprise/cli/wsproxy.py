@@ -8,20 +8,21 @@ from typing import Annotated, Final
 
 import typer
 
+from coder_enterprise.cli.options import ADDRESS_HELP, listen_at
+
 UNREACHABLE: Final = 3
 """Exit code when the server cannot be reached: worth another try, unlike a refusal."""
 
 
 def run(
+    command: typer.Context,
     primary_access_url: Annotated[
         str, typer.Option(envvar="CODER_PRIMARY_ACCESS_URL", help="The access URL of the Coder server. Required.")
     ] = "",
     proxy_session_token_file: Annotated[
         Path | None, typer.Option(envvar="CODER_PROXY_SESSION_TOKEN_FILE", help="File with the proxy's token.")
     ] = None,
-    http_address: Annotated[
-        str, typer.Option(envvar="CODER_HTTP_ADDRESS", help="Where to listen; port 0 picks a free one.")
-    ] = "127.0.0.1:3001",
+    http_address: Annotated[str, typer.Option(envvar="CODER_HTTP_ADDRESS", help=ADDRESS_HELP)] = "127.0.0.1:3001",
     access_url: Annotated[
         str, typer.Option(envvar="CODER_ACCESS_URL", help="How the server reaches it. Default: from the address.")
     ] = "",
@@ -40,8 +41,9 @@ def run(
     \b
       CODER_PROXY_SESSION_TOKEN=... coder-enterprise wsproxy \\
         --primary-access-url https://coder.example.com \\
-        --http-address 0.0.0.0:3001 --access-url https://eu.example.com
+        --http-address :3001 --access-url https://eu.example.com
     """
+    listener = listen_at(command, "CODER_HTTP_ADDRESS", http_address)
     import uvloop
 
     from coder_enterprise.cli.logs import configure
@@ -55,11 +57,10 @@ def run(
             primary_access_url,
             os.environ.get("CODER_PROXY_SESSION_TOKEN", ""),
             proxy_session_token_file,
-            http_address,
             access_url,
             wildcard_access_url,
         )
-        uvloop.run(serve(settings))
+        uvloop.run(serve(settings, listener))
     except (SettingsError, PrimaryRefused) as error:
         typer.echo(f"coder-enterprise wsproxy: {error}", err=True)
         raise typer.Exit(1) from None

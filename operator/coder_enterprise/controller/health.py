@@ -8,6 +8,7 @@ repairs nothing there. Readiness says that it sees every kind; one that is not r
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 from aiohttp import web
@@ -15,26 +16,24 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 
 class HealthServer:
-    """Serves on `host`:`port`; port 0 picks a free one, and -1 serves nothing."""
+    """Serves what comes to `listener`, which it closes at its end; None serves nothing."""
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        listener: socket.socket | None,
         is_alive: Callable[[], bool],
         why_not_ready: Callable[[], str],
         measure: Callable[[], None] = lambda: None,
     ) -> None:
         """`why_not_ready` says "" when it is; `measure` is called before the metrics are read."""
-        self._host = host
-        self._port = port
+        self._listener = listener
         self._is_alive = is_alive
         self._why_not_ready = why_not_ready
         self._measure = measure
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> HealthServer:
-        if self._port < 0:
+        if self._listener is None:
             return self
         app = web.Application()
         app.add_routes(
@@ -46,14 +45,8 @@ class HealthServer:
         )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        await web.SockSite(self._runner, self._listener).start()
         return self
-
-    @property
-    def port(self) -> int:
-        """Where it listens; the one that was picked when 0 was asked for."""
-        addresses = self._runner.addresses if self._runner else ()
-        return int(addresses[0][1]) if addresses else self._port
 
     async def __aexit__(self, *exception: object) -> None:
         if self._runner:

@@ -50,9 +50,8 @@ class ManagerSettings:
     """What the replicas that share the work have in common: all Leases begin with it."""
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
     watch_times: WatchTimes = field(default_factory=WatchTimes)
-    health_host: str = "127.0.0.1"
-    health_port: int = 8081
-    """-1 serves neither health nor metrics."""
+    health: socket.socket | None = None
+    """Where health and metrics are served; None is nowhere."""
 
 
 class Manager:
@@ -121,8 +120,7 @@ class Manager:
         )
 
     def _health(self, engine: Engine) -> HealthServer:
-        host, port = self._settings.health_host, self._settings.health_port
-        return HealthServer(host, port, self._is_alive, self._why_not_ready, self._measure)
+        return HealthServer(self._settings.health, self._is_alive, self._why_not_ready, self._measure)
 
     def _watch(self, client: KubernetesClient, engine: Engine, identity: str) -> Watches:
         times = self._settings.watch_times

@@ -223,7 +223,7 @@ def _environment(workload: Workload, place: Placement) -> list[dict[str, Any]]:
         PRIMARY_URL_KEY: place.primary_url,
         "CODER_ACCESS_URL": workload.access_url,
         "CODER_WILDCARD_ACCESS_URL": workload.wildcard_access_url,
-        "CODER_HTTP_ADDRESS": f"0.0.0.0:{PORT}",
+        "CODER_HTTP_ADDRESS": f":{PORT}",
     }
     own = [{"name": name, "value": value} for name, value in values.items() if value]
     extra = [{"name": item.name, "value": item.value} for item in workload.env]

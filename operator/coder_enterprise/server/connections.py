@@ -1,8 +1,8 @@
 """What one connection may take of the server: bytes of a head, time for a request, unread bytes of an answer.
 
-uvicorn makes one `Connection` for each client (see `run.server_config`) and limits none of that itself. A client that
-is over a limit is refused and its connection closed, before anything is routed; when there are too many connections,
-those that wait for their clients make room. How large a body may be is `routes.bodies`' to say.
+uvicorn makes one `Connection` for each client (see `serving.server_config`) and limits none of that itself. A client
+that is over a limit is refused and its connection closed, before anything is routed; when there are too many
+connections, those that wait for their clients make room. How large a body may be is `routes.bodies`' to say.
 """
 
 from __future__ import annotations

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from coder_enterprise.process.addresses import bracketed
 from coder_enterprise.wire.appearance import SupportLink
 from coder_enterprise.wire.profiles import Profile
 
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
-
-PORT_FORM: Final = re.compile(r"[0-9]{1,5}")
 HEADER_FORM: Final = re.compile(r"[A-Za-z0-9-]+")
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -41,11 +40,8 @@ class FirstUser:
 
 @dataclass(frozen=True)
 class Settings:
-    host: str = "127.0.0.1"
-    port: int = 3000
-    """0 picks a free one."""
     access_url: str = ""
-    """How others reach the server; "" is made from host and port."""
+    """How others reach the server; "" is where it listens."""
     sqlite_path: Path = Path("coder-enterprise.db")
     pg_connection_url: str = field(default="", repr=False)
     """PostgreSQL, with a password; "" is SQLite."""
@@ -72,6 +68,8 @@ class Settings:
     """Of those proxies."""
     relay_url: str = ""
     """Where the other replicas of the server reach this one; "" is nowhere."""
+    shutdown_delay: float = 0.0
+    """Seconds that it goes on serving, unready, after it was told to end."""
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
@@ -94,15 +92,6 @@ class Settings:
     def license_keys(self) -> dict[str, bytes]:
         """Raw Ed25519 public keys by name; none without that file. Raises `SettingsError`."""
         return read_license_keys("CODER_LICENSE_KEYS_FILE", self.license_keys_file) if self.license_keys_file else {}
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """`host:port`; an IPv6 host in brackets. Raises `SettingsError`."""
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    if not host or not PORT_FORM.fullmatch(port) or int(port) > 65535:
-        raise SettingsError(f"CODER_HTTP_ADDRESS: {address!r} is not host:port, such as 127.0.0.1:3000")
-    return host, int(port)
 
 
 def parse_access_url(url: str) -> str:
@@ -176,15 +165,30 @@ _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m":
 
 def parse_interval(variable: str, text: str) -> float:
     """Seconds of a duration as Go writes it, such as 1m30s; more than none. Raises `SettingsError`."""
-    parts = re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", text) if _DURATION.fullmatch(text) else []
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    seconds = _seconds(text)
     if not 0 < seconds < float("inf"):
         raise SettingsError(f"{variable}: {text!r} is not a duration above zero, such as 60s or 1m30s")
     return seconds
 
 
+def parse_delay(variable: str, text: str) -> float:
+    """Seconds of such a duration, which may be none: 0s. Raises `SettingsError`."""
+    seconds = _seconds(text)
+    if not 0 <= seconds < float("inf"):
+        raise SettingsError(f"{variable}: {text!r} is not a duration such as 5s, or 0s for none")
+    return seconds
+
+
+def _seconds(text: str) -> float:
+    """Not a number where it is no duration."""
+    if not _DURATION.fullmatch(text):
+        return float("nan")
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", text))
+
+
 def parse_url(variable: str, text: str) -> str:
-    """An http(s) URL without query, or "". Raises `SettingsError`."""
+    """An http(s) URL without query, or ""; a bare IPv6 address gets its brackets. Raises `SettingsError`."""
+    text = bracketed(text)
     if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
         raise SettingsError(f"{variable}: {text!r} is not a URL such as http://10.0.0.5:3000")
     return text

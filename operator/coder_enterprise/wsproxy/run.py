@@ -12,6 +12,7 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 
+from coder_enterprise.process.addresses import url_of
 from coder_enterprise.process.signals import when_told_to_end
 from coder_enterprise.wire.buildinfo import VERSION, BuildInfo, same_release
 from coder_enterprise.wire.proxies import (
@@ -20,7 +21,7 @@ from coder_enterprise.wire.proxies import (
     RegisterWorkspaceProxyRequest,
 )
 from coder_enterprise.wsproxy.primary import Primary, PrimaryError, PrimaryUnreachable
-from coder_enterprise.wsproxy.settings import Settings, SettingsError
+from coder_enterprise.wsproxy.settings import Settings
 
 INTERVAL: Final = 30.0
 """Seconds."""
@@ -32,11 +33,12 @@ MAX_FAILURES: Final = 10
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises `SettingsError`, and `PrimaryError` when it cannot be, or stay, registered."""
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Until SIGTERM or SIGINT. Raises `PrimaryError` when it cannot be, or stay, registered."""
     stop = asyncio.Event()
     when_told_to_end(stop.set)
-    async with Primary(settings.primary_access_url, settings.token) as primary, _listening(settings, primary) as url:
+    url = settings.access_url or url_of(listener)
+    async with Primary(settings.primary_access_url, settings.token) as primary, _answering(listener, primary):
         registration = Registration(primary, settings, url)
         registering = asyncio.create_task(registration.run())
         stopping = asyncio.create_task(stop.wait())
@@ -100,27 +102,15 @@ class Registration:
 
 
 @asynccontextmanager
-async def _listening(settings: Settings, primary: Primary) -> AsyncIterator[str]:
-    """The access URL of what answers there. Raises `SettingsError`."""
+async def _answering(listener: socket.socket, primary: Primary) -> AsyncIterator[None]:
     runner = web.AppRunner(create_app(primary), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
     try:
-        await _listen(runner, settings)
-        port = runner.addresses[0][1]
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        print(f"listening on http://{host}:{port}", flush=True)
-        yield settings.access_url or f"http://{host}:{port}"
+        await web.SockSite(runner, listener).start()
+        print(f"listening on {url_of(listener)}", flush=True)
+        yield
     finally:
         await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
-    try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
-    except OSError as error:
-        raise SettingsError(
-            f"CODER_HTTP_ADDRESS: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
-        ) from None
 
 
 def create_app(primary: Primary) -> web.Application:

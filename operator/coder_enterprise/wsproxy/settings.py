@@ -19,26 +19,20 @@ class Settings:
     primary_access_url: str
     """Where the server is."""
     token: str = field(repr=False)
-    host: str
-    port: int
-    """0 picks a free one."""
     access_url: str
-    """How the server and others reach this proxy; "" is made from host and port."""
+    """How the server and others reach this proxy; "" is where it listens."""
     wildcard_hostname: str
 
 
 def make_settings(
-    primary_access_url: str, token: str, token_file: Path | None, address: str, access_url: str, wildcard: str
+    primary_access_url: str, token: str, token_file: Path | None, access_url: str, wildcard: str
 ) -> Settings:
     """Raises `SettingsError`."""
     if not primary_access_url:
         raise SettingsError("CODER_PRIMARY_ACCESS_URL: is required: the access URL of the Coder server")
-    host, port = _address(address)
     return Settings(
         primary_access_url=_url("CODER_PRIMARY_ACCESS_URL", primary_access_url),
         token=_token(token, token_file),
-        host=host,
-        port=port,
         access_url=_url("CODER_ACCESS_URL", access_url) if access_url else "",
         wildcard_hostname=wildcard,
     )
@@ -48,13 +42,6 @@ def _url(variable: str, text: str) -> str:
     if not _URL_FORM.fullmatch(text.rstrip("/")):
         raise SettingsError(f"{variable}: {text!r} is not a URL without a path, such as https://coder.example.com")
     return text.rstrip("/")
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise SettingsError(f"CODER_HTTP_ADDRESS: {text!r} is not host:port, such as 127.0.0.1:3001")
-    return host.strip("[]"), int(port)
 
 
 def _token(token: str, file: Path | None) -> str:

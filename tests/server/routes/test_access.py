@@ -31,6 +31,7 @@ Route = tuple[str, str]
 
 PUBLIC: Final[set[Route]] = {
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("GET", "/api/v2/"),
     ("GET", "/api/v2/buildinfo"),

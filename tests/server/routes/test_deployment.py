@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from coder_enterprise.server.errors import Overloaded, Unavailable
+from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services import readiness
+from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire.buildinfo import VERSION
 from tests.support.api import SITE, Client, checked
 
@@ -13,6 +21,55 @@ async def test_healthz_is_plain_text_at_the_root_of_the_site(nobody: Client) -> 
     answer = await nobody.get(f"{SITE}/healthz")
     assert (answer.status_code, answer.text) == (200, "OK")
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_readyz_says_that_the_database_answers(nobody: Client) -> None:
+    answer = await nobody.get(f"{SITE}/readyz")
+    assert (answer.status_code, answer.text) == (200, "OK")
+
+
+async def test_readyz_says_no_while_the_database_does_not_answer(
+    nobody: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Any) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(readiness, "DEADLINE", 0.01)
+    monkeypatch.setattr(database, "read", never)
+    answer = await nobody.get(f"{SITE}/readyz")
+    assert answer.status_code == 503
+    assert "the database has not answered" in answer.text
+    assert (await nobody.get(f"{SITE}/healthz")).status_code == 200
+
+
+async def test_readyz_says_no_when_the_database_is_away(
+    nobody: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Any) -> None:
+        raise Unavailable("The database does not answer; try again in a moment.")
+
+    monkeypatch.setattr(database, "read", away)
+    assert (await nobody.get(f"{SITE}/readyz")).status_code == 503
+
+
+async def test_one_that_is_overloaded_stays_ready_for_its_share(
+    nobody: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overloaded(_: Any) -> None:
+        raise Overloaded("The server is overloaded; try again in a moment.")
+
+    monkeypatch.setattr(database, "read", overloaded)
+    assert (await nobody.get(f"{SITE}/readyz")).status_code == 200
+
+
+async def test_while_it_ends_readyz_says_no_and_each_answer_asks_to_come_back_elsewhere(
+    nobody: Client, services: Services
+) -> None:
+    assert "connection" not in (await nobody.get("/buildinfo")).headers
+    services.readiness.ending = True
+    assert (await nobody.get(f"{SITE}/readyz")).status_code == 503
+    answer = await nobody.get("/buildinfo")
+    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
 
 
 async def test_the_root_of_the_api_says_hello(nobody: Client) -> None:

@@ -48,6 +48,7 @@ from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.routes.limits import RateLimit
 from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
 from coder_enterprise.server.routes.openapi import document
+from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.settings import Network
 from coder_enterprise.wire.buildinfo import VERSION
 
@@ -110,7 +111,7 @@ def create_app(
     app.state.metrics = RequestMetrics()
     app.add_middleware(BodyBudget)
     app.add_middleware(RateLimit, limit=rate_limit)
-    app.add_middleware(CommonHeaders)
+    app.add_middleware(CommonHeaders, readiness=services.readiness)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     app.add_middleware(ClientAddress, headers=trusted_headers, origins=trusted_origins)
     return app
@@ -131,8 +132,10 @@ class _Application(FastAPI):
 class CommonHeaders:
     """What every answer carries, the answer when a handler fails, and the line in the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
+        """While it ends, every client is asked to come back through a new connection, which leads to another server."""
         self._app = app
+        self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -156,6 +159,8 @@ class CommonHeaders:
                     (b"x-content-type-options", b"nosniff"),
                     (b"vary", b"Cookie"),
                 ]
+                if self._readiness.ending and scope["type"] == "http":
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         app = _refuse_nul if "\0" in scope["path"] or b"%00" in scope["query_string"] else self._app

@@ -19,6 +19,8 @@ from coder_enterprise.server.settings import Network
 IPV6_PREFIX: Final = 64
 """Of the network that one sender has all of."""
 
+_MAPPED: Final = "::ffff:"
+
 _Address: TypeAlias = IPv4Address | IPv6Address
 
 
@@ -31,11 +33,13 @@ class ClientAddress:
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._headers and scope["type"] in ("http", "websocket") and (peer := scope.get("client")):
+        if scope["type"] in ("http", "websocket") and (peer := scope.get("client")):
             scope["client"] = (self._client(scope, peer[0]), peer[1])
         await self._app(scope, receive, send)
 
     def _client(self, scope: Scope, peer: str) -> str:
+        if peer.startswith(_MAPPED):  # it listens on IPv6, and the client came by IPv4
+            peer = peer.removeprefix(_MAPPED)
         if not self._is_trusted(_address(peer)):
             return peer
         for trusted in self._headers:

@@ -26,6 +26,7 @@ from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_keys import ProvisionerKeys
 from coder_enterprise.server.services.proxies import Proxies
 from coder_enterprise.server.services.quiet_hours import QuietHours
+from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
 from coder_enterprise.server.services.scim import Scim
@@ -67,6 +68,7 @@ class Services:
     tokens: Tokens
     audit: Audit
     proxies: Proxies
+    readiness: Readiness
     registrations: Registrations
     replicas: Replicas
     provisioner_daemons: ProvisionerDaemons

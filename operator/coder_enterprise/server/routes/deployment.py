@@ -16,7 +16,15 @@ health = APIRouter(tags=["General"])
 
 @health.get("/healthz", response_class=PlainTextResponse)
 async def healthz() -> Response:
+    """Whether the process is alive: starting it anew would repair nothing that it depends on."""
     return PlainTextResponse("OK")
+
+
+@health.get("/readyz", response_class=PlainTextResponse)
+async def readyz(services: Public) -> Response:
+    """Whether requests should be sent here."""
+    problem = await services.readiness.problem()
+    return PlainTextResponse(problem or "OK", status_code=503 if problem else 200)
 
 
 @router.get("/", **documented(RESPONSE))

@@ -1,0 +1,85 @@
+"""HTTP from its beginning to its end: says where it listens, and lets its clients go before it closes.
+
+Used by `run`. Kubernetes takes a pod out of its Services and sends SIGTERM at the same time, so that new connections
+still come for a while. At the first SIGTERM the server says at /readyz that it is not ready, and asks with each answer
+that its connection be closed; it goes on for the delay, then it listens no more, and finishes what has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from typing_extensions import override
+
+from coder_enterprise.process.addresses import BACKLOG, url_of
+from coder_enterprise.process.signals import when_told_to_end
+from coder_enterprise.server.connections import KEEP_ALIVE, Connection
+from coder_enterprise.server.services.readiness import Readiness
+
+DRAIN_TIMEOUT: Final = 10
+"""Seconds that requests have to finish, once nothing new is accepted."""
+MAX_WEBSOCKET_MESSAGE: Final = 256 * 1024
+"""Bytes; Coder and its daemons send no larger ones."""
+
+log = structlog.get_logger(__name__)
+
+
+def server_config(app: Callable[..., Any]) -> uvicorn.Config:
+    """Websockets with dead peers are closed: uvicorn pings each of them."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # `routes.clients` knows which ones to believe
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=DRAIN_TIMEOUT,
+    )
+
+
+class Server(uvicorn.Server):
+    """Ends with 0 when it is told to end."""
+
+    def __init__(self, app: Callable[..., Any], readiness: Readiness, delay: float) -> None:
+        """`delay`: seconds that it goes on after it was told to end."""
+        super().__init__(server_config(app))
+        self._readiness = readiness
+        self._delay = delay
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            print(f"listening on {url_of(listener)}", flush=True)
+
+    @contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        """For the rest of the process: a second signal must not end it in the middle of its end."""
+        when_told_to_end(self.end)
+        yield
+
+    def end(self) -> None:
+        """After the delay; told once more, at once."""
+        if self._readiness.ending or not self._delay:
+            self._close()
+            return
+        log.info("ending", delay=self._delay)
+        self._readiness.ending = True
+        asyncio.get_running_loop().call_later(self._delay, self._close)
+
+    def _close(self) -> None:
+        self._readiness.ending = True
+        self.should_exit = True
