@@ -65,6 +65,7 @@ def follow(bare_plane: ControlPlane, clean_folder: Path, helm: Path) -> Iterator
 def test_helm_with_the_server(follow: Follow, bare_plane: ControlPlane) -> None:
     output = follow("Helm, with the server")
     assert re.search(r"^coder +True +Connected", output, re.MULTILINE)
+    assert "coderappearance.enterprise.coder.com/coder condition met" in output
     follow("Upgrade", "Roll back", "Uninstall")
     assert NAMESPACE not in bare_plane.kubectl("get", "namespaces,crds", "-o", "name").stdout
 

@@ -17,6 +17,7 @@
 {{- end -}}
 
 {{- define "ce.operator" -}}{{ include "ce.fullname" . }}-operator{{- end -}}
+{{- define "ce.leaseName" -}}{{ include "ce.operator" . | trunc 40 | trimSuffix "-" }}{{- end -}}
 {{- define "ce.server" -}}{{ include "ce.fullname" . }}-server{{- end -}}
 {{- define "ce.uninstall" -}}{{ include "ce.fullname" . }}-uninstall{{- end -}}
 
@@ -30,6 +31,11 @@
 {{- define "ce.serverURL" -}}
 {{- $port := .Values.server.service.port | int -}}
 http://{{ include "ce.server" . }}.{{ .Release.Namespace }}.svc{{ if ne $port 80 }}:{{ $port }}{{ end }}
+{{- end -}}
+
+{{/* "true" when the server licenses everything for itself. */}}
+{{- define "ce.developmentLicense" -}}
+{{- if and .Values.server.developmentLicense (not .Values.server.licenseKeys) -}}true{{- end -}}
 {{- end -}}
 
 {{- define "ce.image" -}}

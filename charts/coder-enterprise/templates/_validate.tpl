@@ -75,6 +75,7 @@ can see the namespace; otherwise the pods wait for the Secret, and `kubectl desc
 - CODER_FIRST_USER_PASSWORD
 - CODER_BOOTSTRAP_TOKEN_FILE
 - CODER_LICENSE_KEYS_FILE
+- CODER_DEVELOPMENT_LICENSE
 - CODER_SHUTDOWN_DELAY
 - POD_IP
 {{- end -}}

@@ -100,6 +100,13 @@ def run(
             "it no licence is accepted, and licensed features are off.",
         ),
     ] = None,
+    development_license: Annotated[
+        bool,
+        typer.Option(
+            envvar="CODER_DEVELOPMENT_LICENSE",
+            help="Without such a file: have the server make a licence for everything, for trials and development.",
+        ),
+    ] = False,
     support_links: Annotated[
         str,
         typer.Option(
@@ -166,6 +173,7 @@ def run(
             first_user=_first_user(first_user_username, first_user_email),
             bootstrap_token_file=bootstrap_token_file,
             license_keys_file=license_keys_file,
+            development_license=development_license,
             support_links=parse_support_links(support_links),
             profile=parse_profile(wire_profile),
             scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", "").strip(),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -18,6 +18,7 @@ from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.deployment import Deployment
+from coder_enterprise.server.services.development_license import development_keys
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.files import Files
 from coder_enterprise.server.services.groups import Groups
@@ -52,6 +53,8 @@ from coder_enterprise.server.workers.provisioners import ProvisionerCleaner
 from coder_enterprise.server.workers.proxies import ProxyHealthLoop
 from coder_enterprise.server.workers.replicas import ReplicaSync
 
+NONE: Final[Mapping[str, bytes]] = {}
+
 log = structlog.get_logger(__name__)
 
 
@@ -62,7 +65,9 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     try:
         deployment_id = await bootstrap(database, settings.first_user, token)
         deployment = Deployment(settings.access_url or url_of(listener), deployment_id)
-        services = create_services(settings, database, deployment)
+        wanted = settings.development_license and settings.license_keys_file is None
+        own_keys = await development_keys(database, deployment_id, wanted=wanted)
+        services = create_services(settings, database, deployment, own_keys)
         await services.entitlements.refresh()
         app = create_app(services, settings.rate_limit, settings.trusted_headers, settings.trusted_origins)
         server = Server(app, services.readiness, settings.shutdown_delay)
@@ -72,10 +77,13 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await database.close()
 
 
-def create_services(settings: Settings, database: Database, deployment: Deployment) -> Services:
-    """Raises `SettingsError`. Every feature is off until `entitlements` are refreshed."""
+def create_services(
+    settings: Settings, database: Database, deployment: Deployment, own_keys: Mapping[str, bytes] = NONE
+) -> Services:
+    """`own_keys` are those that the server itself signs licences with. Every feature is off until `entitlements` are
+    refreshed. Raises `SettingsError`."""
     configured = frozenset({Feature.SCIM} if settings.scim_auth_header else ())
-    entitlements = Entitlements(database, settings.license_keys(), deployment.id, configured)
+    entitlements = Entitlements(database, {**settings.license_keys(), **own_keys}, deployment.id, configured)
     sessions = Sessions(database)
     jobs = ProvisionerJobs(database, entitlements, deployment)
     schedule = default_schedule(settings.quiet_hours_default_schedule)

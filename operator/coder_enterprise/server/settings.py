@@ -48,6 +48,8 @@ class Settings:
     first_user: FirstUser | None = None
     bootstrap_token_file: Path | None = None
     license_keys_file: Path | None = None
+    development_license: bool = False
+    """Whether the server licenses everything for itself; not where it is told whose licences to trust."""
     support_links: tuple[SupportLink, ...] = ()
     """Without any, Coder's own are shown."""
     profile: Profile = Profile.DOCUMENTED

@@ -19,5 +19,9 @@ def get(connection: Connection, name: str) -> Any:
 
 
 def put(connection: Connection, name: str, value: Any) -> None:
-    connection.execute(_DELETE, {"setting": name})
+    remove(connection, name)
     connection.execute(insert(site_settings), {"name": name, "value": value})
+
+
+def remove(connection: Connection, name: str) -> None:
+    connection.execute(_DELETE, {"setting": name})
