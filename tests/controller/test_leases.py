@@ -225,6 +225,24 @@ async def test_of_two_that_take_at_once_one_has_it(api: LeaseAPI) -> None:
     assert sorted(await asyncio.gather(first.take(CODER), second.take(CODER))) == [False, True]
 
 
+async def test_what_a_former_process_of_the_same_pod_held_is_free_at_once(api: LeaseAPI) -> None:
+    await taken(api, "host_uid-1_before")
+    again = member(api, "host_uid-1_after", pod="uid-1")
+    await again.join()
+    assert again.is_free(CODER)
+    assert await again.take(CODER)
+    assert again.replicas == 1
+
+
+@pytest.mark.parametrize("pod", ["uid-2", ""])
+async def test_another_pod_of_the_same_host_is_waited_for(api: LeaseAPI, pod: str) -> None:
+    await taken(api, "host_uid-1_before")
+    other = member(api, f"host_{pod}_after", pod=pod)
+    await other.join()
+    assert not other.is_free(CODER)
+    assert await seconds_until_free(other) > other.times.duration
+
+
 async def test_what_was_given_up_is_free_at_once(api: LeaseAPI) -> None:
     other, membership = await taken(api), await joined(api)
     assert not membership.is_free(CODER)

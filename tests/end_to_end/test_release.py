@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from coder_enterprise.controller.leases import OPERATOR_LABEL
 from coder_enterprise.kinds.resource import CLAIM, FINALIZER
 from tests.support.kubernetes import Body, Namespace
 from tests.support.manifests import group, user
@@ -74,6 +75,16 @@ def test_the_operator_is_ended_before_it(namespace: Namespace) -> None:
     assert namespace.find("Deployment", "operator") is None
 
 
+def test_its_leases_go_with_the_operator_and_those_of_others_stay(namespace: Namespace) -> None:
+    namespace.apply(
+        operator_deployment(), lease("replica", "operator"), lease("shard", "operator"), lease("x", "other")
+    )
+    end = f"{namespace.name}/operator"
+    options = ("--namespace", namespace.name, "--end-operator", end, "--lease-name", "operator")
+    assert release(namespace.plane, *options).stdout.splitlines()[1] == "2 Leases removed"
+    assert [body["metadata"]["name"] for body in namespace.all("Lease")] == ["x"]
+
+
 def test_an_operator_that_does_not_end_keeps_nothing_back(namespace: Namespace) -> None:
     """Such as one on a node that is lost."""
     body = operator_deployment()
@@ -91,6 +102,11 @@ def test_what_it_cannot_use_is_said(namespace: Namespace, tmp_path: Path) -> Non
         1,
         "coder-enterprise release: --end-operator: 'operator' is not NAMESPACE/NAME\n",
     )
+
+
+def lease(name: str, operator: str) -> Body:
+    metadata = {"name": name, "labels": {OPERATOR_LABEL: operator}}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
 
 
 def operator_deployment() -> Body:

@@ -131,8 +131,8 @@ def refuse(*verbs: str) -> Callable[[str], None]:
     return fault
 
 
-def member(api: LeaseAPI, identity: str = "us", scope: str = "") -> Membership:
-    return Membership(cast("KubernetesClient", LeaseClient(api)), NAMESPACE, NAME, identity, scope)
+def member(api: LeaseAPI, identity: str = "us", scope: str = "", pod: str = "") -> Membership:
+    return Membership(cast("KubernetesClient", LeaseClient(api)), NAMESPACE, NAME, identity, scope, pod=pod)
 
 
 class Replica:

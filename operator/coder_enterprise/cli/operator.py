@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from coder_enterprise.cli.options import Context, Kubeconfig, listen_at
+from coder_enterprise.cli.options import LEASE_NAME, Context, Kubeconfig, listen_at
 
 
 def run(
@@ -28,7 +28,13 @@ def run(
     ] = "default",
     lease_name: Annotated[
         str, typer.Option(help="With what their names begin; the same for all replicas, at most 40 characters.")
-    ] = "coder-enterprise-operator",
+    ] = LEASE_NAME,
+    pod_uid: Annotated[
+        str,
+        typer.Option(
+            envvar="POD_UID", help="Of the pod, if it runs in one: what its process before a restart held is free."
+        ),
+    ] = "",
     health_address: Annotated[
         str, typer.Option(help="Where /healthz, /readyz and /metrics listen, as :8081; empty: nowhere.")
     ] = "127.0.0.1:8081",
@@ -55,6 +61,7 @@ def run(
         allowed_hosts=tuple(allowed_host or ()),
         lease_namespace=lease_namespace,
         lease_name=lease_name,
+        pod=pod_uid,
         health=health,
     )
     configure()

@@ -15,6 +15,8 @@ Kubeconfig = Annotated[
     typer.Option(exists=True, help="Default: $KUBECONFIG, ~/.kube/config, or the pod's service account."),
 ]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
+LEASE_NAME: Final = "coder-enterprise-operator"
+"""With what the names of the operator's Leases begin, unless it is told otherwise."""
 
 ADDRESS_HELP: Final = "Where to listen: host:port, [IPv6 address]:port, or :port for every address; port 0 picks one."
 

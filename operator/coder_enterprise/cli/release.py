@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from coder_enterprise.cli.options import Context, Kubeconfig
+from coder_enterprise.cli.options import LEASE_NAME, Context, Kubeconfig
 
 
 def run(
@@ -23,6 +23,9 @@ def run(
             "finalizers back.",
         ),
     ] = "",
+    lease_name: Annotated[
+        str, typer.Option(help="The operator's own --lease-name: with --end-operator, its Leases are removed as well.")
+    ] = LEASE_NAME,
     skip_forbidden: Annotated[
         bool,
         typer.Option(
@@ -49,7 +52,7 @@ def run(
     import uvloop
 
     from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, configuration
-    from coder_enterprise.controller.release import Release
+    from coder_enterprise.controller.release import Release, remove_leases
     from coder_enterprise.controller.release import end_operator as end
     from coder_enterprise.kinds.registry import KINDS
 
@@ -64,6 +67,9 @@ def run(
             if name:
                 gone = await end(client, home, name, timeout)
                 typer.echo(f"Deployment {end_operator}: {'gone' if gone else f'not gone after {timeout:.0f} s'}")
+                if gone:
+                    count = await remove_leases(client, home, lease_name)
+                    typer.echo(f"{count} {'Lease' if count == 1 else 'Leases'} removed")
             release = Release(client, plurals, typer.echo, skip_forbidden=skip_forbidden)
             count = await release.run(namespace or ())
             typer.echo(f"{count} {'object' if count == 1 else 'objects'} released")

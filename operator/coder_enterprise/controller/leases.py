@@ -10,6 +10,10 @@ without ever renewing again. Another takes its deployments only after it has its
 which is longer; so whoever is taken from has stopped before, whatever the clocks say, and for good. Two that take at
 once write onto the same version of the Lease, and the API server refuses one.
 
+Only a former process of the same pod is known to be dead without waiting: the kubelet starts a container anew when the
+one before has ended, and no two pods ever have the same uid. A name would not do: two pods of a host's network have the
+same host name, and a pod that was deleted by force may run on beside its namesake.
+
 Times are measured with the monotonic clock, so that a clock that jumps changes nothing; those in the Leases are for
 people.
 """
@@ -110,8 +114,11 @@ class Membership:
         identity: str,
         scope: str = "",
         times: LeaseTimes | None = None,
+        pod: str = "",
     ) -> None:
-        """`name` is what replicas have in common that share the work."""
+        """`name` is what replicas have in common that share the work; `pod` is the uid of the pod that this is the only
+        process of, "" outside of one."""
+        self._former = f"_{pod}_" if pod else ""
         self.identity = identity
         self.times = times or LeaseTimes()
         self._client = client
@@ -284,8 +291,12 @@ class Membership:
         self._dead = {
             holder
             for holder, (_, since, duration) in seen.items()
-            if holder != self.identity and now > since + duration
+            if holder != self.identity and (now > since + duration or self._is_former(holder))
         }
+
+    def _is_former(self, holder: str) -> bool:
+        """A process of this pod, which has ended: see above."""
+        return bool(self._former) and self._former in holder
 
     def _replicas(self) -> list[Lease]:
         return [lease for lease in self._leases.values() if not lease.deployment and lease.holder]

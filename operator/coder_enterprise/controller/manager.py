@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from coder_enterprise.controller import metrics
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.health import HealthServer
@@ -50,6 +51,8 @@ class ManagerSettings:
     """What the replicas that share the work have in common: all Leases begin with it."""
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
     watch_times: WatchTimes = field(default_factory=WatchTimes)
+    pod: str = ""
+    """The uid of the pod that runs this process and no other operator; "" outside of one."""
     health: socket.socket | None = None
     """Where health and metrics are served; None is nowhere."""
 
@@ -80,6 +83,7 @@ class Manager:
 
     async def _run(self) -> None:
         self._take_signals()
+        metrics.start_time_seconds.set_to_current_time()
         settings = await configuration(self._settings.kubeconfig, self._settings.context)
         async with KubernetesClient(settings) as client:
             membership = self._membership = self._join(client)
@@ -107,7 +111,8 @@ class Manager:
         self._stop.set()
 
     def _join(self, client: KubernetesClient) -> Membership:
-        identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+        pod = self._settings.pod
+        identity = "_".join(filter(None, (socket.gethostname(), pod, str(uuid.uuid4()))))
         scope = ",".join(sorted(self._settings.namespaces))
         log.info("starting", identity=identity, leases=self._settings.lease_name, pid=os.getpid())
         return Membership(
@@ -117,6 +122,7 @@ class Manager:
             identity,
             scope,
             self._settings.lease_times,
+            pod,
         )
 
     def _health(self, engine: Engine) -> HealthServer:

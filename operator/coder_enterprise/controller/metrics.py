@@ -18,6 +18,7 @@ from coder_enterprise.kinds.resource import Key
 
 NAMESPACE: Final = "coder_enterprise"
 
+start_time_seconds = Gauge("start_time_seconds", "Unix time at which the operator started.", namespace=NAMESPACE)
 reconciles = Counter("reconciles", "Reconciles by kind and result.", ("kind", "result"), namespace=NAMESPACE)
 reconcile_seconds = Histogram("reconcile_seconds", "Duration of a reconcile.", ("kind",), namespace=NAMESPACE)
 time_to_ready_seconds = Histogram(

@@ -1,7 +1,8 @@
 """Gives the operator's objects back before it is removed: nothing keeps them from being deleted afterwards.
 
 Called by `coder-enterprise release`, which the Helm chart runs before an uninstall. It ends the operator's Deployment
-first, because an operator at work puts its finalizer back. It asks Coder for nothing and changes nothing there.
+first, because an operator at work puts its finalizer back; its Leases go with it. It asks Coder for nothing and changes
+nothing there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from http import HTTPStatus
 from typing import Final
 
 from coder_enterprise.client.concurrency import each
-from coder_enterprise.controller.kubernetes import WORKLOADS, Gone, KubernetesClient, KubernetesError, custom
+from coder_enterprise.controller.kubernetes import (
+    LEASES,
+    WORKLOADS,
+    Gone,
+    KubernetesClient,
+    KubernetesError,
+    custom,
+)
+from coder_enterprise.controller.leases import OPERATOR_LABEL
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.resource import FINALIZER, Resource
@@ -35,6 +44,17 @@ async def end_operator(client: KubernetesClient, namespace: str, name: str, time
     except Gone:
         return True
     return False
+
+
+async def remove_leases(client: KubernetesClient, namespace: str, name: str) -> int:
+    """Those of operators that were started with that lease name and are gone; how many. Raises `KubernetesError`."""
+    count = 0
+    async for page in client.pages(LEASES, namespace, f"{OPERATOR_LABEL}={name}"):
+        for body in page:
+            with contextlib.suppress(Gone):
+                await client.delete(LEASES, namespace, body["metadata"]["name"])
+                count += 1
+    return count
 
 
 class Release:

@@ -72,10 +72,25 @@ class Pod:
         """Its environment. Raises `Unready`."""
         values: dict[str, str] = {}
         for variable in self.container.get("env", ()):
-            text = _value(objects, variable)
+            text = self._value(objects, variable)
             text = _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
             values[variable["name"]] = self.placed(text)
         return values
+
+    def _value(self, objects: Objects, variable: Mapping[str, Body]) -> str:
+        source = variable.get("valueFrom", {})
+        if ref := source.get("secretKeyRef"):
+            return objects.value("secrets", ref["name"], ref["key"])
+        if ref := source.get("configMapKeyRef"):
+            return objects.value("configmaps", ref["name"], ref["key"])
+        if ref := source.get("fieldRef"):
+            own = {
+                "metadata.namespace": objects.namespace,
+                "metadata.uid": str(self.body["metadata"]["uid"]),
+                "status.podIP": ADDRESS,
+            }
+            return own[ref["fieldPath"]]
+        return str(variable.get("value", ""))
 
     def is_ready(self) -> bool:
         """What the readiness probe says; a container without one is ready."""
@@ -90,14 +105,3 @@ class Pod:
             return False
         except OSError:
             return False
-
-
-def _value(objects: Objects, variable: Mapping[str, Body]) -> str:
-    source = variable.get("valueFrom", {})
-    if ref := source.get("secretKeyRef"):
-        return objects.value("secrets", ref["name"], ref["key"])
-    if ref := source.get("configMapKeyRef"):
-        return objects.value("configmaps", ref["name"], ref["key"])
-    if ref := source.get("fieldRef"):
-        return {"metadata.namespace": objects.namespace, "status.podIP": ADDRESS}[ref["fieldPath"]]
-    return str(variable.get("value", ""))
