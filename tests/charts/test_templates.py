@@ -211,12 +211,15 @@ def test_without_the_server_the_named_coder_is_connected(offline: Helm) -> None:
         "deployment__allowedNamespaces": "{team-a}",
         "deployment__resyncInterval": "90s",
     }
-    objects = offline.template(*values(**settings))
+    objects = offline.template(
+        *values(**settings), '--set-json=deployment.allow=[{"namespaces": ["team-b"], "kinds": ["CoderGroup"]}]'
+    )
     assert find(objects, "CoderDeployment", "coder")["spec"] == {
         "url": "https://coder.example.com",
         "tokenSecretRef": {"name": "coder-token", "key": "token"},
         "caBundleSecretRef": {"name": "ca", "key": "ca.crt"},
         "allowedNamespaces": ["team-a"],
+        "allow": [{"namespaces": ["team-b"], "kinds": ["CoderGroup"]}],
         "resyncInterval": "90s",
     }
     assert [body["metadata"]["name"] for body in objects if body["kind"] == "Deployment"] == [

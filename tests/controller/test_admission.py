@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
 
+from coder_enterprise.controller.kubernetes import KubernetesError
+from coder_enterprise.kinds.base import Change
+from coder_enterprise.kinds.consent import Demand
 from coder_enterprise.kinds.resource import CLAIM
 from tests.support.engine import Cluster
 from tests.support.things import World
@@ -212,3 +216,48 @@ async def test_a_rival_by_way_of_a_deployment_whose_token_was_never_accepted_is_
     await cluster.until(lambda: cluster.reason("coder", "coderdeployments", GUESTS) == "SecretNotFound")
     cluster.thing("one")
     await cluster.until(lambda: cluster.is_applied("one"))
+
+
+# What is allowed
+
+
+async def test_a_kind_that_is_not_allowed_is_refused_and_says_which_entry_it_needs(cluster: Cluster) -> None:
+    await cluster.begin(allow=[{"namespaces": [GUESTS], "kinds": ["CoderGroup"]}])
+    cluster.thing("one", GUESTS, deploymentRef=REFERENCE)
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    assert "kinds: Thing" in cluster.condition("Ready", "one", namespace=GUESTS)["message"]
+    assert calls(cluster) == []
+
+
+async def test_what_a_plan_would_do_is_asked_for_before_it_is_done(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def demand(_: object, changes: Sequence[Change] = ()) -> Demand:
+        return Demand("Thing", workload=any(change.path == "spec.color" for change in changes))
+
+    monkeypatch.setattr(cluster.kind, "demand", demand)
+    thing_id = await guest_is_applied(cluster)
+    cluster.thing("one", GUESTS, deploymentRef=REFERENCE, color="red")
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    assert cluster.coder.things[thing_id].color == ""
+    cluster.connect(allow=[{"namespaces": [GUESTS], "workload": True}])
+    await cluster.until(lambda: cluster.is_applied("one", GUESTS))
+
+
+async def test_namespaces_are_selected_by_their_labels_as_they_are_now(cluster: Cluster) -> None:
+    await cluster.begin(allow=[{"namespaceSelector": {"matchLabels": {"team": "a"}}}])
+    cluster.thing("one", GUESTS, deploymentRef=REFERENCE)
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    cluster.kubernetes.labels[GUESTS] = {"team": "a"}
+    await cluster.until(lambda: cluster.is_applied("one", GUESTS), within=301)
+    cluster.kubernetes.labels[GUESTS] = {}
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed", within=301)
+
+
+async def test_an_operator_that_may_not_get_a_namespace_says_so(cluster: Cluster) -> None:
+    await cluster.begin(allow=[{"namespaceSelector": {"matchLabels": {"team": "a"}}}])
+    refused = KubernetesError(403, "Forbidden", "no")
+    cluster.kubernetes.fault = lambda _, plural: refused if plural == "namespaces" else None
+    cluster.thing("one", GUESTS, deploymentRef=REFERENCE)
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "NotAllowed")
+    assert "may not get namespace guests" in cluster.condition("Ready", "one", namespace=GUESTS)["message"]

@@ -59,6 +59,18 @@ BAD_DEPLOYMENTS: dict[str, tuple[Body, str]] = {
     "two CA bundles": ({"caBundle": "x", "caBundleSecretRef": {"name": "ca"}}, "exclude each other"),
     "no requests at all": ({"maxRequestsPerSecond": 0}, "spec.maxRequestsPerSecond"),
     "a namespace that cannot be": ({"allowedNamespaces": ["No Such"]}, "spec.allowedNamespaces"),
+    "an entry for nobody": ({"allow": [{"kinds": ["CoderGroup"]}]}, "either namespaces or namespaceSelector"),
+    "an entry for two": (
+        {"allow": [{"namespaces": ["a"], "namespaceSelector": {"matchLabels": {"team": "a"}}}]},
+        "either namespaces or namespaceSelector",
+    ),
+    "a selector of nothing": ({"allow": [{"namespaceSelector": {}}]}, "an empty selector selects nothing"),
+    "a kind that is none": ({"allow": [{"namespaces": ["a"], "kinds": ["Group"]}]}, "kinds"),
+    "no kind at all": ({"allow": [{"namespaces": ["a"], "kinds": []}]}, "kinds"),
+    "a requirement without values": (
+        {"allow": [{"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "In"}]}}]},
+        "In and NotIn need values",
+    ),
 }
 UUID = "91000000-0000-4000-8000-000000000000"
 BAD_PROXIES: dict[str, tuple[Body, str]] = {

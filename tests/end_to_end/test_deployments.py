@@ -42,7 +42,7 @@ def test_a_deployment_says_version_identity_and_how_it_is(namespace: Namespace, 
     namespace.wait_for("CoderDeployment", "coder", "Connected")
     status = namespace.status("CoderDeployment", "coder")
     assert status["version"].startswith("v2.4.0")
-    assert status["identity"] == {"username": "admin", "roles": ["owner"]}
+    assert status["identity"] == {"url": server.url, "username": "admin", "roles": ["owner"]}
     assert status["circuit"] == "Closed"
     for type_, reason in (("Reachable", "Answering"), ("Authenticated", "TokenAccepted")):
         condition = namespace.condition("CoderDeployment", "coder", type_)

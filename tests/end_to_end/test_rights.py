@@ -93,11 +93,18 @@ def test_nothing_is_granted_as_a_whole(namespace: Namespace) -> None:
 
 
 def test_an_operator_for_some_namespaces_may_do_nothing_elsewhere(scope: str, namespace: Namespace) -> None:
-    for what in ("secrets", "codergroups.enterprise.coder.com", "deployments.apps"):
+    for what in ("secrets", "codergroups.enterprise.coder.com", "deployments.apps", "namespaces/default"):
         answer = namespace.plane.kubectl(
             "auth", "can-i", "get", what, "-n", "default", f"--as={user(namespace)}", check=False
         )
         assert answer.stdout.strip() == ("yes" if scope == "cluster-wide" else "no")
+
+
+@pytest.mark.usefixtures("scope")
+def test_the_labels_of_a_watched_namespace_may_be_read(namespace: Namespace) -> None:
+    url = f"/api/v1/namespaces/{namespace.name}"
+    body = namespace.plane.kubectl("get", "--raw", url, f"--as={user(namespace)}").stdout
+    assert json.loads(body)["metadata"]["labels"]["kubernetes.io/metadata.name"] == namespace.name
 
 
 @pytest.mark.parametrize("name", ["cluster-wide", "namespaced"])

@@ -475,17 +475,17 @@ def test_what_cannot_be_a_token_is_refused_and_not_told(value: str) -> None:
 @pytest.mark.parametrize(
     ("allowed", "namespace", "expected"),
     [
-        (None, "own", True),
         (None, "other", False),
         ([], "other", False),
         (["other"], "other", True),
-        (["other"], "own", True),
         (["another"], "other", False),
         (["*"], "other", True),
     ],
 )
-def test_other_namespaces_need_consent(allowed: list[str] | None, namespace: str, expected: bool) -> None:
-    assert KIND.allows(spec(allowedNamespaces=allowed), "own", namespace) is expected
+def test_a_list_of_namespaces_is_short_for_an_entry(allowed: list[str] | None, namespace: str, expected: bool) -> None:
+    entries = KIND.allowances(spec(allowedNamespaces=allowed, allow=[{"namespaces": ["third"]}]))
+    assert any(entry.names(namespace) for entry in entries) is expected
+    assert any(entry.names("third") for entry in entries)
 
 
 @pytest.mark.parametrize(

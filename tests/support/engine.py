@@ -21,6 +21,7 @@ from coder_enterprise.controller import connections
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.kubernetes import (
+    NAMESPACES,
     SECRETS,
     Collection,
     Conflicted,
@@ -48,6 +49,8 @@ class FakeKubernetes:
         self.secrets: dict[tuple[str, str], dict[str, str]] = {}
         self.secret_labels: Mapping[str, str] = {WATCH_LABEL: "true"}
         """Of all Secrets."""
+        self.labels: dict[str, dict[str, str]] = {}
+        """Of namespaces."""
         self.events: list[Body] = []
         self.writes: list[str] = []
         self.points = points or Points()
@@ -131,6 +134,8 @@ class FakeKubernetes:
 
     async def get(self, collection: Collection, namespace: str, name: str) -> Body:
         await self._pass("get", collection)
+        if collection == NAMESPACES:
+            return {"metadata": {"name": name, "labels": self.labels.get(name)}}
         return copy.deepcopy(self._find(collection, namespace, name))
 
     async def pages(

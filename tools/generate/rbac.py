@@ -37,6 +37,9 @@ NAMESPACED: Final = """\
 # key of its claims, are in its own alone.
 #
 # Secrets: RBAC cannot grant only those with a label, so it can read every Secret of these namespaces.
+#
+# Namespaces: a Role lets it get its own namespace, which is all that namespaceSelector in spec.allow of a
+# CoderDeployment needs there; a namespace without the Role is selected by none.
 """
 RULES: Final = """\
 # The rules of the chart's roles. Written by `make generate` from operator/coder_enterprise/kinds.
@@ -77,6 +80,7 @@ def _rules() -> list[dict[str, Any]]:
         _rule(GROUP, _plurals(), "get", "list", "watch", "patch"),
         _rule(GROUP, [f"{plural}/status" for plural in _plurals()], "patch"),
         _rule("", ["secrets"], "get", "list", "watch", "create", "patch"),
+        _rule("", ["namespaces"], "get"),
         _rule("apps", ["deployments"], "get", "create", "patch", "delete"),
         _rule("events.k8s.io", ["events"], "create", "patch"),
     ]

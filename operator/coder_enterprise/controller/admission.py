@@ -7,29 +7,35 @@ For others, what a CoderDeployment allowed last is remembered when it is gone, f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from coder_enterprise.client.errors import OperatorError
 from coder_enterprise.controller.connections import Connections
+from coder_enterprise.controller.namespaces import Namespaces
 from coder_enterprise.controller.result import Parked
 from coder_enterprise.controller.store import Store
-from coder_enterprise.kinds.base import ConnectionKind, Context, KindError, ManagedKind, stalled, waiting
+from coder_enterprise.kinds.base import Change, ConnectionKind, Context, KindError, ManagedKind, stalled, waiting
+from coder_enterprise.kinds.common import ManagedSpec
+from coder_enterprise.kinds.consent import Allowance, Demand, refusal
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Resource
 
 
 class Admission:
-    def __init__(self, connection_kind: ConnectionKind[Any], store: Store, connections: Connections) -> None:
+    def __init__(
+        self, connection_kind: ConnectionKind[Any], store: Store, connections: Connections, namespaces: Namespaces
+    ) -> None:
         self._connection_kind = connection_kind
         self._store = store
         self._connections = connections
+        self._namespaces = namespaces
 
     def deployment_of(self, resource: Resource) -> Key:
         return Key(self._connection_kind.names.kind, *resource.deployment)
 
-    def context(self, kind: ManagedKind[Any, Any], resource: Resource) -> Context:
+    async def context(self, kind: ManagedKind[Any, Any], resource: Resource, spec: ManagedSpec) -> Context:
         """For a reconcile. Raises `KindError` without consent or without a way, and `Parked` while nobody knows."""
         key = self.deployment_of(resource)
         if self._store.get(key) is None:
@@ -37,7 +43,7 @@ class Admission:
                 Reason.WAITING_FOR_DEPLOYMENT,
                 f"spec.deploymentRef: there is no CoderDeployment {key.namespace}/{key.name}; create it",
             )
-        self.require(resource)
+        await self.require(kind, resource, spec)
         connection = self._connections.get(key)
         if connection is None or connection.probing:
             raise Parked
@@ -52,16 +58,19 @@ class Admission:
             )
         return context
 
-    def context_for_deletion(self, resource: Resource) -> Context | None:
+    async def context_for_deletion(
+        self, kind: ManagedKind[Any, Any], resource: Resource, spec: ManagedSpec | None
+    ) -> Context | None:
         """Also with what is remembered; None when there is no CoderDeployment, nor anything known of one.
 
         Raises `KindError` without consent or without a way, and `Parked` while nobody knows.
         """
         key = self.deployment_of(resource)
-        declared, connection = self._declared(key), self._connections.get(key)
+        declared = self._declared(key)
         if declared is None:
             return None
-        self.require(resource)
+        await self.require(kind, resource, spec)
+        connection = self._connections.get(key)
         if connection is None or connection.probing:
             raise Parked
         if connection.deleted:
@@ -71,29 +80,46 @@ class Admission:
             raise _unusable(key, connection.why_not)
         return context
 
-    def require(self, resource: Resource) -> None:
-        """Raises `KindError` unless the CoderDeployment lets the object use it."""
+    async def require(
+        self, kind: ManagedKind[Any, Any], resource: Resource, spec: ManagedSpec | None, changes: Sequence[Change] = ()
+    ) -> None:
+        """Raises `KindError` unless the CoderDeployment lets the object use it, for these changes. What `spec` would
+        ask for counts as much as it can when it is None, because nobody understands it."""
         key = self.deployment_of(resource)
         namespace = resource.key.namespace
         if namespace == key.namespace:
             return
         try:
-            spec = self._spec(key)
+            declared = self._spec(key)
         except ValidationError:
             raise _unusable(key, "its spec is not valid") from None
-        if spec is None or not self._connection_kind.allows(spec, key.namespace, namespace):
-            raise stalled(
-                Reason.NOT_ALLOWED,
-                f"CoderDeployment {key.namespace}/{key.name} does not list namespace {namespace} in "
-                "spec.allowedNamespaces",
-            )
+        entries = () if declared is None else self._connection_kind.allowances(declared)
+        demand = Demand(kind.names.kind) if spec is None else kind.demand(spec, changes)
+        refused = refusal(await self._entries_for(namespace, entries), namespace, demand)
+        if refused:
+            raise stalled(Reason.NOT_ALLOWED, f"CoderDeployment {key.namespace}/{key.name} {refused}")
 
-    def permits(self, resource: Resource) -> bool:
+    async def permits(self, kind: ManagedKind[Any, Any], resource: Resource, spec: ManagedSpec | None) -> bool:
         try:
-            self.require(resource)
-        except OperatorError:
+            await self.require(kind, resource, spec)
+        except KindError:
             return False
         return True
+
+    async def _entries_for(self, namespace: str, entries: Sequence[Allowance]) -> list[Allowance]:
+        """Those for that namespace. Its labels are looked up only where an entry needs them."""
+        found = [entry for entry in entries if entry.names(namespace)]
+        selecting = [(entry, entry.namespace_selector) for entry in entries if entry.namespace_selector is not None]
+        if not selecting:
+            return found
+        labels = await self._namespaces.labels(namespace)
+        if labels is None and not found:
+            raise stalled(
+                Reason.NOT_ALLOWED,
+                f"the operator may not get namespace {namespace}, and so not compare its labels with the selectors of "
+                "spec.allow; allow its service account to, or name the namespace in spec.allow",
+            )
+        return found + [entry for entry, selector in selecting if labels and selector.selects(labels)]
 
     def server_of(self, resource: Resource) -> str | None:
         """The URL where its deployment's token was accepted; None while that is unknown. Also of a deployment that

@@ -16,7 +16,7 @@ from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller.admission import Admission
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.events import Recorder
-from coder_enterprise.controller.ownership import Ownership, parse
+from coder_enterprise.controller.ownership import Ownership, parse, understood
 from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import Context, KindError, ManagedKind
@@ -62,7 +62,7 @@ class Deletion:
             return await self._release(resource, "Released", reason)
         orphaned_at = self._orphaned_at.pop(resource.uid, now())
         try:
-            context = self._admission.context_for_deletion(resource)
+            context = await self._admission.context_for_deletion(kind, resource, understood(kind, resource))
         except KindError as error:
             if error.reason != Reason.NOT_ALLOWED:
                 raise _deletion_waits(resource, error.message, Meaning.WAITING) from None
@@ -78,7 +78,7 @@ class Deletion:
     async def _delete(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> Result:
         try:
             target = await self._find_unrecorded(kind, context, resource)
-            if target.external_id is None or self._shared(context, target):
+            if target.external_id is None or await self._shared(kind, context, target):
                 return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
             done = await kind.delete(context, target)
         except OperatorError as error:
@@ -108,11 +108,8 @@ class Deletion:
     def _is_claimed(self, resource: Resource) -> bool:
         """Whether the operator was about to create it. What spec cannot name any more, nobody can look for."""
         kind = self._kinds[resource.key.kind]
-        try:
-            name = kind.external_name(resource, parse(kind, resource))
-        except KindError:
-            return False
-        return self._claims.proves(resource, name)
+        spec = understood(kind, resource)
+        return spec is not None and self._claims.proves(resource, kind.external_name(resource, spec))
 
     async def _orphan(self, resource: Resource, orphaned_at: float) -> Result:
         """Nobody knows a way to Coder: let go after a while."""
@@ -143,9 +140,9 @@ class Deletion:
             return resource
         return await self._writer.status(resource, {**resource.status, "id": observed.external_id})
 
-    def _shared(self, context: Context, resource: Resource) -> bool:
+    async def _shared(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> bool:
         """Another object has recorded the same thing, and stays or lets it stay: it is that object's now."""
-        holders = self._ownership.holders(context, resource, resource.external_id)
+        holders = await self._ownership.holders(kind, context, resource, resource.external_id)
         return any(not holder.deleting or self._reason_to_let_go(holder) for holder in holders)
 
     async def _release(self, resource: Resource, event: str, note: str, *, warn: bool = False) -> Result:

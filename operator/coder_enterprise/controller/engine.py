@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from coder_enterprise.controller import metrics
+from coder_enterprise.controller.admission import Admission
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.cluster import Cluster
 from coder_enterprise.controller.connections import Connections
@@ -27,6 +28,7 @@ from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesE
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backoff
 from coder_enterprise.controller.managed import PENDING, ManagedReconciler
+from coder_enterprise.controller.namespaces import Namespaces
 from coder_enterprise.controller.picture import Picture
 from coder_enterprise.controller.queue import IN_FLIGHT, Item, Priority, Queue
 from coder_enterprise.controller.result import Again, Result
@@ -91,9 +93,8 @@ class Engine:
         writer = Writer(client, self._store, {name.kind: name.plural for name in names}, self._fence)
         self._managed = ManagedReconciler(
             managed_kinds,
-            connection_kind,
             self._store,
-            self._connections,
+            Admission(connection_kind, self._store, self._connections, Namespaces(client)),
             claims,
             writer,
             self._recorder,

@@ -114,6 +114,7 @@ class Secret:
 
 
 SECRETS: Final = Collection("/api/v1", "secrets")
+NAMESPACES: Final = Collection("/api/v1", "namespaces")
 WORKLOADS: Final = Collection("/apis/apps/v1", "deployments")
 EVENTS: Final = Collection("/apis/events.k8s.io/v1", "events")
 LEASES: Final = Collection("/apis/coordination.k8s.io/v1", "leases")

@@ -19,7 +19,6 @@ from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.admission import Admission
 from coder_enterprise.controller.claims import Claims
-from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.deletion import Deletion
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.kubernetes import KubernetesError
@@ -34,7 +33,6 @@ from coder_enterprise.kinds.base import (
     DRIFT,
     Action,
     Change,
-    ConnectionKind,
     DomainCondition,
     ManagedKind,
     Observation,
@@ -65,9 +63,8 @@ class ManagedReconciler:
     def __init__(
         self,
         kinds: Sequence[ManagedKind[Any, Any]],
-        connection_kind: ConnectionKind[Any],
         store: Store,
-        connections: Connections,
+        admission: Admission,
         claims: Claims,
         writer: Writer,
         recorder: Recorder,
@@ -82,9 +79,9 @@ class ManagedReconciler:
         self._claims = claims
         self._writer = writer
         self._recorder = recorder
-        self._admission = Admission(connection_kind, store, connections)
-        self._ownership = Ownership(store, self._admission, claims)
-        self._deletion = Deletion(self._kinds, self._admission, self._ownership, claims, writer, recorder, ask)
+        self._admission = admission
+        self._ownership = Ownership(store, admission, claims)
+        self._deletion = Deletion(self._kinds, admission, self._ownership, claims, writer, recorder, ask)
         self._new: set[str] = set()
         """Uids of objects that have not been Ready since they were made."""
 
@@ -114,7 +111,7 @@ class ManagedReconciler:
         if spec.suspend:
             await self._finish(resource, suspended(resource))
             return Result()
-        context = self._admission.context(kind, resource)
+        context = await self._admission.context(kind, resource, spec)
         work = Work(kind, spec, context, kind.external_name(resource, spec))
         await self._ownership.refuse_rivals(work, resource)
         try:
@@ -139,7 +136,7 @@ class ManagedReconciler:
             verdict = kind.verdict(spec, observed)
             await self._finish(resource, _reported(work, resource, observed, changes, verdict))
             return _next(spec, verdict)
-        self._ownership.require(work, resource, observed, changes)
+        await self._ownership.require(work, resource, observed, changes)
         return await self._enforce(work, resource, observed, changes)
 
     async def _enforce(
@@ -153,7 +150,7 @@ class ManagedReconciler:
             intent = kind.intent(spec, changes, resource.status)
             if intent:
                 resource = await self._writer.status(resource, {**resource.status, **intent})
-            self._admission.require(resource)  # it may have been withdrawn while we looked
+            await self._admission.require(kind, resource, spec, changes)  # also: it may have been withdrawn meanwhile
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:

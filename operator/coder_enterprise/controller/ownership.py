@@ -44,6 +44,14 @@ def parse(kind: ManagedKind[Any, Any], resource: Resource) -> ManagedSpec:
     return spec
 
 
+def understood(kind: ManagedKind[Any, Any], resource: Resource) -> ManagedSpec | None:
+    """None for what `parse` raises for."""
+    try:
+        return parse(kind, resource)
+    except OperatorError:
+        return None
+
+
 class Ownership:
     def __init__(self, store: Store, admission: Admission, claims: Claims) -> None:
         self._store = store
@@ -55,11 +63,11 @@ class Ownership:
             return True
         return observed.intended or (resource.external_id is None and self._claims.proves(resource, work.name))
 
-    def require(self, work: Work, resource: Resource, observed: Observation, changes: Sequence[Change]) -> None:
+    async def require(self, work: Work, resource: Resource, observed: Observation, changes: Sequence[Change]) -> None:
         if self.is_ours(work, resource, observed):
             return
         name = work.kind.title(resource, work.spec)
-        holders = self.holders(work.context, resource, observed.external_id)
+        holders = await self.holders(work.kind, work.context, resource, observed.external_id)
         if holders:
             raise stalled(
                 Reason.CONFLICT,
@@ -103,7 +111,7 @@ class Ownership:
                 continue
             if self._precedence(other, name) > mine if key in named else other.age > resource.age:
                 continue
-            if not self._counts(work.context, other, resource):
+            if not await self._counts(work.kind, work.context, other, resource):
                 continue
             identity = identity or await work.kind.identity(work.context, resource, work.spec)
             if await self._is_rival(work, other, identity):
@@ -113,32 +121,31 @@ class Ownership:
                     "remove one of the two",
                 )
 
-    def holders(self, context: Context, resource: Resource, external_id: str | None) -> list[Resource]:
+    async def holders(
+        self, kind: ManagedKind[Any, Any], context: Context, resource: Resource, external_id: str | None
+    ) -> list[Resource]:
         """Other objects that have recorded this id of the same server, with that server's consent."""
         found = (self._store.get(key) for key in self._store.find(("id", resource.key.kind, external_id)))
         return [
             other
             for other in found
-            if other is not None and other.key != resource.key and self._counts(context, other, resource)
+            if other is not None and other.key != resource.key and await self._counts(kind, context, other, resource)
         ]
 
     async def _is_rival(self, work: Work, other: Resource, identity: str) -> bool:
-        try:
-            spec = parse(work.kind, other)
-        except OperatorError:
-            return False
-        if spec.management_policy is not ManagementPolicy.ENFORCE:
+        spec = understood(work.kind, other)
+        if spec is None or spec.management_policy is not ManagementPolicy.ENFORCE:
             return False
         try:
             return await work.kind.identity(work.context, other, spec) == identity
         except OperatorError:
             return False
 
-    def _counts(self, context: Context, other: Resource, resource: Resource) -> bool:
+    async def _counts(self, kind: ManagedKind[Any, Any], context: Context, other: Resource, resource: Resource) -> bool:
         """Whether the other one may call the same Coder at all: who may not has no say about what is there."""
         together = self._admission.deployment_of(other) == self._admission.deployment_of(resource)
         on_one_server = together or self._admission.server_of(other) == context.client.settings.url
-        return on_one_server and self._admission.permits(other)
+        return on_one_server and await self._admission.permits(kind, other, understood(kind, other))
 
     def _precedence(self, resource: Resource, name: str) -> tuple[bool, bool, tuple[str, str]]:
         """Sorts first who has claimed that very name before, then who has an id, then the oldest."""

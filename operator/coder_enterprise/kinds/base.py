@@ -19,6 +19,7 @@ from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds.common import MAX_TEXT, BaseSpec, ManagedSpec, PendingChange
+from coder_enterprise.kinds.consent import Allowance, Demand
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Names, Resource
 
@@ -201,6 +202,10 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
         """Other objects of our kinds whose change wakes the object."""
         return ()
 
+    def demand(self, spec: SpecT, changes: Sequence[Change] = ()) -> Demand:
+        """What the object asks of its deployment, by its spec, and by what it is about to change."""
+        return Demand(self.names.kind)
+
     @abstractmethod
     def external_name(self, resource: Resource, spec: SpecT) -> str:
         """What two objects must share to claim the same thing; finer distinctions are `identity`'s."""
@@ -306,8 +311,8 @@ class ConnectionKind(ABC, Generic[BaseSpecT]):
         """Where the deployment is, as in `settings`: two that share it are one Coder."""
 
     @abstractmethod
-    def allows(self, spec: BaseSpecT, own_namespace: str, namespace: str) -> bool:
-        """Whether objects of `namespace` may use the deployment."""
+    def allowances(self, spec: BaseSpecT) -> tuple[Allowance, ...]:
+        """What objects of other namespaces may do."""
 
     @abstractmethod
     def rate(self, spec: BaseSpecT) -> float | None:

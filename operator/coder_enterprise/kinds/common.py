@@ -56,8 +56,8 @@ class DeploymentRef(KindModel):
     name: ObjectName = "coder"
     """Name of the CoderDeployment. Default: coder."""
     namespace: Namespace | None = None
-    """Its namespace; another one than the object's own must list the object's namespace in
-    spec.allowedNamespaces. Default: the object's own."""
+    """Its namespace; in another one than the object's own, the CoderDeployment must allow it: spec.allowedNamespaces
+    or spec.allow. Default: the object's own."""
 
 
 class BaseSpec(KindModel):

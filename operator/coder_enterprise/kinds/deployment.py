@@ -30,6 +30,7 @@ from coder_enterprise.kinds.common import (
     ObjectName,
     SecretKey,
 )
+from coder_enterprise.kinds.consent import MAX_ALLOWANCES, MAX_NAMESPACES, Allowance, NamespaceName
 from coder_enterprise.kinds.coverage import cover_ends
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
@@ -42,7 +43,6 @@ NO_CREDENTIALS: Final = "must not hold a user name or a password: the token belo
 NO_QUERY: Final = "must not have a query or a fragment"
 
 DEFAULT_RESYNC: Final = 300.0
-ALL_NAMESPACES: Final = "*"
 SECONDS_PER_DAY: Final = 86_400
 MAX_URL: Final = 2048
 MAX_VERSION: Final = 128
@@ -122,15 +122,12 @@ class DeploymentSpec(BaseSpec):
     """The same from a Secret."""
     scim_secret_ref: SCIMSecretRef | None = None
     """What opens SCIM on the server. Needed only for users who are to be made and suspended that way."""
-    allowed_namespaces: (
-        Annotated[
-            tuple[Annotated[str, Field(max_length=63, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$")], ...],
-            Field(max_length=256),
-            ListSet(),
-        ]
-        | None
-    ) = None
-    """Other namespaces whose objects may refer to this deployment; "*" is all. Default: none."""
+    allowed_namespaces: Annotated[tuple[NamespaceName, ...], Field(max_length=MAX_NAMESPACES), ListSet()] | None = None
+    """Other namespaces whose objects may refer to this deployment; "*" is all. Short for an entry of allow with nothing
+    but namespaces. Default: none."""
+    allow: Annotated[tuple[Allowance, ...], Field(max_length=MAX_ALLOWANCES)] | None = None
+    """What objects of other namespaces may do here. One entry must allow all that an object asks for. Objects of the
+    deployment's own namespace may do everything. Default: nothing."""
     max_requests_per_second: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Upper limit of requests to this server. Default: none, but for 16 requests at a time and Retry-After."""
 
@@ -255,9 +252,9 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
         return spec.url.rstrip("/")
 
     @override
-    def allows(self, spec: DeploymentSpec, own_namespace: str, namespace: str) -> bool:
-        allowed = spec.allowed_namespaces or ()
-        return namespace == own_namespace or namespace in allowed or ALL_NAMESPACES in allowed
+    def allowances(self, spec: DeploymentSpec) -> tuple[Allowance, ...]:
+        short = (Allowance(namespaces=spec.allowed_namespaces),) if spec.allowed_namespaces else ()
+        return (*(spec.allow or ()), *short)
 
     @override
     def rate(self, spec: DeploymentSpec) -> float | None:

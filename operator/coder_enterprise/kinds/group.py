@@ -38,6 +38,7 @@ from coder_enterprise.kinds.common import (
     Organization,
     Picture,
 )
+from coder_enterprise.kinds.consent import Demand
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.lookups import find_organization, or_none
 from coder_enterprise.kinds.reasons import Reason
@@ -206,6 +207,10 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
             *AGE_COLUMNS,
         ),
     )
+
+    @override
+    def demand(self, spec: GroupSpec, changes: Sequence[Change] = ()) -> Demand:
+        return Demand(self.names.kind, organization=spec.organization)
 
     @override
     def external_name(self, resource: Resource, spec: GroupSpec) -> str:

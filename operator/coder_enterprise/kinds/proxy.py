@@ -56,6 +56,7 @@ from coder_enterprise.kinds.common import (
     ManagementPolicy,
     ObjectName,
 )
+from coder_enterprise.kinds.consent import Demand
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import ROTATE_TOKEN_AT, Names, Resource
@@ -271,6 +272,10 @@ class ProxyKind(ManagedKind[ProxySpec, ObservedProxy]):
     @override
     def secrets(self, resource: Resource, spec: ProxySpec) -> tuple[str, ...]:
         return (_secret_name(resource, spec),)
+
+    @override
+    def demand(self, spec: ProxySpec, changes: Sequence[Change] = ()) -> Demand:
+        return Demand(self.names.kind, workload=spec.workload is not None)
 
     @override
     def external_name(self, resource: Resource, spec: ProxySpec) -> str:

@@ -76,7 +76,7 @@ class Reason(StrEnum):
     HOST_NOT_ALLOWED = "HostNotAllowed"
     """The operator was started with --allowed-host, and spec.url has another host; or it is a link-local address."""
     NOT_ALLOWED = "NotAllowed"
-    """The CoderDeployment does not list this namespace in spec.allowedNamespaces."""
+    """The CoderDeployment is in another namespace, and does not allow this one what the object asks for."""
     CONFLICT = "Conflict"
     """An older object claims the same thing in Coder."""
     ALREADY_EXISTS = "AlreadyExists"

@@ -65,6 +65,7 @@ from coder_enterprise.kinds.common import (
     ObjectName,
     Organization,
 )
+from coder_enterprise.kinds.consent import Demand
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.group import EVERYONE, MAX_NAME, GroupKind, UserReference
 from coder_enterprise.kinds.lookups import or_none
@@ -236,6 +237,10 @@ class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
     @override
     def references(self, resource: Resource, spec: TemplateACLSpec) -> tuple[Key, ...]:
         return tuple(_group_key(resource, item.group_ref) for item in spec.groups or () if item.group_ref)
+
+    @override
+    def demand(self, spec: TemplateACLSpec, changes: Sequence[Change] = ()) -> Demand:
+        return Demand(self.names.kind, organization=None if spec.template.id else spec.template.organization)
 
     @override
     def external_name(self, resource: Resource, spec: TemplateACLSpec) -> str:

@@ -37,6 +37,7 @@ from coder_enterprise.kinds.common import (
     ManagedStatus,
     Organization,
 )
+from coder_enterprise.kinds.consent import Demand
 from coder_enterprise.kinds.crd import Column, custom_resource_definition
 from coder_enterprise.kinds.lookups import find_organization, or_none
 from coder_enterprise.kinds.reasons import Reason
@@ -257,6 +258,12 @@ class UserKind(ManagedKind[UserSpec, ObservedUser]):
             *AGE_COLUMNS,
         ),
     )
+
+    @override
+    def demand(self, spec: UserSpec, changes: Sequence[Change] = ()) -> Demand:
+        touched = {change.subject for change in changes if change.path == _ROLES}
+        roles = None if spec.roles is None else frozenset(spec.roles) | touched
+        return Demand(self.names.kind, roles=roles)
 
     @override
     def external_name(self, resource: Resource, spec: UserSpec) -> str:
