@@ -9,9 +9,11 @@ from typing import Any, Final, cast
 import pytest
 
 from coder_enterprise.controller.cluster import Cluster
+from coder_enterprise.controller.keepsakes import Keepsakes
 from coder_enterprise.controller.kubernetes import Collection, Gone, KubernetesClient, KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.store import Store
+from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import KindError
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import WATCH_LABEL, Key, Resource
@@ -65,7 +67,9 @@ class Desk:
         self.store = Store(lambda _: (), lambda *_: None)
         self.fenced: list[Key] = []
         self.ours = True
-        self.cluster = Cluster(cast("KubernetesClient", self.shelf), self.store, self.fence)
+        client = cast("KubernetesClient", self.shelf)
+        keepsakes = Keepsakes(self.store, Writer(client, self.store, {}, self.fence), lambda thing: thing.key)
+        self.cluster = Cluster(client, self.store, self.fence, keepsakes)
 
     def fence(self, resource: Resource) -> None:
         self.fenced.append(resource.key)

@@ -13,8 +13,10 @@ from typing_extensions import override
 
 from coder_enterprise.client import errors
 from coder_enterprise.controller.cluster import Cluster as Beside
+from coder_enterprise.controller.keepsakes import Keepsakes
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
 from coder_enterprise.controller.store import Store
+from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import Context, DomainCondition, Figure, KindError, Verdict
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Resource
@@ -163,7 +165,9 @@ async def test_figures_of_a_deployment_are_metrics_until_they_are_unknown(cluste
 async def test_a_secret_that_the_operator_may_not_read_is_said(cluster: Cluster) -> None:
     cluster.kubernetes.fault = lambda verb, _: KubernetesError(403, "Forbidden", "no") if verb == "get" else None
     client = cast("KubernetesClient", cluster.kubernetes)
-    beside = Beside(client, Store(lambda _: (), lambda *_: None), lambda _: None)
+    store = Store(lambda _: (), lambda *_: None)
+    keepsakes = Keepsakes(store, Writer(client, store, {}, lambda _: None), lambda thing: thing.key)
+    beside = Beside(client, store, lambda _: None, keepsakes)
     meta = {"namespace": TEAM, "name": "one", "uid": "u", "resourceVersion": "1"}
     with pytest.raises(
         KindError, match=r"refuses Secret team/licence: .*; allow the operator's service account"

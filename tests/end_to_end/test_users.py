@@ -199,6 +199,9 @@ def test_the_deleted_object_suspends_the_user(connected: Namespace, coder: Coder
     connected.wait_until_gone("CoderUser", "ann")
     assert coder.user("ann")["status"] == "suspended"
     assert "is suspended" in connected.wait_for_event("ann", "Released")["note"]
+    applied(connected)
+    assert coder.user("ann")["status"] == "active", "the object that comes back knows whom it suspended"
+    wait_until(lambda: not connected.status("CoderDeployment", "coder").get("leftBehind"), "it is forgotten again")
 
 
 def test_the_deleted_object_deletes_the_user_when_told(connected: Namespace, coder: CoderAPI) -> None:

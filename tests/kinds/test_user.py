@@ -703,6 +703,41 @@ async def test_whoever_is_suspended_already_is_left_so(people: People, context: 
     assert people.writes() == []
 
 
+async def test_an_object_that_comes_back_lets_in_whom_its_deletion_suspended(people: People, context: Context) -> None:
+    people.put(ANN, "ann")
+    await KIND.delete(context, resource({"id": ANN}))
+    seen = await look(context, fresh=True)
+    assert seen.intended, "it needs no adoption"
+    after = await reconcile(context)
+    assert after.user is not None
+    assert after.user.status == "active"
+    assert people.writes()[-1] == f"PUT /users/{ANN}/status/activate"
+    assert not (await look(context, fresh=True, recorded=ANN)).intended
+
+
+async def test_whom_an_admin_suspended_before_the_deletion_stays_so(people: People, context: Context) -> None:
+    people.put(ANN, "ann", status="suspended")
+    await KIND.delete(context, resource({"id": ANN}))
+    seen = await look(context, fresh=True)
+    assert not seen.intended
+    assert KIND.plan(spec(), seen, {}) == []
+
+
+async def test_whoever_comes_back_as_suspended_is_not_let_in(people: People, context: Context) -> None:
+    people.put(ANN, "ann")
+    await KIND.delete(context, resource({"id": ANN}))
+    seen = await look(context, fresh=True, state="suspended")
+    assert seen.intended
+    assert KIND.plan(spec(state="suspended"), seen, {}) == []
+
+
+async def test_what_another_person_left_behind_is_no_proof(people: People, context: Context) -> None:
+    people.put(BOB, "bob")
+    await KIND.delete(context, resource({"id": BOB}))
+    people.put(ANN, "ann", status="suspended")
+    assert not (await look(context, fresh=True)).intended
+
+
 async def test_scim_suspends_whoever_it_made(server: Scripted, people: People, scim: Context) -> None:
     people.put(ANN, "ann")
     answer_scim(server, people)

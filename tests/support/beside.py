@@ -19,11 +19,20 @@ class Beside(Cluster):
         self.objects: dict[Key, Resource] = {}
         self.secrets: dict[Name, dict[str, str]] = {}
         self.workloads: dict[Name, dict[str, Any]] = {}
+        self.left: dict[Key, str] = {}
         self.writes: list[str] = []
 
     @override
     def find(self, key: Key) -> Resource | None:
         return self.objects.get(key)
+
+    @override
+    def left_behind(self, resource: Resource) -> str | None:
+        return self.left.get(resource.key)
+
+    @override
+    async def leave_behind(self, resource: Resource, external_id: str) -> None:
+        self.left[resource.key] = external_id
 
     @override
     async def secret(self, resource: Resource, name: str, *, send: bool = False) -> Mapping[str, str] | None:

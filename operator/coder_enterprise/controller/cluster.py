@@ -15,6 +15,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from coder_enterprise.controller import metrics
+from coder_enterprise.controller.keepsakes import Keepsakes
 from coder_enterprise.controller.kubernetes import (
     SECRETS,
     WORKLOADS,
@@ -34,14 +35,25 @@ _REFUSED: Final = {400: Reason.REFUSED, 403: Reason.FORBIDDEN, 422: Reason.REFUS
 
 
 class Cluster(base.Cluster):
-    def __init__(self, client: KubernetesClient, store: Store, fence: Callable[[Resource], None]) -> None:
+    def __init__(
+        self, client: KubernetesClient, store: Store, fence: Callable[[Resource], None], keepsakes: Keepsakes
+    ) -> None:
         self._client = client
         self._store = store
         self._fence = fence
+        self._keepsakes = keepsakes
 
     @override
     def find(self, key: Key) -> Resource | None:
         return self._store.get(key)
+
+    @override
+    def left_behind(self, resource: Resource) -> str | None:
+        return self._keepsakes.find(resource)
+
+    @override
+    async def leave_behind(self, resource: Resource, external_id: str) -> None:
+        await self._keepsakes.put(resource, external_id)
 
     @override
     async def secret(self, resource: Resource, name: str, *, send: bool = False) -> Mapping[str, str] | None:

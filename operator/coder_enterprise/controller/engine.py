@@ -24,6 +24,7 @@ from coder_enterprise.controller.deployments import DeploymentReconciler
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
 from coder_enterprise.controller.hosts import AllowedHosts
+from coder_enterprise.controller.keepsakes import Keepsakes
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backoff
@@ -88,14 +89,16 @@ class Engine:
         self._queue = Queue()
         self._backoff = Backoff()
         self._gate = Gate(self._queue, self._store, self.held, self._add)
-        self._connections = Connections(Cluster(client, self._store, self._fence))
-        self._recorder = Recorder(client)
         writer = Writer(client, self._store, {name.kind: name.plural for name in names}, self._fence)
+        keepsakes = Keepsakes(self._store, writer, self._deployment_of)
+        self._connections = Connections(Cluster(client, self._store, self._fence, keepsakes))
+        self._recorder = Recorder(client)
         self._managed = ManagedReconciler(
             managed_kinds,
             self._store,
             Admission(connection_kind, self._store, self._connections, Namespaces(client)),
             claims,
+            keepsakes,
             writer,
             self._recorder,
             ask=self._ask,

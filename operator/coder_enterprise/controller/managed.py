@@ -21,6 +21,7 @@ from coder_enterprise.controller.admission import Admission
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.deletion import Deletion
 from coder_enterprise.controller.events import Recorder
+from coder_enterprise.controller.keepsakes import Keepsakes
 from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.ownership import Ownership, Work, parse
@@ -66,6 +67,7 @@ class ManagedReconciler:
         store: Store,
         admission: Admission,
         claims: Claims,
+        keepsakes: Keepsakes,
         writer: Writer,
         recorder: Recorder,
         ask: Callable[[Key], None],
@@ -77,6 +79,7 @@ class ManagedReconciler:
         self._kinds = {kind.names.kind: kind for kind in kinds}
         self._store = store
         self._claims = claims
+        self._keepsakes = keepsakes
         self._writer = writer
         self._recorder = recorder
         self._admission = admission
@@ -172,6 +175,8 @@ class ManagedReconciler:
             self._announce(before, changes)
         verdict = kind.verdict(spec, observed)
         await self._finish(resource, _applied(fields, verdict))
+        if before.external_id is None:
+            await self._keepsakes.drop(resource)
         return _next(spec, verdict)
 
     def _tell_others(self, work: Work, resource: Resource) -> None:

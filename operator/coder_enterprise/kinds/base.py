@@ -123,6 +123,12 @@ class Cluster(Protocol):
     def find(self, key: Key) -> Resource | None:
         """Another object of our kinds, as it is known now."""
 
+    def left_behind(self, resource: Resource) -> str | None:
+        """The id of what a deleted object of that kind, namespace and name has left in Coder."""
+
+    async def leave_behind(self, resource: Resource, external_id: str) -> None:
+        """Remember that for one that comes back, before it is left."""
+
     async def secret(self, resource: Resource, name: str, *, send: bool = False) -> Mapping[str, str] | None:
         """The Secret's values as text; None when there is no such Secret. Raises `KindError` when the operator may not
         read it, and for one that is to be sent to Coder and that nobody has marked for that."""

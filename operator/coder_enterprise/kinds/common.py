@@ -18,6 +18,8 @@ MIN_REVISIT: Final = 0.2
 MAX_REVISIT: Final = 3600.0
 """Seconds between two looks at an object that waits for a moment: the clock may be set meanwhile."""
 MAX_PENDING_CHANGES: Final = 100
+MAX_LEFT_BEHIND: Final = 500
+"""Of objects that are gone, in the status of their CoderDeployment; older ones are forgotten."""
 MAX_TEXT: Final = 1024
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]

@@ -23,6 +23,7 @@ from coder_enterprise.kinds import durations, secret_text
 from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Figure, Probe, SecretKeyRef, stalled
 from coder_enterprise.kinds.common import (
     AGE_COLUMNS,
+    MAX_LEFT_BEHIND,
     READY_COLUMNS,
     STATUS_DEFAULT,
     BaseSpec,
@@ -161,6 +162,13 @@ class ReplicaSummary(KindModel):
     error: Annotated[str, Field(max_length=MAX_ERROR)] | None = None
 
 
+class LeftBehind(KindModel):
+    id: Annotated[str, Field(max_length=MAX_NAME)]
+    """In Coder."""
+    at: datetime
+    """When the object was deleted."""
+
+
 class Counts(KindModel):
     total: int = 0
     ready: int = 0
@@ -185,6 +193,9 @@ class DeploymentStatus(BaseStatus):
     """Healthy and all workspace proxies, such as 1/2."""
     managed_objects: Counts | None = None
     """Objects that refer to this deployment."""
+    left_behind: Annotated[dict[str, LeftBehind], Field(max_length=MAX_LEFT_BEHIND)] | None = None
+    """Whom the deletion of a CoderUser suspended, by kind, namespace and name of the object: one of the same name that
+    comes back lets them in again."""
     circuit: Annotated[str, Field(max_length=16)] | None = None
     """Closed: objects are reconciled; Open: they wait until the deployment answers again."""
 

@@ -148,7 +148,8 @@ class UserSpec(ManagedSpec):
     through the API. SCIM needs spec.scimSecretRef of the CoderDeployment. Default: API."""
     on_delete: OnDelete = OnDelete.SUSPEND
     """What deletionPolicy Delete does to a person: Suspend them, or Delete them, which Coder refuses while they have
-    workspaces. Default: Suspend."""
+    workspaces. An object of the same name that comes back recognizes whom it suspended, and lets them in again.
+    Default: Suspend."""
 
     cel: ClassVar[tuple[Cel, ...]] = (
         Cel(
@@ -212,6 +213,8 @@ class ObservedUser(Observation):
     username: str
     """As declared, or the object's own name, which counts only for a new user."""
     user: records.User | None
+    returned: bool = False
+    """An object of the same name had the user, and its deletion suspended them."""
     rival: records.User | None = None
     """Somebody else, with another e-mail, who has that username."""
     organization_id: str = ""
@@ -278,9 +281,13 @@ class UserKind(ManagedKind[UserSpec, ObservedUser]):
         username = spec.username or resource.key.name
         find = _read_user if fresh else _recall_user
         user, rival, proven = await find(context, spec.email, username, resource.external_id)
+        left = context.cluster.left_behind(resource) if resource.external_id is None else None
+        returned = user is not None and user.id == left
         observed = ObservedUser(
             external_id=user.id if user else None,
             fresh=proven,
+            intended=returned,
+            returned=returned,
             username=username,
             user=user,
             rival=rival,
@@ -347,6 +354,7 @@ class UserKind(ManagedKind[UserSpec, ObservedUser]):
             await _require_sight(context, user_id)
         elif resource.spec.get("onDelete") != OnDelete.DELETE:
             if not user.is_suspended:
+                await context.cluster.leave_behind(resource, user_id)
                 await _set_active(context, user_id, False, Via(resource.spec.get("via", Via.API)))
             return f"{user.username} ({user_id}) is suspended in Coder; spec.onDelete Delete would have deleted them"
         else:
@@ -487,8 +495,9 @@ def _differences(desired: UserSpec, observed: ObservedUser, user: records.User) 
         changes += [Change(Action.ADD, _ROLES, after=role, subject=role) for role in sorted(wanted - user.site_roles)]
         surplus = sorted(user.site_roles - wanted)
         changes += [Change(Action.REMOVE, _ROLES, before=role, subject=role) for role in surplus]
-    if desired.state is not None and user.is_suspended != (desired.state is State.SUSPENDED):
-        changes.append(Change(Action.UPDATE, _STATE, user.status, desired.state.value))
+    state = State.ACTIVE if desired.state is None and observed.returned else desired.state
+    if state is not None and user.is_suspended != (state is State.SUSPENDED):
+        changes.append(Change(Action.UPDATE, _STATE, user.status, state.value))
     hours = _differs(desired.quiet_hours, observed.quiet_hours)
     return [*changes, hours] if hours else changes
 
@@ -591,7 +600,7 @@ async def _set_roles(context: Context, desired: UserSpec, observed: ObservedUser
 
 
 async def _set_state(context: Context, desired: UserSpec, observed: ObservedUser) -> ObservedUser:
-    active = desired.state is State.ACTIVE
+    active = desired.state is not State.SUSPENDED
     return _updated(context, observed, await _set_active(context, _existing(observed).id, active, desired.via))
 
 
