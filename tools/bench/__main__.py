@@ -28,6 +28,7 @@ RESULT: Final = ROOT / ".cache" / "bench.json"
 CONNECTION: Final = """
 apiVersion: v1
 kind: Secret
+type: enterprise.coder.com/token
 metadata: {{name: coder-token}}
 stringData: {{token: {token}}}
 ---

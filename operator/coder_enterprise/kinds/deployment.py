@@ -122,7 +122,8 @@ class DeploymentSpec(BaseSpec):
     ca_bundle_secret_ref: CABundleSecretRef | None = None
     """The same from a Secret."""
     scim_secret_ref: SCIMSecretRef | None = None
-    """What opens SCIM on the server. Needed only for users who are to be made and suspended that way."""
+    """What opens SCIM on the server, in a Secret with the same label or type. Needed only for users who are to be made
+    and suspended that way."""
     allowed_namespaces: Annotated[tuple[NamespaceName, ...], Field(max_length=MAX_NAMESPACES), ListSet()] | None = None
     """Other namespaces whose objects may refer to this deployment; "*" is all. Short for an entry of allow with nothing
     but namespaces. Default: none."""

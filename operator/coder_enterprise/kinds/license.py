@@ -81,8 +81,9 @@ class LicenseSecretRef(KindModel):
 
 class LicenseSpec(ManagedSpec):
     secret_ref: LicenseSecretRef
-    """The licence. Labelled enterprise.coder.com/watch: "true", the Secret is read again within seconds when it
-    changes; otherwise at each resync. A changed licence is uploaded before the old one is removed."""
+    """The licence. The Secret must have the label enterprise.coder.com/watch: "true", with which it is read again
+    within seconds when it changes, or the type enterprise.coder.com/token, with which it is at each resync. A changed
+    licence is uploaded before the old one is removed."""
     retire_old: bool = True
     """Once a changed licence is in force, remove from Coder the one that this object had there before.
     Default: true."""
