@@ -44,6 +44,11 @@ async def test_it_is_ready_when_it_knows_everything_and_is_one_of_the_replicas(c
 async def test_a_blind_replica_is_not_ready_but_alive_as_long_as_it_asks(cluster: Cluster) -> None:
     watch = Watch(custom("things"), None)
     process = manager(watch)
+    await asyncio.sleep(WatchTimes().stuck + 1)
+    assert process._is_alive(), "it has not begun to watch"
+    assert process._watches is not None
+    process._watches._started = True
+    watch.heard()
     await cluster.start()
     process._engine = cluster.engine
     process._membership = member(LeaseAPI())

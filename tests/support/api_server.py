@@ -44,6 +44,7 @@ class APIServer:
         self._faults: dict[tuple[str, str], list[Fault]] = defaultdict(list)
         self._objects: dict[str, dict[tuple[str, str], Body]] = defaultdict(dict)
         self._streams: dict[str, set[asyncio.Queue[bytes | None]]] = defaultdict(set)
+        self._told: dict[str, list[Body]] = defaultdict(list)
         self._versions = itertools.count(100)
         self._version = "100"
 
@@ -83,11 +84,8 @@ class APIServer:
         """As `put`, but no watch tells of it."""
         streams = self._streams.pop(plural, set())
         self.put(plural, name, namespace, **spec)
+        self._told[plural].pop()
         self._streams[plural] = streams
-
-    def drop_unseen(self, plural: str, name: str, namespace: str = "team", /) -> None:
-        """It is gone, but no watch tells of it."""
-        del self._objects[plural][namespace, name]
 
     def bookmark(self, plural: str) -> None:
         self._tell(plural, {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": self._version}}})
@@ -114,7 +112,9 @@ class APIServer:
         self._faults.clear()
 
     def _tell(self, plural: str, event: Body) -> None:
-        self.say(plural, json.dumps(event).encode() + b"\n")
+        if event["type"] != "BOOKMARK":
+            self._told[plural].append(event["object"])
+        self.say(plural, _line(event))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.tokens.append(request.headers.get("Authorization", ""))
@@ -157,9 +157,14 @@ class APIServer:
         items = [body for (space, _), body in self._objects[plural].items() if namespace in {"", space}]
         return web.json_response({"kind": "List", "metadata": {"resourceVersion": self._version}, "items": items})
 
+    def _since(self, plural: str, version: str) -> list[Body]:
+        return [body for body in self._told[plural] if int(body["metadata"]["resourceVersion"]) > int(version)]
+
     async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         stream: asyncio.Queue[bytes | None] = asyncio.Queue()
+        for body in self._since(plural, request.query.get("resourceVersion", "0")):
+            stream.put_nowait(_line({"type": "MODIFIED", "object": body}))
         self._streams[plural].add(stream)
         try:
             await response.prepare(request)
@@ -170,6 +175,10 @@ class APIServer:
         finally:
             self._streams[plural].discard(stream)
         return response
+
+
+def _line(event: Body) -> bytes:
+    return json.dumps(event).encode() + b"\n"
 
 
 # What else may answer

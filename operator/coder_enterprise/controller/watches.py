@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -19,6 +19,8 @@ from coder_enterprise.controller import metrics
 from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.watch import Watch, WatchTimes
 from coder_enterprise.controller.watch_session import WatchRefused, refusal
+
+MAX_WORDS: Final = 200
 
 log = structlog.get_logger(__name__)
 
@@ -48,10 +50,14 @@ class Watches:
         self._source = source
         self._look = look
         self._times = times
+        self._started = False
         self._replace: dict[Watch, asyncio.Event] = {watch: asyncio.Event() for watch in watches}
 
     def start(self) -> list[asyncio.Task[None]]:
         """Its tasks: none of them ends by itself, but by failing. The caller cancels them."""
+        self._started = True
+        for watch in self._watches:
+            watch.asked()
         return [asyncio.create_task(self._keep(watch), name=f"watch {watch}") for watch in self._watches]
 
     @property
@@ -67,7 +73,7 @@ class Watches:
     @property
     def moves(self) -> bool:
         """Each of them is served, or asks to be; the API server's silence is no fault of this process."""
-        return all(watch.idle < self._times.stuck for watch in self._watches)
+        return not self._started or all(watch.idle < self._times.stuck for watch in self._watches)
 
     def measure(self) -> None:
         for plural in {watch.collection.plural for watch in self._watches}:
@@ -97,8 +103,11 @@ class Watches:
     async def _once(self, watch: Watch) -> tuple[str, str]:
         """One source, from its beginning to its end: why it ended, for people and for the metric."""
         try:
-            await self._look(watch)
+            async with asyncio.timeout(self._times.silence):
+                await self._look(watch)
             return await self._follow(watch)
+        except TimeoutError:
+            return f"it could not be listed within {self._times.silence:.0f} s", "silent"
         except KubernetesError as error:
             return refusal(watch.collection, error.status, str(error)), "refused"
         except WatchRefused as error:
@@ -106,7 +115,7 @@ class Watches:
         except SourceStuck:
             raise
         except Exception as error:  # noqa: BLE001 whatever Kopf stumbled over, it must go on
-            return f"the source ended: {type(error).__name__}: {error}", "ended"
+            return f"an answer to it cannot be read ({type(error).__name__}: {str(error)[:MAX_WORDS]})", "ended"
 
     async def _follow(self, watch: Watch) -> tuple[str, str]:
         replace = self._replace[watch]
