@@ -198,6 +198,51 @@ def test_a_licence_that_follows_without_a_gap_counts_towards_the_end(starts: tim
     assert warned(result(following, claims(ends=3 * DAY)), "expires") == expected
 
 
+ADD_ON = {"user_limit": 100}
+
+
+def test_an_add_on_for_longer_does_not_hide_that_everything_else_ends() -> None:
+    answer = result(claims(ends=5 * DAY, all_features=True), claims(ends=300 * DAY, features=ADD_ON))
+    assert warned(answer, "expires") == ["The licence for everything but User Limit expires in 5 days."]
+
+
+def test_what_ends_alone_is_named() -> None:
+    answer = result(claims(ends=5 * DAY, features=RBAC), claims(ends=300 * DAY, features={"scim": 1, "audit_log": 1}))
+    assert warned(answer, "expires") == ["The licence for Template RBAC expires in 5 days."]
+
+
+def test_what_ends_at_different_times_is_announced_for_each() -> None:
+    answer = result(claims(ends=5 * DAY, features=RBAC), claims(ends=9 * DAY, features={"scim": 1, "audit_log": 1}))
+    assert warned(answer, "expires") == [
+        "The licence for Template RBAC expires in 5 days.",
+        "The licence for Audit Log, SCIM expires in 9 days.",
+    ]
+
+
+def test_a_grace_period_that_ends_before_the_next_licence_starts_is_announced() -> None:
+    graced = claims(ends=-DAY, grace=4 * DAY, all_features=True)
+    later, in_time = (claims(starts=starts, ends=300 * DAY, all_features=True) for starts in (4 * DAY, 3 * DAY))
+    text = "The grace period of the licence ends in 3 days."
+    assert warned(result(graced, later), "grace period of") == [text]
+    assert warned(result(graced, in_time), "grace period of") == []
+
+
+def test_another_licences_grace_period_does_not_hide_an_end() -> None:
+    graced = claims(ends=-DAY, grace=60 * DAY, features=ADD_ON)
+    answer = result(graced, claims(ends=5 * DAY, all_features=True), claims(starts=30 * DAY, features=ADD_ON))
+    assert warned(answer, "expires in") == ["The licence for everything but User Limit expires in 5 days."]
+
+
+def test_an_add_on_of_a_trial_is_announced_as_late_as_a_trial() -> None:
+    trial = claims(ends=10 * DAY, trial=True, features=RBAC)
+    assert warned(result(trial, claims(ends=300 * DAY, features=ADD_ON)), "expires") == []
+
+
+def test_a_licence_that_ends_before_its_term_is_announced_by_its_end() -> None:
+    answer = result(claims(ends=90 * DAY, grace=-85 * DAY, features=RBAC))
+    assert warned(answer, "expires") == ["The licence expires in 5 days."]
+
+
 @pytest.mark.parametrize(("actual", "expected"), [(5, 0), (6, 1)])
 def test_more_active_users_than_licensed_are_warned_of_and_nothing_else(actual: int, expected: int) -> None:
     answer = result(claims(features={"user_limit": 5} | RBAC), active_users=actual)

@@ -48,6 +48,7 @@ from coder_enterprise.server.routes.dependencies import API, Services
 from coder_enterprise.server.routes.limits import RateLimit
 from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
 from coder_enterprise.server.routes.openapi import document
+from coder_enterprise.server.routes.paths import OneSpelling
 from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.settings import Network
 from coder_enterprise.wire.buildinfo import VERSION
@@ -114,6 +115,7 @@ def create_app(
     app.add_middleware(CommonHeaders, readiness=services.readiness)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     app.add_middleware(ClientAddress, headers=trusted_headers, origins=trusted_origins)
+    app.add_middleware(OneSpelling)
     return app
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from scim2_models import (
-    Context,
     Error,
     ForbiddenException,
     InvalidSyntaxException,
@@ -32,10 +31,8 @@ from coder_enterprise.server.services.scim_resources import (
     PROVIDER,
     User,
     listed,
-    parse,
     parse_new,
     parse_parameters,
-    parse_patch,
     parse_search,
     write,
 )
@@ -150,14 +147,13 @@ async def get_user(user: str, client: Client, request: Request) -> Response:
 @root.put("/Users/{user}")
 async def replace_user(user: str, client: Client, request: Request, body: Body) -> Response:
     parameters = parse_parameters(request.query_params)
-    wanted = parse(User, body, Context.RESOURCE_REPLACEMENT_REQUEST)
-    return _user(client, await client.scim.replace(IDENTITY_PROVIDER, user, wanted), parameters)
+    return _user(client, await client.scim.replace(IDENTITY_PROVIDER, user, body), parameters)
 
 
 @root.patch("/Users/{user}")
 async def patch_user(user: str, client: Client, request: Request, body: Body) -> Response:
     parameters = parse_parameters(request.query_params)
-    return _user(client, await client.scim.patch(IDENTITY_PROVIDER, user, parse_patch(body)), parameters)
+    return _user(client, await client.scim.patch(IDENTITY_PROVIDER, user, body), parameters)
 
 
 @root.delete("/Users/{user}")
@@ -219,7 +215,7 @@ async def get_documented_user(user: UserID, sender: Sender) -> Response:
 )
 async def patch_documented_user(user: UserID, sender: Sender, body: Body) -> Response:
     scim = sender.services.scim
-    person = await scim.patch(sender.actor, user, parse_patch(body))
+    person = await scim.patch(sender.actor, user, body)
     return sender.services.answer(USER, await scim.account(person))
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from coder_enterprise.server.errors import Forbidden, TooSoon
 from coder_enterprise.server.services import sessions
 from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.license_cover import counts, endings, given, is_paid
 from coder_enterprise.server.services.license_tokens import Claims, InvalidLicense, read
 from coder_enterprise.server.storage import licenses, users
 from coder_enterprise.server.storage.database import Connection, Database
@@ -55,8 +56,6 @@ _NO_WARNING: Final = frozenset(
     }
 )
 """Features that nobody misses until they are used, or that have warnings of their own."""
-WARN_BEFORE: Final = timedelta(days=30)
-WARN_BEFORE_TRIAL: Final = timedelta(days=7)
 REFRESH_AGAIN_AFTER: Final = timedelta(minutes=1)
 CHANGES: Final = "licenses"
 """The channel on which replicas tell each other that a licence has changed."""
@@ -86,13 +85,13 @@ def compute(claims: Iterable[Claims], circumstances: Circumstances) -> wire.SDKE
 
     The rules are Coder 2.4's but for these, most of which are those of later versions:
     for each feature the best level wins and then the higher limit, also for `user_limit`; names that are not known
-    are left out; it is a trial when every licence is one; the warning before the end comes once and looks at
+    are left out; it is a trial when every licence is one; the warning before the end looks at each feature, and at
     licences that follow without a gap; a licence that cannot be verified is named in `errors`; `high_availability`
     needs no setting; `external_token_encryption` is never on without a licence; and a licence that requires telemetry
     gives a warning that there is none, in place of an error that leaves everything as it was.
     """
     every = list(claims)
-    current = [item for item in every if _counts(item, circumstances.now)]
+    current = [item for item in every if counts(item, circumstances.now)]
     states = {feature: _state(feature, current, circumstances) for feature in Feature}
     errors = [*circumstances.errors, *_errors(states, circumstances, licensed=bool(current))]
     autostop = states[Feature.TEMPLATE_AUTOSTOP_REQUIREMENT]
@@ -119,16 +118,12 @@ def next_change(claims: Iterable[Claims], now: datetime) -> datetime | None:
     return min((moment for moment in moments if moment > now), default=None)
 
 
-def _counts(claims: Claims, now: datetime) -> bool:
-    return (claims.nbf is None or claims.nbf <= now) and now < claims.exp
-
-
 def _level(claims: Claims, now: datetime) -> Entitlement:
-    return "grace_period" if now >= claims.license_expires else "entitled"
+    return "entitled" if is_paid(claims, now) else "grace_period"
 
 
 def _state(feature: Feature, current: Sequence[Claims], circumstances: Circumstances) -> SDKFeatureState:
-    offers = [(_level(item, circumstances.now), value) for item in current if (value := _value(item, feature)) > 0]
+    offers = [(_level(item, circumstances.now), value) for item in current if (value := given(item, feature)) > 0]
     level, value = max(offers, key=lambda offer: (_RANK[offer[0]], offer[1]), default=("not_entitled", 0))
     return SDKFeatureState(
         entitlement=level,
@@ -136,11 +131,6 @@ def _state(feature: Feature, current: Sequence[Claims], circumstances: Circumsta
         limit=value if feature in LIMITS and value else None,
         actual=circumstances.active_users if feature is Feature.USER_LIMIT else None,
     )
-
-
-def _value(claims: Claims, feature: Feature) -> int:
-    """What the licence gives of it: 0 is nothing. A licence for all features limits no users by that."""
-    return max(claims.features.get(feature, 0), int(claims.has_all_features and feature not in LIMITS))
 
 
 def _errors(states: _States, circumstances: Circumstances, *, licensed: bool) -> Iterator[str]:
@@ -157,7 +147,7 @@ def _warnings(
 ) -> Iterator[str]:
     if not current:
         return
-    yield from _ending(every, current, circumstances.now)
+    yield from endings(every, circumstances.now)
     yield from _too_many_users(states[Feature.USER_LIMIT])
     for feature in sorted((ALWAYS_ON | circumstances.configured) - _NO_WARNING):
         yield from _missing(feature, states[feature].entitlement)
@@ -177,19 +167,6 @@ def _missing(feature: Feature, level: Entitlement) -> Iterator[str]:
 def _too_many_users(state: SDKFeatureState) -> Iterator[str]:
     if state.limit is not None and state.actual is not None and state.actual > state.limit:
         yield f"There are {state.actual} active users, but licences for {state.limit}."
-
-
-def _ending(every: Sequence[Claims], current: Sequence[Claims], now: datetime) -> Iterator[str]:
-    """Warn when the last of the terms that follow each other ends soon; at its end other warnings take over."""
-    end = now
-    for item in sorted(every, key=lambda item: item.nbf or NEVER):
-        if (item.nbf or NEVER) <= end:
-            end = max(end, item.license_expires)
-    left = end - now
-    trial = all(item.trial for item in current)
-    if timedelta(0) < left < (WARN_BEFORE_TRIAL if trial else WARN_BEFORE):
-        days = math.ceil(left / timedelta(days=1))
-        yield f"The licence expires in {days} {'day' if days == 1 else 'days'}."
 
 
 @dataclass(frozen=True)

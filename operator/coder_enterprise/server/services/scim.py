@@ -15,13 +15,13 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from scim2_models import (
+    Context,
     InvalidValueException,
     Meta,
-    MutabilityException,
     NotFoundException,
     PatchOp,
     SCIMException,
@@ -33,6 +33,7 @@ from scim2_models.path import AttrPath, CompareOperator, Comparison, FilterNode,
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
+from coder_enterprise.server.errors import RequestError, invalid
 from coder_enterprise.server.services import audit, references, users
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
@@ -43,6 +44,9 @@ from coder_enterprise.server.services.scim_resources import (
     Email,
     Name,
     User,
+    deactivates,
+    parse,
+    parse_patch,
     refusal,
 )
 from coder_enterprise.server.services.sessions import Sessions
@@ -57,6 +61,11 @@ MOUNT: Final = "/scim/v2"
 MAX_TEXT: Final = 254
 MAX_EMAILS: Final = 20
 MAX_OFFSET: Final = 2**31
+
+T = TypeVar("T")
+
+_Change = Callable[[Connection, Actor, Person], Person]
+
 _BEARER: Final = re.compile("Bearer +", re.IGNORECASE)
 _ILLEGAL: Final = re.compile("[^A-Za-z0-9-]+")
 
@@ -130,33 +139,29 @@ class Scim:
         """
         return await self._write(actor, lambda connection, actor: _ensure(connection, actor, user))
 
-    async def replace(self, actor: Actor, user_id: str, user: User) -> Person:
-        """Raises `Forbidden`, `BadRequest` for suspending an owner or oneself, and `SCIMException`."""
+    async def replace(self, actor: Actor, user_id: str, sent: Mapping[str, Any]) -> Person:
+        """What RFC 7644 calls PUT. Raises like `patch`."""
+        user = _read(lambda: parse(User, sent, Context.RESOURCE_REPLACEMENT_REQUEST), sent)
 
-        def work(connection: Connection, actor: Actor) -> Person:
-            person = _one(connection, user_id)
-            before = self.resource(person)
-            if (user.user_name or "").lower() != (before.user_name or "").lower():
-                raise MutabilityException(detail="userName cannot be changed.")
-            return _apply(connection, actor, person, user, _shown_name(user))
+        def change(connection: Connection, actor: Actor, person: Person) -> Person:
+            return _apply(connection, actor, person, user, _shown_name(user)) if user else person
 
-        return await self._write(actor, work)
+        return await self._change(actor, user_id, change, leaves=deactivates(sent))
 
-    async def patch(self, actor: Actor, user_id: str, patch: PatchOp[User]) -> Person:
-        """Raises `Forbidden`, `BadRequest` for suspending an owner or oneself, and `SCIMException`."""
+    async def patch(self, actor: Actor, user_id: str, sent: Mapping[str, Any]) -> Person:
+        """Raises `Forbidden`, `BadRequest` for suspending an owner or oneself, and `SCIMException`.
 
-        def work(connection: Connection, actor: Actor) -> Person:
-            person = _one(connection, user_id)
+        Who is to be deactivated is, also when the rest of what was sent cannot be done: then that is left undone.
+        """
+        patch = _read(lambda: parse_patch(sent), sent)
+
+        def change(connection: Connection, actor: Actor, person: Person) -> Person:
             before, after = self.resource(person), self.resource(person)
-            try:
-                patch.patch(after, POLICY)
-            except SCIMException as error:
-                if isinstance(error.__cause__, ValidationError):
-                    raise refusal(error.__cause__) from None
-                raise
+            if patch is not None:
+                _patch(patch, after)
             return _apply(connection, actor, person, after, _patched_name(before, after))
 
-        return await self._write(actor, work)
+        return await self._change(actor, user_id, change, leaves=deactivates(sent))
 
     async def remove(self, actor: Actor, user_id: str) -> None:
         """Suspend and hide. Raises `Forbidden`, `BadRequest` for an owner or oneself, and `NotFoundException`."""
@@ -220,6 +225,18 @@ class Scim:
     def _matching(self, which: ScimFilter[User], people: Sequence[Person]) -> Sequence[Person]:
         return [person for person in people if which.match(self.resource(person))]
 
+    async def _change(self, actor: Actor, user_id: str, change: _Change, *, leaves: bool) -> Person:
+        def work(connection: Connection, actor: Actor) -> Person:
+            person = _one(connection, user_id)
+            try:
+                person = change(connection, actor, person)
+            except (SCIMException, RequestError, Duplicate):
+                if not leaves:
+                    raise
+            return person._replace(user=users.suspend(connection, actor, person.user)) if leaves else person
+
+        return await self._write(actor, work)
+
     async def _write(self, actor: Actor, work: Callable[[Connection, Actor], Person]) -> Person:
         self.require(actor)
         try:
@@ -228,6 +245,26 @@ class Scim:
             raise UniquenessException(detail="Another user has this e-mail address.") from None
         await self._sessions.forget()
         return person
+
+
+def _read(read: Callable[[], T], sent: Mapping[str, Any]) -> T | None:
+    """None for what cannot be read, and yet deactivates. Raises `SCIMException`."""
+    try:
+        return read()
+    except SCIMException:
+        if deactivates(sent):
+            return None
+        raise
+
+
+def _patch(patch: PatchOp[User], user: User) -> None:
+    """Raises `SCIMException`."""
+    try:
+        patch.patch(user, POLICY)
+    except SCIMException as error:
+        if isinstance(error.__cause__, ValidationError):
+            raise refusal(error.__cause__) from None
+        raise
 
 
 def _one(connection: Connection, user_id: str) -> Person:
@@ -277,10 +314,14 @@ def _same(connection: Connection, user: User) -> list[Person]:
 
 
 def _create(connection: Connection, actor: Actor, user: User) -> Person:
+    """Who is suspended comes back, as in Coder; RFC 7644 knows no other way for who was deleted."""
     same = _same(connection, user)
-    if any(not person.hidden for person in same) or len(same) > 1:
+    if not same:
+        return _add(connection, actor, user)
+    is_away = same[0].hidden or (user.active and same[0].user.status == "suspended")
+    if len(same) > 1 or not is_away:
         raise UniquenessException(detail="A user with that userName or e-mail address exists already.")
-    return _come_back(connection, actor, same[0], user) if same else _add(connection, actor, user)
+    return _come_back(connection, actor, same[0], user)
 
 
 def _ensure(connection: Connection, actor: Actor, user: User) -> Person:
@@ -295,8 +336,7 @@ def _ensure(connection: Connection, actor: Actor, user: User) -> Person:
 
 
 def _come_back(connection: Connection, actor: Actor, person: Person, user: User) -> Person:
-    identity = _identity(person)._replace(removed=False, user_name=_text("userName", user.user_name) or "")
-    return _apply(connection, actor, person._replace(identity=identity), user, _shown_name(user))
+    return _apply(connection, actor, person, user, _shown_name(user))
 
 
 def _add(connection: Connection, actor: Actor, user: User) -> Person:
@@ -314,21 +354,39 @@ def _add(connection: Connection, actor: Actor, user: User) -> Person:
 
 
 def _apply(connection: Connection, actor: Actor, person: Person, user: User, name: str) -> Person:
-    """Make the user as SCIM says. Raises `Forbidden`, `BadRequest`, `InvalidValueException`, and `Duplicate`."""
-    row, email = person.user, _email(user)
-    users.check(CreateUserRequest(email=email, username=row.username, name=name), "oidc")
-    values = {"email": email, "name": name}
-    if (email, name) != (row.email, row.name):
+    """Make the user as SCIM says: nothing is written before all is checked.
+
+    Raises `Forbidden`, `BadRequest`, `InvalidValueException`, `UniquenessException`, and `Duplicate`.
+    """
+    row = person.user
+    identity = _identity(person)._replace(
+        user_name=_own_name(connection, person, user),
+        external_id=_text("externalId", user.external_id),
+        removed=False,
+        details=_details(user),
+    )
+    values = {"email": _email(user), "name": name}
+    changes = {field: value for field, value in values.items() if value != getattr(row, field)}
+    problems = users.field_problems(changes)
+    if problems:
+        raise invalid(**problems)
+    if changes:
         access.require(actor, Action.UPDATE, references.person(row))
-    row = users.update(connection, actor, row, values)
+    row = users.update(connection, actor, row, changes)
     if user.active and row.status == "suspended":
         row = users.bring_back(connection, actor, row)
-    if not user.active and row.status != "suspended":
+    elif not user.active and row.status != "suspended":
         row = users.suspend(connection, actor, row)
-    identity = _identity(person)._replace(
-        external_id=_text("externalId", user.external_id), removed=False, details=_details(user)
-    )
     return _identify(connection, actor, person._replace(user=row), identity)
+
+
+def _own_name(connection: Connection, person: Person, user: User) -> str:
+    """What the identity provider calls them from now on. Raises `InvalidValueException` and `UniquenessException`."""
+    user_name = _text("userName", user.user_name) or ""
+    others = [other for other in scim.by_user_name(connection, user_name) if other.user.id != person.user.id]
+    if others:
+        raise UniquenessException(detail=f"Another user has the userName {user_name!r}.")
+    return user_name
 
 
 def _identify(connection: Connection, actor: Actor, person: Person, identity: Identity) -> Person:
@@ -413,7 +471,7 @@ def _text(field: str, value: str | None) -> str | None:
     """Raises `InvalidValueException` for what no database and no page should show."""
     if not value:
         return None
-    if len(value.lower()) > MAX_TEXT or len(value) > MAX_TEXT or not value.isprintable():
+    if len(value.lower()) > MAX_TEXT or len(value) > MAX_TEXT or not names.is_printable(value):
         raise InvalidValueException(detail=f"{field}: must have at most {MAX_TEXT} characters, all of them printable")
     return value
 
@@ -428,7 +486,11 @@ def _username(connection: Connection, user_name: str) -> str:
         wanted = _ILLEGAL.sub("", wanted.rpartition("@")[0] or wanted)
         wanted = re.sub("-+", "-", wanted)
     wanted = wanted[: names.MAX_USERNAME].strip("-") or f"user-{secrets.token_hex(4)}"
-    return next(name for name in _alternatives(wanted) if stored_users.by_username(connection, name) is None)
+    return next(
+        name
+        for name in _alternatives(wanted)
+        if not names.username_problem(name) and stored_users.by_username(connection, name) is None
+    )
 
 
 def _alternatives(wanted: str) -> Iterator[str]:

@@ -25,7 +25,6 @@ from scim2_models import (
     InvalidValueException,
     ListResponse,
     Message,
-    Mutability,
     Pagination,
     Patch,
     PatchOp,
@@ -86,8 +85,8 @@ class User(Resource[Any]):
 
     __schema__ = URN(USER_SCHEMA)
 
-    user_name: Annotated[str | None, Required.true, Mutability.immutable, Uniqueness.server] = None
-    """What the identity provider calls the user. The username in Coder is made of it once."""
+    user_name: Annotated[str | None, Required.true, Uniqueness.server] = None
+    """What the identity provider calls the user, who may be renamed. The username in Coder is made of it once."""
     name: Name | None = None
     """The parts of the user's name."""
     display_name: str | None = None
@@ -173,6 +172,27 @@ def parse_patch(body: Mapping[str, Any]) -> PatchOp[User]:
         operations = [*operations, {"op": "replace", "path": "active", "value": sent["active"]}]
     value = {"schemas": [PATCH_SCHEMA], "Operations": operations}
     return parse(PatchOp[User], value, Context.RESOURCE_PATCH_REQUEST)
+
+
+def deactivates(body: Mapping[str, Any]) -> bool:
+    """Whether a PATCH or a PUT leaves the user inactive, whatever else it says, and whether or not it can be read."""
+    sent = {key.lower(): value for key, value in body.items() if value is not None}
+    wanted = sent.get("active")
+    operations = sent.get("operations", [])
+    for operation in operations if isinstance(operations, list) and wanted is None else ():
+        wanted = _activity(operation, wanted)
+    return wanted is False or (isinstance(wanted, str) and wanted.lower() == "false")
+
+
+def _activity(operation: Any, before: Any) -> Any:
+    """What `active` is after the operation."""
+    sent = {key.lower(): value for key, value in operation.items()} if isinstance(operation, dict) else {}
+    value = sent.get("value")
+    if str(sent.get("path") or "").lower() == "active":
+        return value
+    if not sent.get("path") and isinstance(value, dict):
+        return {key.lower(): part for key, part in value.items()}.get("active", before)
+    return before
 
 
 def parse_search(value: Mapping[str, Any]) -> SearchRequest[User]:

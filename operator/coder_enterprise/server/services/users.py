@@ -155,7 +155,7 @@ class Users:
         def work(connection: Connection, actor: Actor) -> SDKUser:
             row = _changeable(connection, actor, reference)
             values = request.model_dump(exclude_unset=True)
-            problems = _name_problems({name: value for name, value in values.items() if value != getattr(row, name)})
+            problems = field_problems({name: value for name, value in values.items() if value != getattr(row, name)})
             if problems:
                 raise invalid(**problems)
             try:
@@ -313,10 +313,7 @@ async def _hash(password: str) -> str:
 
 def check(request: CreateUserRequest, login_type: str) -> None:
     """Raises `BadRequest` that names the fields."""
-    problems: dict[str, str] = {}
-    if problem := names.email_problem(request.email):
-        problems["email"] = problem
-    problems |= _name_problems({"username": request.username, "name": request.name})
+    problems = field_problems({"email": request.email, "username": request.username, "name": request.name})
     if request.user_status not in ("", *STATUSES):
         problems["user_status"] = f"must be one of {', '.join(STATUSES)}"
     if login_type not in LOGIN_TYPES:
@@ -330,11 +327,16 @@ def check(request: CreateUserRequest, login_type: str) -> None:
         raise invalid(**problems)
 
 
-def _name_problems(values: Mapping[str, str]) -> dict[str, str]:
-    found = {
-        "username": names.username_problem(values["username"]) if "username" in values else "",
-        "name": names.text_problem(values.get("name", ""), MAX_NAME),
-    }
+_RULES: Final[Mapping[str, Callable[[str], str]]] = {
+    "email": names.email_problem,
+    "username": names.username_problem,
+    "name": lambda text: names.text_problem(text, MAX_NAME),
+}
+
+
+def field_problems(values: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with which field, of those that are set anew: what a user has already is no obstacle."""
+    found = {field: _RULES[field](value) for field, value in values.items()}
     return {field: problem for field, problem in found.items() if problem}
 
 

@@ -91,7 +91,7 @@ async def test_what_describes_the_service_is_not_filtered(scim: httpx2.AsyncClie
     scim_refused(await scim.get(path, params={"filter": 'name eq "User"'}), 403)
 
 
-@pytest.mark.parametrize("path", ["", "/", "/nothing", "/Users/", "/Bulk", "/Me"])
+@pytest.mark.parametrize("path", ["", "/", "/nothing", "/Users/x/y", "/Bulk", "/Me"])
 async def test_a_path_that_is_not_there_is_refused_as_scim_does(scim: httpx2.AsyncClient, path: str) -> None:
     scim_refused(await scim.get(f"{SITE}/scim/v2{path}"), 404)
 
