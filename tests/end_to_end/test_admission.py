@@ -95,6 +95,8 @@ BAD_PROXIES: dict[str, tuple[Body, str]] = {
     "too many replicas": ({"workload": workload(replicas=101)}, "spec.workload.replicas"),
     "a resource that is none": ({"workload": workload(resources={"limits": {"gold": "1"}})}, "only cpu, memory"),
     "a quantity that is none": ({"workload": workload(resources={"limits": {"cpu": "all"}})}, "resources.limits"),
+    "a quantity below zero": ({"workload": workload(resources={"limits": {"cpu": -1}})}, "resources.limits"),
+    "a quantity that is true": ({"workload": workload(resources={"limits": {"cpu": True}})}, "resources.limits"),
     "root": ({"workload": workload(securityContext={"runAsUser": 0})}, "securityContext.runAsUser"),
     "the token in env": (
         {"workload": workload(env=[{"name": "CODER_PROXY_SESSION_TOKEN", "value": "x"}])},
@@ -265,6 +267,11 @@ def test_a_proxy_whose_name_coder_cannot_have_needs_a_name_in_spec(namespace: Na
     with pytest.raises(Refused, match=r"set spec\.name"):
         namespace.apply(proxy(name))
     namespace.apply(proxy(name, name="eu"))
+
+
+def test_quantities_are_written_as_in_a_pod(namespace: Namespace) -> None:
+    quantities = {"cpu": 2, "memory": "1.5Gi", "ephemeral-storage": "1e9"}
+    namespace.apply(proxy("eu", workload=workload(resources={"requests": {"cpu": "100u"}, "limits": quantities})))
 
 
 def test_a_workload_needs_an_object_whose_name_fits_into_a_label(namespace: Namespace) -> None:

@@ -122,13 +122,22 @@ def test_what_was_stored_does_not_differ(fields: Body) -> None:
         ("1000M", "1G", True),
         ("1.5Gi", "1536Mi", True),
         ("2", 2, True),
+        (2, "2", True),
+        ("1e3", "1k", True),
+        ("1E-3", "1m", True),
+        ("1e3", "1E", False),
+        ("5.", "5", True),
+        (".5", "500m", True),
+        ("+1", "1", True),
+        ("100u", "0.1m", True),
+        ("1Pi", "1024Ti", True),
         ("500m", "501m", False),
         ("1Gi", "1G", False),
         ("1", None, False),
         ("1", "much", False),
     ],
 )
-def test_quantities_are_compared_by_value(declared: str, kept: Any, same: bool) -> None:
+def test_quantities_are_compared_by_value(declared: str | int, kept: Any, same: bool) -> None:
     wanted = made(resources={"limits": {"cpu": declared}})
     live = stored(wanted)
     container(live)["resources"] = {"limits": {"cpu": kept} if kept is not None else {}}

@@ -29,6 +29,8 @@ def instances(schema: Schema) -> st.SearchStrategy[Any]:
     """Values that `schema` accepts."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if "x-kubernetes-int-or-string" in schema:
+        return _strings(schema) | st.integers(schema["minimum"], schema["maximum"])
     match schema["type"]:
         case "boolean":
             return st.booleans()
@@ -85,9 +87,10 @@ def _objects(schema: Schema) -> st.SearchStrategy[dict[str, Any]]:
 
 def problems(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
     """Why the API server would refuse `value`; unknown fields are a problem too, for they would be lost."""
-    expected = _TYPES[schema["type"]]
+    type_ = schema.get("type", "integer" if isinstance(value, int) else "string")
+    expected = _TYPES[type_]
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is int):
-        yield f"{path}: {value!r} is no {schema['type']}"
+        yield f"{path}: {value!r} is no {type_}"
         return
     if "enum" in schema and value not in schema["enum"]:
         yield f"{path}: {value!r} is not one of {schema['enum']}"

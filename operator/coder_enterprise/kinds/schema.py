@@ -18,7 +18,10 @@ from pydantic_core import CoreSchema
 from typing_extensions import override
 
 VALIDATIONS: Final = "x-kubernetes-validations"
+INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 INT64_MAX: Final = 2**63 - 1
+MAX_NUMBER: Final = 10**15
+"""What the API server still compares exactly: it takes bounds for floats."""
 
 _KEPT: Final = frozenset(
     {
@@ -37,6 +40,7 @@ _KEPT: Final = frozenset(
         "maxProperties",
         "default",
         VALIDATIONS,
+        INT_OR_STRING,
         "x-kubernetes-list-type",
         "x-kubernetes-list-map-keys",
     }
@@ -111,6 +115,15 @@ class ListSet(_Marker):
         return {"x-kubernetes-list-type": "set"}
 
 
+@dataclass(frozen=True)
+class IntOrString(_Marker):
+    """A string that may be written as a whole number in YAML; the model reads both as text."""
+
+    @override
+    def keywords(self) -> dict[str, Any]:
+        return {INT_OR_STRING: True, "minimum": 0, "maximum": MAX_NUMBER}
+
+
 class KindModel(BaseModel):
     """Base of all that appears in a custom resource: camelCase in YAML, immutable, tolerant of newer fields."""
 
@@ -167,7 +180,7 @@ def _convert(schema: Mapping[str, Any], definitions: Mapping[str, Any], path: st
         elif key not in _DROPPED:
             raise SchemaError(f"{path}: a structural schema cannot say {key}")
     result.pop("default", None)
-    _set_format(result)
+    _set_type(result)
     _check(result, path)
     return result
 
@@ -205,14 +218,17 @@ def _map_values(schema: Mapping[str, Any], values: Any, definitions: Mapping[str
     return {"additionalProperties": _convert(values, definitions, f"{path}.*")}
 
 
-def _set_format(schema: dict[str, Any]) -> None:
+def _set_type(schema: dict[str, Any]) -> None:
+    if INT_OR_STRING in schema:
+        del schema["type"]
+        return
     if schema.get("type") == "integer":
         fits = schema.get("minimum", -(2**63)) >= -(2**31) and schema.get("maximum", INT64_MAX) < 2**31
         schema.setdefault("format", "int32" if fits else "int64")
 
 
 def _check(schema: Mapping[str, Any], path: str) -> None:
-    kind = schema.get("type")
+    kind = "string" if INT_OR_STRING in schema else schema.get("type")
     if kind is None:
         raise SchemaError(f"{path}: has no type")
     if kind == "string" and not {"maxLength", "enum"} & set(schema) and schema.get("format") != "date-time":

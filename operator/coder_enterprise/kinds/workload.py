@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from coder_enterprise.kinds.common import ObjectName
 from coder_enterprise.kinds.resource import GROUP
-from coder_enterprise.kinds.schema import Cel, KindModel, ListMap
+from coder_enterprise.kinds.schema import Cel, IntOrString, KindModel, ListMap
 
 TOKEN_KEY: Final = "CODER_PROXY_SESSION_TOKEN"  # noqa: S105
 PRIMARY_URL_KEY: Final = "CODER_PRIMARY_ACCESS_URL"
@@ -40,22 +40,23 @@ _RESERVED: Final = (
     "CODER_WILDCARD_ACCESS_URL",
     "CODER_HTTP_ADDRESS",
 )
-_QUANTITY: Final = r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+_QUANTITY: Final = r"^\+?([0-9]{1,19}\.?[0-9]{0,9}|\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$"
+"""What Kubernetes reads as a quantity that is not negative."""
 _UNITS: Final = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    "k": Decimal(10**3),
-    "M": Decimal(10**6),
-    "G": Decimal(10**9),
-    "T": Decimal(10**12),
-    "Ki": Decimal(2**10),
-    "Mi": Decimal(2**20),
-    "Gi": Decimal(2**30),
-    "Ti": Decimal(2**40),
+    **{
+        unit: Decimal(1000) ** power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
+    },
+    **{unit: Decimal(1024) ** power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
 }
 
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Quantity = Annotated[Annotated[str, Field(max_length=32, pattern=_QUANTITY)], BeforeValidator(_as_text), IntOrString()]
 Quantities = Annotated[
-    dict[str, Annotated[str, Field(max_length=20, pattern=_QUANTITY)]],
+    dict[str, Quantity],
     Field(max_length=3),
     Cel(
         "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'])",
@@ -272,8 +273,11 @@ def _same(wanted: Any, live: Any, *, quantities: bool) -> bool:
 
 
 def _number(text: str) -> Decimal | None:
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?", text)
-    return Decimal(match[1]) * _UNITS[match[2] or ""] if match else None
+    match = re.fullmatch(_QUANTITY, text)
+    if match is None:
+        return None
+    number, suffix = Decimal(match[1]), match[2] or ""
+    return number * _UNITS[suffix] if suffix in _UNITS else number.scaleb(int(suffix[1:]))
 
 
 # Status
