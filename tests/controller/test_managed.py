@@ -696,3 +696,28 @@ async def test_what_was_done_in_place_of_a_deletion_is_said(cluster: Cluster, mo
     await cluster.until(lambda: cluster.events("Released"))
     assert cluster.events("Released")[0]["note"] == "it is retired"
     assert cluster.events("Deleted") == []
+
+
+# A Coder that lacks what the kind is about
+
+
+async def test_a_coder_that_has_no_such_things_says_so_in_words(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.fault = lambda call: errors.NotFound(404, "Route not found.") if call != "ping" else None
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "NotServed")
+    ready = cluster.condition("Ready", "one")
+    assert ready["message"].startswith(
+        "this Coder has no things: it is the open-source build, or its version is too old"
+    )
+    assert cluster.condition("Stalled", "one")["status"] == "True"
+
+
+async def test_what_a_coder_cannot_have_goes_at_once(cluster: Cluster) -> None:
+    await cluster.begin()
+    missing = errors.NotFound(404, "Route not found.")
+    cluster.coder.fault = lambda call: missing if call in ("things.create", "things.get") else None
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "NotServed")
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)

@@ -249,6 +249,7 @@ class ObservedThing(Observation):
 
 class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
     names = Names("Thing", "things", "thing", "thing")
+    things = "things"
     crd: ClassVar[dict[str, Any]] = {}
     feature = FEATURE
     spec_model = ThingSpec

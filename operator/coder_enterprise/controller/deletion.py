@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from coder_enterprise.client.clock import now
-from coder_enterprise.client.errors import Meaning, OperatorError
+from coder_enterprise.client.errors import Meaning, NotFound, OperatorError
 from coder_enterprise.controller.admission import Admission
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.events import Recorder
@@ -82,6 +82,8 @@ class Deletion:
                 return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
             done = await kind.delete(context, target)
         except OperatorError as error:
+            if resource.external_id is None and isinstance(error, NotFound) and error.route_missing:
+                return await self._release(resource, "Released", f"this Coder has no {kind.things}")
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
         if kind.alters_deployment:
             self._ask(self._admission.deployment_of(resource))

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.client.errors import Meaning, OperatorError
+from coder_enterprise.client.errors import Meaning, NotFound, OperatorError
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.admission import Admission
 from coder_enterprise.controller.claims import Claims
@@ -38,6 +38,7 @@ from coder_enterprise.kinds.base import (
     ManagedKind,
     Observation,
     Verdict,
+    stalled,
 )
 from coder_enterprise.kinds.common import ManagedSpec, ManagementPolicy
 from coder_enterprise.kinds.reasons import Reason
@@ -97,8 +98,9 @@ class ManagedReconciler:
         except Parked:
             return Result(label="waiting")
         except OperatorError as error:
-            await self._say(resource, error)
-            return result_of(error)
+            understood = _in_words(self._kinds[resource.key.kind], error)
+            await self._say(resource, understood)
+            return result_of(understood)
         except (KubernetesError, LeadershipLost):
             raise
         except Exception:
@@ -268,6 +270,17 @@ class ManagedReconciler:
                 self._recorder.warning(resource, event, "Reconcile", f"changed in Coder: {summary(told)}")
             else:
                 self._recorder.normal(resource, event, "Reconcile", summary(told))
+
+
+def _in_words(kind: ManagedKind[Any, Any], error: OperatorError) -> OperatorError:
+    """A route that the server does not know says nothing about the object, but about the server."""
+    if isinstance(error, NotFound) and error.route_missing:
+        return stalled(
+            Reason.NOT_SERVED,
+            f"this Coder has no {kind.things}: it is the open-source build, or its version is too old for them "
+            f"({error.message})",
+        )
+    return error
 
 
 def _age(resource: Resource) -> float:

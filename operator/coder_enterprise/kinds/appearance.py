@@ -192,6 +192,7 @@ _BANNERS: Final = ("serviceBanner", "announcementBanners")
 
 class AppearanceKind(ManagedKind[AppearanceSpec, ObservedAppearance]):
     names = Names("CoderAppearance", "coderappearances", "coderappearance", "coderlook")
+    things = "appearance"
     spec_model = AppearanceSpec
     feature = APPEARANCE
     crd = custom_resource_definition(

@@ -191,6 +191,8 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     """A kind whose objects each stand for one thing in Coder."""
 
     names: ClassVar[Names]
+    things: ClassVar[str]
+    """What people call what the objects stand for, several of them."""
     crd: ClassVar[dict[str, Any]]
     feature: ClassVar[str | None] = None
     """The entitlement without which Coder refuses the calls of this kind."""

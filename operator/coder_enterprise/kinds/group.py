@@ -182,6 +182,7 @@ _MEMBERS: Final = "spec.members.users"
 
 class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
     names = Names("CoderGroup", "codergroups", "codergroup", "codergrp")
+    things = "groups"
     spec_model = GroupSpec
     feature = "template_rbac"
     crd = custom_resource_definition(

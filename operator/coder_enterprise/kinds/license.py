@@ -164,6 +164,7 @@ class ObservedLicense(Observation):
 
 class LicenseKind(ManagedKind[LicenseSpec, ObservedLicense]):
     names = Names("CoderLicense", "coderlicenses", "coderlicense", "coderlic")
+    things = "licences"
     spec_model = LicenseSpec
     alters_deployment = True
     crd = custom_resource_definition(

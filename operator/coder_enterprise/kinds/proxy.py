@@ -230,6 +230,7 @@ class ObservedProxy(Observation):
 
 class ProxyKind(ManagedKind[ProxySpec, ObservedProxy]):
     names = Names("CoderWorkspaceProxy", "coderworkspaceproxies", "coderworkspaceproxy", "coderproxy")
+    things = "workspace proxies"
     spec_model = ProxySpec
     feature = "workspace_proxy"
     alters_deployment = True

@@ -215,6 +215,7 @@ class ObservedACL(Observation):
 
 class TemplateACLKind(ManagedKind[TemplateACLSpec, ObservedACL]):
     names = Names("CoderTemplateACL", "codertemplateacls", "codertemplateacl", "coderacl")
+    things = "permissions of templates"
     spec_model = TemplateACLSpec
     feature = "template_rbac"
     crd = custom_resource_definition(

@@ -234,6 +234,7 @@ _SCHEDULE: Final = "spec.quietHours.schedule"
 
 class UserKind(ManagedKind[UserSpec, ObservedUser]):
     names = Names("CoderUser", "coderusers", "coderuser", "coderuser")
+    things = "users"
     spec_model = UserSpec
     alters_people = True
     crd = custom_resource_definition(
