@@ -332,6 +332,7 @@ def test_status_tells_who_is_there_and_who_is_not() -> None:
         "unmanagedMembers": 1,
         "pendingMembers": ["nobody"],
         "managedMembers": None,
+        "hiddenMembers": None,
     }
 
 

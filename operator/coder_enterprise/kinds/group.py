@@ -7,7 +7,7 @@ The rules of Coder behind it: members are changed by difference and re-adding on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
@@ -19,6 +19,7 @@ from typing_extensions import override
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.concurrency import each
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex
+from coder_enterprise.kinds import hidden_members
 from coder_enterprise.kinds.base import (
     Action,
     Change,
@@ -149,6 +150,8 @@ class GroupStatus(ManagedStatus):
     """How many members Coder has that this object does not declare."""
     managed_members: Annotated[tuple[UserReference, ...], Field(max_length=2 * MAX_MEMBERS), ListSet()] | None = None
     """Ids of the members that this object added, in mode Additive."""
+    hidden_members: Annotated[tuple[UserReference, ...], Field(max_length=MAX_MEMBERS), ListSet()] | None = None
+    """Ids of declared members who are dormant or suspended, whom this version of Coder does not show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +169,12 @@ class ObservedGroup(Observation):
     @property
     def desired_ids(self) -> set[str]:
         return {user_id for user_id in self.members.values() if user_id}
+
+    def members_with(self, known: Iterable[str]) -> frozenset[str]:
+        """Whom Coder shows, and those among `known` whom it hides."""
+        if self.group is None:
+            return frozenset()
+        return self.group.member_ids | hidden_members.hidden(self.users, self.group, known)
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -246,7 +255,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         if observed.group is None:
             return [
                 Change(Action.CREATE, "spec", after=observed.name),
-                *_member_changes(desired, observed, ()),
+                *_member_changes(desired, observed, {}),
             ]
         changes = []
         if observed.group.name != observed.name:
@@ -255,11 +264,11 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
             wanted, current = getattr(desired, field), getattr(observed.group, field)
             if wanted is not None and wanted != current:
                 changes.append(Change(Action.UPDATE, path, current, wanted))
-        return changes + _member_changes(desired, observed, recorded.get("managedMembers") or ())
+        return changes + _member_changes(desired, observed, recorded)
 
     @override
     def intent(self, desired: GroupSpec, changes: Sequence[Change], recorded: Mapping[str, Any]) -> dict[str, Any]:
-        added = {change.subject for change in changes if change.action is Action.ADD}
+        added = _added(changes)
         created = any(change.action is Action.CREATE for change in changes)
         if desired.member_mode is not MemberMode.ADDITIVE or not added or created:
             return {}
@@ -273,7 +282,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         context.directory.put_group(group)
         request = _patch_request(desired, observed, changes, created=observed.group is None)
         if request.model_fields_set:
-            group = await context.client.groups.update(group.id, request)
+            group = await hidden_members.update(context, observed.users, group.id, request)
             context.directory.put_group(group)
         return replace(observed, group=group, external_id=group.id, fresh=True)
 
@@ -289,6 +298,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         fields: dict[str, Any] = {
             "pendingMembers": list(observed.pending) or None,
             "managedMembers": _managed_members(desired, observed, changes, recorded),
+            "hiddenMembers": _hidden_members(observed, changes, recorded),
         }
         if group is None:
             return fields | {
@@ -380,15 +390,15 @@ def _member_id(users: UserIndex, organization: records.Organization, reference: 
     return user.id
 
 
-def _member_changes(desired: GroupSpec, observed: ObservedGroup, managed: Sequence[str]) -> list[Change]:
+def _member_changes(desired: GroupSpec, observed: ObservedGroup, recorded: Mapping[str, Any]) -> list[Change]:
     mode = desired.member_mode
     if mode is MemberMode.UNMANAGED:
         return []
-    current = observed.group.member_ids if observed.group else frozenset[str]()
+    current = observed.members_with(recorded.get("hiddenMembers") or ())
     wanted = observed.desired_ids
     surplus = current - wanted
     if mode is MemberMode.ADDITIVE:
-        surplus &= set(managed)
+        surplus &= set(recorded.get("managedMembers") or ())
     label = observed.users.label
     return [
         *(Change(Action.ADD, _MEMBERS, after=label(user), subject=user) for user in sorted(wanted - current)),
@@ -430,9 +440,25 @@ def _managed_members(
 ) -> list[str] | None:
     if desired.member_mode is not MemberMode.ADDITIVE or observed.group is None:
         return None
-    added = {change.subject for change in changes if change.action is Action.ADD}
-    known = set(recorded.get("managedMembers") or ())
-    return sorted((added | known) & observed.group.member_ids) or None
+    known = _added(changes) | set(recorded.get("managedMembers") or ())
+    return sorted(known & observed.members_with(_known_hidden(changes, recorded))) or None
+
+
+def _hidden_members(
+    observed: ObservedGroup, changes: Sequence[Change], recorded: Mapping[str, Any]
+) -> list[str] | None:
+    if observed.group is None:
+        return None
+    hidden = hidden_members.hidden(observed.users, observed.group, _known_hidden(changes, recorded))
+    return sorted(hidden & observed.desired_ids) or None
+
+
+def _known_hidden(changes: Sequence[Change], recorded: Mapping[str, Any]) -> set[str]:
+    return _added(changes) | set(recorded.get("hiddenMembers") or ())
+
+
+def _added(changes: Sequence[Change]) -> set[str]:
+    return {change.subject for change in changes if change.action is Action.ADD}
 
 
 _NOT_FOR_US: Final = (errors.BadRequest, errors.Forbidden, errors.NotFound, errors.ServerError, errors.UnexpectedShape)
