@@ -30,7 +30,8 @@ BAD_GROUPS: dict[str, tuple[Body, str]] = {
     "a display name with space at its end": ({"displayName": "Platform "}, "spec.displayName"),
     "an avatar that is no URL": ({"avatarURL": "ftp://example.com/x.png"}, "spec.avatarURL"),
     "an avatar that is too long": ({"avatarURL": f"https://example.com/{LONG}"}, "spec.avatarURL"),
-    "a name with spaces": ({"name": "platform team"}, "spec.name"),
+    "a name with spaces": ({"name": "platform team"}, "only an identity provider makes"),
+    "a name with a line break": ({"name": "platform\nteam", "adoptionPolicy": "Adopt"}, "spec.name"),
     "a reserved name": ({"name": "new"}, "reserved by Coder"),
     "an unknown management policy": ({"managementPolicy": "Watch"}, "spec.managementPolicy"),
     "an unknown adoption policy": ({"adoptionPolicy": "Always"}, "spec.adoptionPolicy"),
@@ -284,6 +285,14 @@ def test_a_name_of_the_object_that_coder_cannot_have_needs_a_name_in_spec(namesp
     with pytest.raises(Refused, match=r"set spec\.name"):
         namespace.apply(group("dots.are.not.allowed"))
     namespace.apply(group("dots.are.not.allowed", name="dots"))
+
+
+@pytest.mark.parametrize("name", ["Plattform Größe", "corp/platform", "team.a", "CN=admins,OU=groups"])
+@pytest.mark.parametrize("policy", [{"adoptionPolicy": "Adopt"}, {"managementPolicy": "Observe"}])
+def test_a_group_of_an_identity_provider_can_be_named_to_be_adopted(
+    namespace: Namespace, name: str, policy: Body
+) -> None:
+    namespace.apply(group("idp", name=name, **policy))
 
 
 def test_a_misspelt_field_is_reported_by_kubectl(namespace: Namespace) -> None:

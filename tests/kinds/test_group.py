@@ -483,6 +483,25 @@ async def test_a_recorded_group_that_is_gone_is_looked_up_by_name(server: Script
     assert seen.fresh
 
 
+async def test_a_group_of_an_identity_provider_is_looked_up_in_the_list(server: Scripted, context: Context) -> None:
+    server.answer(GROUPS, [body(name="corp/Plattform Größe", source="oidc")])
+    named = resource(name="corp/Plattform Größe", adoptionPolicy="Adopt", quotaAllowance=5)
+    desired = GroupSpec.model_validate(named.spec)
+    for fresh in (False, True):
+        seen = await KIND.observe(context, named, desired, fresh=fresh)
+        assert seen.external_id == GROUP_ID
+        assert [str(change) for change in KIND.plan(desired, seen, {})] == ["spec.quotaAllowance: 0 becomes 5"]
+    assert f"{GROUPS}/corp%2FPlattform" not in str(server.paths())
+
+
+async def test_a_group_that_only_an_identity_provider_makes_is_waited_for(server: Scripted, context: Context) -> None:
+    server.answer(GROUPS, [])
+    named = resource(name="Plattform Größe", adoptionPolicy="Adopt")
+    with pytest.raises(KindError, match="only an identity provider") as caught:
+        await KIND.observe(context, named, GroupSpec.model_validate(named.spec), fresh=True)
+    assert (caught.value.reason, caught.value.meaning) == (Reason.WAITING_FOR_GROUP, Meaning.WAITING)
+
+
 async def test_a_group_that_is_not_there_is_none(server: Scripted, context: Context) -> None:
     server.answer(f"{GROUPS}/platform", NOT_FOUND, status=404)
     assert (await look(context, fresh=True)).external_id is None

@@ -7,6 +7,7 @@ The rules of Coder behind it: members are changed by difference and re-adding on
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,6 +18,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from coder_enterprise.client import errors, records
+from coder_enterprise.client.clock import now
 from coder_enterprise.client.concurrency import each
 from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, UserIndex
 from coder_enterprise.kinds import hidden_members
@@ -51,6 +53,8 @@ from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
 EVERYONE: Final = "Everyone"
 MAX_MEMBERS: Final = 2000
 MAX_NAME: Final = 255
+CREATABLE: Final = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"
+"""Names that Coder lets a group be made with; the API server and `re` read it alike."""
 MAX_TEMPLATES: Final = 500
 """Whose ACLs are looked at when a group is deleted."""
 ACLS_AT_A_TIME: Final = 8
@@ -89,10 +93,9 @@ class GroupSpec(ManagedSpec):
         Organization, Immutable("organization cannot change: delete the object and create it anew")
     ] = DEFAULT_ORGANIZATION
     """Name or id of the organization. Default: default, which is the deployment's first one."""
-    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")] | None = (
-        None
-    )
-    """Name of the group in Coder. Default: the object's own name."""
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
+    """Name of the group in Coder. Default: the object's own name. Of a group that an identity provider has made, it may
+    have spaces, dots, slashes and letters of all languages; such a group can only be adopted."""
     display_name: Annotated[str, Field(max_length=64, pattern=r"^([^\t-\r ](.*[^\t-\r ])?)?$")] | None = None
     """What people see in place of the name; "" clears it."""
     avatar_url: Annotated[
@@ -116,6 +119,14 @@ class GroupSpec(ManagedSpec):
             "!has(self.name) || self.name != 'Everyone' || !has(self.displayName) || self.displayName == ''",
             "Everyone cannot have a display name",
             field_path=".displayName",
+        ),
+        Cel(
+            f"!has(self.name) || self.name.matches('{CREATABLE}') || "
+            "(has(self.adoptionPolicy) && self.adoptionPolicy != 'Fail') || "
+            "(has(self.managementPolicy) && self.managementPolicy != 'Enforce')",
+            "only an identity provider makes a group of such a name: set adoptionPolicy to Adopt or AdoptIfIdentical, "
+            "or use letters and digits, joined by single hyphens",
+            field_path=".name",
         ),
         Cel(
             "!has(self.name) || !(self.name in ['new', 'create'])",
@@ -237,6 +248,12 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
         name = self.external_name(resource, spec)
         find = _read_group if fresh else _recall_group
         group, proven = await find(context, organization, name, resource.external_id)
+        if group is None and not re.fullmatch(CREATABLE, name):
+            raise waiting(
+                Reason.WAITING_FOR_GROUP,
+                f"spec.name: there is no group {name!r} in organization {organization.name}; only an identity provider "
+                "makes one of such a name, and then it is adopted",
+            )
         references = spec.members.users if spec.members else ()
         users, members = await _resolve(context, organization, references, fresh=fresh)
         return ObservedGroup(
@@ -361,6 +378,9 @@ async def _read_group(
             context.directory.put_group(group)
             return group, True
         context.directory.drop_group(recorded_id)
+    if not re.fullmatch(CREATABLE, name):  # servers read a path with a slash in different ways
+        index = await context.directory.groups(organization.id).get(newer_than=now())
+        return index.by_name.get(name), True
     group = await or_none(groups.by_name(organization.id, name))
     if group is not None:
         context.directory.put_group(group)
