@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from coder_enterprise.kinds.registry import KINDS
 from tests.support.kubernetes import Namespace, Refused
 from tests.support.manifests import (
     Body,
@@ -20,6 +22,7 @@ from tests.support.manifests import (
     user,
     workload,
 )
+from tools.kubernetes.control_plane import ControlPlane
 
 LONG = "x" * 3000
 BAD_GROUPS: dict[str, tuple[Body, str]] = {
@@ -333,3 +336,11 @@ def test_every_example_is_accepted(namespace: Namespace) -> None:
     examples = Path(__file__).parents[2] / "deploy" / "examples"
     answer = namespace.plane.kubectl("apply", "-n", namespace.name, "--dry-run=server", "-R", "-f", str(examples))
     assert "error" not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.names.kind)
+def test_kubectl_explains_what_a_kind_and_its_spec_are(control_plane: ControlPlane, kind: Any) -> None:
+    root = kind.crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for path, part in ((kind.names.plural, root), (f"{kind.names.plural}.spec", root["properties"]["spec"])):
+        told = " ".join(control_plane.kubectl("explain", path).stdout.split())
+        assert part["description"] in told

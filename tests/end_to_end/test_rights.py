@@ -113,3 +113,21 @@ def test_the_manifests_have_no_wildcard_and_only_the_one_for_all_a_cluster_role(
     documents = list(yaml.safe_load_all(text))
     assert not re.search(r"['\"]?\*['\"]?$", text, re.MULTILINE)
     assert any(body["kind"] == "ClusterRole" for body in documents) is (name == "cluster-wide")
+
+
+def test_a_missing_right_is_named_stops_its_kind_alone_and_is_looked_for_again(
+    namespace: Namespace, server: CoderServer, tmp_path: Path
+) -> None:
+    rules = (RULES / "namespaced" / "rbac.yaml").read_text().replace(f"namespace: {NAMESPACE}\n", "namespace: x\n")
+    rules = rules.replace("namespace: x\n", f"namespace: {namespace.name}\n")
+    namespace.plane.kubectl("apply", "-f", "-", input=rules.replace("- coderusers\n", "- nothing\n"))
+    kubeconfig = namespace.plane.service_account_kubeconfig(namespace.name, NAME)
+    options = ["--lease-namespace", namespace.name, "--namespace", namespace.name]
+    with OperatorProcess(kubeconfig, tmp_path / "operator.log", *options) as operator:
+        namespace.apply(deployment(server.url), secret(token=server.token), group("platform"))
+        namespace.wait_for("CoderGroup", "platform", "Applied")
+        named = "get, list and watch coderusers.enterprise.coder.com"
+        wait_until(lambda: named in operator.text(), "the missing right is named")
+        namespace.plane.kubectl("apply", "-f", "-", input=rules)
+        wait_until(lambda: "watched again" in operator.text(), "it is watched", timeout=60)
+        assert operator.stop() == 0
