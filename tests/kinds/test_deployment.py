@@ -278,6 +278,13 @@ async def test_a_daemon_is_there_while_it_is_heard(
     assert state(found, "ProvisionersAvailable") == expected
 
 
+async def test_the_daemons_of_all_organizations_count(healthy: Scripted, client: CoderClient) -> None:
+    other = "0e0e0e0e-0000-4000-8000-000000000001"
+    healthy.answer("/organizations", [{"id": ORGANIZATION, "name": "coder"}, {"id": other, "name": "data"}])
+    healthy.answer(f"/organizations/{other}/provisionerdaemons", [{"id": "p2", "status": "busy"}, {"id": "p3"}])
+    assert (await probe(client)).fields["provisionerDaemons"] == 2
+
+
 async def test_deleted_proxies_and_the_primary_do_not_count(healthy: Scripted, client: CoderClient) -> None:
     proxies = [
         {"id": "1", "name": "primary", "healthy": True},

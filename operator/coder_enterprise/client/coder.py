@@ -218,6 +218,10 @@ class OrganizationCalls(_Calls):
         """The organizations of the token's user: the only list that Coder below 2.14 has."""
         return await self._transport.get("organizations.list", "/users/me/organizations", ORGANIZATIONS)
 
+    async def all(self) -> tuple[records.Organization, ...]:
+        """All that the token's user may see. Raises `NotFound` or `BadRequest` below Coder 2.14."""
+        return await self._transport.get("organizations.all", "/organizations", ORGANIZATIONS)
+
 
 class GroupCalls(_Calls):
     async def list(self, organization_id: str) -> tuple[records.Group, ...]:

@@ -195,6 +195,10 @@ class Directory:
             self._organizations[reference] = snapshot
         return await snapshot.get()
 
+    async def organizations(self) -> Sequence[records.Organization]:
+        """All that there are; only the default one where the server has no list of them."""
+        return await self.shared("organizations", self._load_organizations).get()
+
     def shared(self, name: str, load: Callable[[], Awaitable[T]]) -> Snapshot[T]:
         """The list of that name, read by `load` for all who ask; `name` says all that `load` depends on."""
         snapshot: Snapshot[T] | None = self._shared.get(name)
@@ -259,6 +263,12 @@ class Directory:
 
     async def _load_templates(self, organization_id: str) -> TemplateIndex:
         return TemplateIndex(await self._client.templates.list(organization_id))
+
+    async def _load_organizations(self) -> Sequence[records.Organization]:
+        try:
+            return await self._client.organizations.all()
+        except (errors.NotFound, errors.BadRequest):
+            return (await self.organization(DEFAULT_ORGANIZATION),)
 
     async def _load_organization(self, reference: str) -> records.Organization:
         try:

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.coder import CoderClient
-from coder_enterprise.client.directory import DEFAULT_ORGANIZATION, Directory
+from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.kinds import durations, secret_text
 from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Figure, Probe, SecretKeyRef, stalled
@@ -50,6 +50,8 @@ MAX_VERSION: Final = 128
 MAX_NAME: Final = 255
 MAX_ROLES: Final = 64
 MAX_FEATURES: Final = 128
+MAX_ORGANIZATIONS: Final = 64
+"""Whose provisioner daemons are counted: a request for each, every minute."""
 MAX_REPLICAS: Final = 128
 MAX_ERROR: Final = 1024
 DAEMON_SILENT_AFTER: Final = 90.0
@@ -494,11 +496,13 @@ def _replicas(replicas: tuple[records.Replica, ...] | _Refusal) -> _Answer:
 
 async def _provisioners(client: CoderClient, directory: Directory) -> _Answer:
     try:
-        organization = await directory.organization(DEFAULT_ORGANIZATION)
-        daemons = await client.deployment.provisioner_daemons(organization.id)
+        found = [
+            await client.deployment.provisioner_daemons(organization.id)
+            for organization in (await directory.organizations())[:MAX_ORGANIZATIONS]
+        ]
     except _REFUSALS as error:
         return _Answer(_undetermined("ProvisionersAvailable", error), {"provisionerDaemons": None})
-    seen = sum(1 for daemon in daemons if _is_alive(daemon))
+    seen = sum(1 for daemons in found for daemon in daemons if _is_alive(daemon))
     condition = DomainCondition(
         "ProvisionersAvailable",
         "True" if seen else "False",
