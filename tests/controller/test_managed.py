@@ -628,6 +628,22 @@ async def test_a_new_name_that_is_taken_does_not_let_go_of_what_the_object_has(c
     assert thing_id not in cluster.coder.things
 
 
+async def test_two_that_wait_for_each_other_s_names_say_so(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one", name="a")
+    cluster.thing("two", name="b")
+    await cluster.until(lambda: cluster.is_applied("one") and cluster.is_applied("two"))
+    cluster.thing("one", name="b")
+    cluster.thing("two", name="a")
+    await cluster.until(lambda: cluster.reason("one") == cluster.reason("two") == "AlreadyExists")
+    assert "b is still the name of Thing team/two" in cluster.condition("Ready", "one")["message"]
+    cluster.thing("two", name="c")
+    await cluster.until(lambda: cluster.is_applied("one") and cluster.is_applied("two"))
+    cluster.thing("two", name="a")
+    await cluster.until(lambda: cluster.is_applied("two"))
+    assert {thing.name for thing in cluster.coder.things.values()} == {"a", "b"}
+
+
 # A part that is not applied
 
 

@@ -159,14 +159,16 @@ class ManagedReconciler:
             try:
                 observed = await kind.apply(work.context, spec, observed, changes)
             except OperatorError as error:
-                if error.reason == Reason.ALREADY_EXISTS and resource.external_id is None:
+                if error.reason != Reason.ALREADY_EXISTS:
+                    raise
+                if resource.external_id is None:
                     # Somebody else took the name after we looked: what is there now is not ours.
                     released = await self._writer.release(resource)
                     # Not `as_read`: with its annotations the claim would be back.
                     raise _JustMade(
                         replace(released, generation=resource.generation, spec=resource.spec), error
                     ) from None
-                raise
+                raise await self._ownership.explain_taken(work, resource, error) from None
             self._tell_others(work, resource)
         fields = kind.report(spec, observed, changes, resource.status)
         if observed.trouble is not None:

@@ -7,7 +7,7 @@ apart here, also when another replica works for one of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -120,6 +120,22 @@ class Ownership:
                     f"{key.kind} {key.namespace}/{key.name} claims the same thing in Coder and was first; "
                     "remove one of the two",
                 )
+
+    async def explain_taken(self, work: Work, resource: Resource, refusal: OperatorError) -> OperatorError:
+        """Why a new name is refused: `refusal` itself, or which of our objects has it still. Two that wait for each
+        other's name would wait for ever: neither gives up its own before it has the other."""
+        status = {key: value for key, value in resource.status.items() if key != "id"}
+        by_name = await work.kind.observe(work.context, replace(resource, status=status), work.spec, fresh=True)
+        if by_name.external_id is None:
+            return refusal
+        holders = await self.holders(work.kind, work.context, resource, by_name.external_id)
+        if not holders:
+            return refusal
+        return stalled(
+            Reason.ALREADY_EXISTS,
+            f"{work.kind.title(resource, work.spec)} is still the name of {holders[0].key} in Coder "
+            f"({by_name.external_id}); if that object waits for a name too, give one of the two a third name first",
+        )
 
     async def holders(
         self, kind: ManagedKind[Any, Any], context: Context, resource: Resource, external_id: str | None
