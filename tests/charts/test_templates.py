@@ -90,8 +90,18 @@ def test_nothing_is_granted_but_the_generated_rules(everything: list[Body]) -> N
 
 def _rules(role: Body) -> str:
     """The name of the rules that a role grants."""
-    granted = [{key: value for key, value in rule.items() if key != "resourceNames"} for rule in role["rules"]]
-    return next(name for name, rules in chart_rules().items() if rules == granted)
+    granted = _unnamed(role["rules"])
+    return next(name for name, rules in chart_rules().items() if _unnamed(rules) == granted)
+
+
+def _unnamed(rules: list[Body]) -> list[Body]:
+    return [{key: value for key, value in rule.items() if key != "resourceNames"} for rule in rules]
+
+
+def test_only_the_key_of_the_claims_may_be_read_beside_the_leases(everything: list[Body]) -> None:
+    role = next(body for body in everything if body["kind"] == "Role" and _rules(body) == "leases")
+    (rule,) = (rule for rule in role["rules"] if rule["resources"] == ["secrets"] and rule["verbs"] != ["create"])
+    assert (rule["verbs"], rule["resourceNames"]) == (["get"], ["coder-enterprise-operator-claims"])
 
 
 def test_the_job_may_delete_the_operator_and_no_other_deployment(everything: list[Body]) -> None:
