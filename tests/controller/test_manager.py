@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
 from coder_enterprise.controller.kubernetes import custom
 from coder_enterprise.controller.manager import Manager, ManagerSettings
 from coder_enterprise.controller.watch import Watch, WatchTimes
-from coder_enterprise.controller.watches import Watches
+from coder_enterprise.controller.watches import SourceStuck, Watches
 from tests.support.engine import Cluster
 from tests.support.leases import LeaseAPI, member
 from tests.support.things import WorldDeploymentKind
@@ -79,3 +80,15 @@ async def test_a_replica_with_a_stuck_worker_is_not_alive(cluster: Cluster, monk
     assert process._is_alive()
     monkeypatch.setattr("coder_enterprise.controller.engine.STUCK_AFTER", 0.0)
     assert not process._is_alive()
+
+
+async def test_a_watch_that_does_not_end_ends_the_process_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+
+    async def stuck(_: Manager) -> None:
+        raise SourceStuck("the watch does not end")
+
+    monkeypatch.setattr(Manager, "_run", stuck)
+    monkeypatch.setattr(os, "_exit", codes.append)
+    await manager().run()
+    assert codes == [1]

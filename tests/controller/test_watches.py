@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Final
@@ -13,12 +14,13 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 from kubernetes.aio.client import Configuration
+from structlog.testing import capture_logs
 
 from coder_enterprise.controller import kopf_source, kubernetes, metrics
 from coder_enterprise.controller.kopf_source import KopfSource
 from coder_enterprise.controller.kubernetes import SECRETS, KubernetesClient, custom
 from coder_enterprise.controller.watch import Watch, WatchTimes
-from coder_enterprise.controller.watches import Watches
+from coder_enterprise.controller.watches import SourceStuck, Watches
 from tests.support import api_server
 from tests.support.api_server import APIServer, Fault, lines, status, text
 from tests.support.waiting import wait_for
@@ -254,6 +256,73 @@ async def test_a_change_that_the_watch_did_not_tell_is_found_by_a_new_list(proce
     process.api.put_unseen(GROUPS, "late", edit=1)
     process.watches.missed(GROUPS)
     await process.until(lambda: (GROUPS, "late", {"edit": 1}) in process.seen, "it is found")
+
+
+async def test_a_cause_is_told_in_one_way_only_or_its_log_would_flap(process: Process) -> None:
+    with capture_logs() as told:
+        process.api.fail("watch", GROUPS, status(503))
+        process.api.end_watches()
+        asked = process.api.requests.count(("watch", GROUPS))
+        await process.until(lambda: process.api.requests.count(("watch", GROUPS)) > asked + 3, "it was asked for often")
+    causes = [entry["cause"] for entry in told if entry["event"] == "not watched" and GROUPS in entry["watch"]]
+    assert {cause for cause in causes if "503" in cause} == {"the API server says 503 refused: 503"}, "in one way only"
+
+
+class Stubborn:
+    """A task that swallows its cancellation, as one of Kopf may: for good, or once."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+        self.released = asyncio.Event()
+
+    async def run(self, times: float) -> None:
+        while not self.released.is_set():
+            try:
+                await self.released.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                if self.cancelled >= times:
+                    raise
+
+
+@pytest.mark.parametrize(("times", "ends"), [(2, True), (float("inf"), False)])
+async def test_a_source_that_does_not_end_is_cancelled_again_and_reported_within_seconds(
+    api: APIServer, monkeypatch: pytest.MonkeyPatch, times: float, ends: bool
+) -> None:
+    stubborn = Stubborn()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def spawn(**_: object) -> list[asyncio.Task[None]]:
+        tasks.append(asyncio.create_task(stubborn.run(times)))
+        return tasks
+
+    monkeypatch.setattr("kopf.spawn_tasks", spawn)
+    settings = Configuration()
+    settings.host = api.url
+    async with KubernetesClient(settings) as client:
+        short = replace(TIMES, exit=0.2)
+        source = KopfSource(Watch(custom(GROUPS), None), client, lambda *_: None, "test", lambda: None, short)
+        running = asyncio.create_task(source.run())
+        await wait_for(lambda: tasks, "it has begun")
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError if ends else SourceStuck):
+            await running
+    assert stubborn.cancelled == 2
+    stubborn.released.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_source_that_is_stuck_ends_the_watches(api: APIServer) -> None:
+    class Stuck:
+        async def run(self) -> None:
+            raise SourceStuck("the watch does not end")
+
+    async def look(_: Watch) -> None:
+        return
+
+    (task,) = Watches([Watch(custom(GROUPS), None)], lambda _: Stuck(), look, TIMES).start()
+    with pytest.raises(SourceStuck):
+        await task
 
 
 async def test_only_labelled_secrets_are_asked_for(process: Process) -> None:

@@ -193,8 +193,8 @@ class KubernetesClient:
 
     def explain(self, error: Exception) -> str:
         """Why there is no answer."""
-        cause = proxies.failure(self._proxy, self.host, error) or str(error) or type(error).__name__
-        return f"the Kubernetes API does not answer: {cause}"
+        cause = "not in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+        return f"the Kubernetes API does not answer: {proxies.failure(self._proxy, self.host, error) or cause}"
 
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

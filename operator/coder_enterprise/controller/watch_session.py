@@ -34,6 +34,10 @@ class WatchRefused(Exception):
         self.status = status
 
 
+class _NotNow(aiohttp.ClientConnectionError):
+    """For Kopf, as if the connection had broken: it asks again."""
+
+
 class Observer:
     """Middleware for the requests of one source of `watch`."""
 
@@ -65,6 +69,8 @@ class Observer:
         try:
             response = await handler(request)
             await self._judge(response)
+        except _NotNow:
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._watch.troubled(self._explain(error))
             raise
@@ -83,7 +89,7 @@ class Observer:
         if response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._watch.troubled(f"the API server says {words}")
             await asyncio.sleep(min(pause or 0.0, self._times.retry_after_max))
-            raise aiohttp.ClientConnectionError(f"the API server says {words}")
+            raise _NotNow(words)
         raise WatchRefused(response.status, refusal(self._watch.collection, response.status, words))
 
 
