@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import pytest
 
 from coder_enterprise.controller.cluster import Cluster
 from coder_enterprise.controller.keepsakes import Keepsakes
-from coder_enterprise.controller.kubernetes import Collection, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.controller.kubernetes import Collection, Conflicted, Gone, KubernetesClient, KubernetesError
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
@@ -31,10 +31,14 @@ class Shelf:
         self.bodies: dict[tuple[str, str, str], Body] = {}
         self.asked: list[str] = []
         self.fault: KubernetesError | None = None
+        self.just_before_create: Callable[[], None] = lambda: None
+        """What somebody else does then."""
 
     def put(self, plural: str, name: str, *owners: str, **body: Any) -> None:
-        metadata = {"name": name, "ownerReferences": [{"uid": uid} for uid in owners]}
-        self.bodies[plural, "team", name] = {"metadata": metadata if owners else {"name": name}, **body}
+        metadata: Body = {"name": name, "uid": f"uid-of-{name}"}
+        if owners:
+            metadata["ownerReferences"] = [{"uid": uid} for uid in owners]
+        self.bodies[plural, "team", name] = {"metadata": metadata, **body}
 
     async def get(self, collection: Collection, namespace: str, name: str) -> Body:
         if self.fault is not None:
@@ -48,6 +52,14 @@ class Shelf:
         if self.fault is not None:
             raise self.fault
         return None
+
+    async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
+        name = body["metadata"]["name"]
+        self.just_before_create()
+        if (collection.plural, namespace, name) in self.bodies:
+            raise Conflicted(409, "AlreadyExists", "it exists")
+        self.put(collection.plural, name, *(owner["uid"] for owner in body["metadata"]["ownerReferences"]))
+        return self.bodies[collection.plural, namespace, name]
 
     async def apply(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> Body:
         name = body["metadata"]["name"]
@@ -106,6 +118,20 @@ async def test_a_secret_is_written_encoded_labelled_and_owned_by_its_object(desk
             "blockOwnerDeletion": False,
         }
     ]
+
+
+async def test_a_secret_that_somebody_makes_at_the_same_moment_stays_his(desk: Desk) -> None:
+    desk.shelf.just_before_create = lambda: desk.shelf.put("secrets", "token", data={"token": "aGlz"})
+    with pytest.raises(KindError, match="does not belong to this object") as caught:
+        await desk.cluster.write_secret(thing(), "token", {"token": "mine"})
+    assert caught.value.reason is Reason.CONFLICT
+    assert desk.stored("secrets", "token")["data"] == {"token": "aGlz"}
+
+
+async def test_what_is_written_again_is_the_very_one_that_was_looked_at(desk: Desk) -> None:
+    desk.shelf.put("secrets", "token", "uid-one")
+    await desk.cluster.write_secret(thing(), "token", {"token": "new"})
+    assert desk.stored("secrets", "token")["metadata"]["uid"] == "uid-of-token"
 
 
 async def test_a_workload_is_written_as_the_kind_says_and_owned_by_its_object(desk: Desk) -> None:

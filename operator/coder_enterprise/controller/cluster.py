@@ -20,6 +20,7 @@ from coder_enterprise.controller.kubernetes import (
     SECRETS,
     WORKLOADS,
     Collection,
+    Conflicted,
     Gone,
     KubernetesClient,
     KubernetesError,
@@ -63,8 +64,10 @@ class Cluster(base.Cluster):
     @override
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": encoded}
-        await self._apply(SECRETS, resource, {**body, "metadata": {"name": name, "labels": WATCHED}})
+        body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": name, "labels": WATCHED}}
+        if await self._get(SECRETS, resource, name) is None:
+            await self._create(SECRETS, resource, body)
+        await self._apply(SECRETS, resource, {**body, "data": encoded})
 
     @override
     async def workload(self, resource: Resource, name: str) -> Mapping[str, Any] | None:
@@ -91,21 +94,39 @@ class Cluster(base.Cluster):
         except Gone:
             return None
 
+    async def _create(self, collection: Collection, resource: Resource, body: Mapping[str, Any]) -> None:
+        """An apply would take over what somebody else makes at this moment. Raises `KindError` then. What is created is
+        empty, because a field that it had could not be taken away by an apply later."""
+        self._fence(resource)
+        metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
+        try:
+            with _refusals(f"{body['kind']} {resource.key.namespace}/{body['metadata']['name']}"):
+                await self._client.create(collection, resource.key.namespace, {**body, "metadata": metadata})
+        except Conflicted:
+            raise _of_somebody_else(resource, body) from None
+        metrics.kubernetes_writes.labels(collection.plural).inc()
+
     async def _apply(self, collection: Collection, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
         name = body["metadata"]["name"]
         known = await self._get(collection, resource, name)
         if known is not None and not resource.owns(known):
-            raise base.stalled(
-                Reason.CONFLICT,
-                f"{body['kind']} {resource.key.namespace}/{name} exists and does not belong to this object; "
-                "remove it, or choose another name in spec",
-            )
+            raise _of_somebody_else(resource, body)
         self._fence(resource)
         metadata = {**body["metadata"], "ownerReferences": [_owner(resource)]}
+        if known is not None:
+            metadata["uid"] = known["metadata"]["uid"]  # no other one that has come in its place
         with _refusals(f"{body['kind']} {resource.key.namespace}/{name}"):
             applied = await self._client.apply(collection, resource.key.namespace, {**body, "metadata": metadata})
         metrics.kubernetes_writes.labels(collection.plural).inc()
         return applied
+
+
+def _of_somebody_else(resource: Resource, body: Mapping[str, Any]) -> base.KindError:
+    what = f"{body['kind']} {resource.key.namespace}/{body['metadata']['name']}"
+    return base.stalled(
+        Reason.CONFLICT,
+        f"{what} exists and does not belong to this object; remove it, or choose another name in spec",
+    )
 
 
 @contextlib.contextmanager
