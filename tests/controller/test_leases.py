@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
@@ -14,6 +15,10 @@ from coder_enterprise.controller import leases
 from coder_enterprise.controller.leases import LeadershipLost, Membership
 from coder_enterprise.kinds.resource import Key
 from tests.support.leases import LeaseAPI, LeaseClient, member, refuse
+
+REAL_CLOCK = leases._now
+"""Before the fake one takes its place."""
+
 
 pytestmark = pytest.mark.looptime
 
@@ -343,3 +348,9 @@ async def test_leaving_does_not_wait_for_an_api_server_that_is_out(
     started = now()
     await other.leave()
     assert now() - started <= 5.1
+
+
+def test_the_clock_goes_on_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 42.0}.__getitem__)
+    assert REAL_CLOCK() == 42.0

@@ -140,3 +140,22 @@ async def test_the_time_to_ready_is_observed_once_per_object(cluster: Cluster) -
     await cluster.until(lambda: cluster.is_applied("one"))
     await asyncio.sleep(400)
     assert observed() == before + 1
+
+
+async def test_a_deployment_that_is_gone_leaves_no_series(cluster: Cluster) -> None:
+    def series() -> list[str]:
+        return [line for line in generate_latest().decode().splitlines() if 'deployment="team/gone"' in line]
+
+    await cluster.start()
+    cluster.connect("gone")
+    cluster.thing("one", deploymentRef={"name": "gone"})
+    await cluster.until(lambda: cluster.is_applied("one"))
+    cluster.engine.measure()
+    assert series()
+    cluster.kubernetes.delete("things", "one")
+    await cluster.until(lambda: cluster.body("things", "one") is None)
+    cluster.kubernetes.delete("coderdeployments", "gone")
+    await asyncio.sleep(1)
+    await cluster.engine.sweep_once()
+    cluster.engine.measure()
+    assert series() == []

@@ -8,7 +8,7 @@ import time
 import pytest
 import uvloop
 
-from coder_enterprise.controller.queue import Item, Priority, Queue
+from coder_enterprise.controller.queue import MANY, Item, Priority, Queue
 from coder_enterprise.kinds.resource import Key
 
 pytestmark = pytest.mark.looptime
@@ -219,3 +219,13 @@ def test_a_time_that_has_come_already_is_no_fault_on_uvloop() -> None:
         return await queue.get()
 
     assert uvloop.run(main()).key.name in {"a", "b", "c"}
+
+
+async def test_what_is_added_anew_before_its_time_leaves_nothing_behind() -> None:
+    queue = Queue()
+    for _ in range(1000):
+        queue.add(key("a"), "lane", Priority.RESYNC, 86_400)
+        queue.add(key("a"), "lane", Priority.USER)
+        queue.done((await queue.get()).key)
+        await asyncio.sleep(1)
+    assert len(queue._timers) <= MANY + 3

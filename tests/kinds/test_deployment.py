@@ -18,6 +18,7 @@ from coder_enterprise.kinds.base import DomainCondition, KindError, Probe, Secre
 from coder_enterprise.kinds.deployment import (
     CREDENTIAL_EXPIRY,
     LICENSE_EXPIRY,
+    NOT_KNOWN,
     PROXIES,
     PROXIES_HEALTHY,
     REPLICAS,
@@ -106,6 +107,7 @@ async def test_a_healthy_server_is_told_in_full(healthy: Scripted, client: Coder
     assert licence["valid"] is True
     assert licence["daysLeft"] == 10
     assert {key: value for key, value in found.fields.items() if key != "license"} == {
+        "wireProfile": "codersdk",
         "version": "v2.31.0",
         "identity": {"url": healthy.url, "username": "operator", "roles": ["owner"]},
         "circuit": "Closed",
@@ -343,7 +345,7 @@ async def test_a_server_that_does_not_say_what_it_is_cannot_be_used(
     assert found.reason is reason
     assert state(found, "Reachable") == ("False", reason)
     assert state(found, "Authenticated") == ("Unknown", Reason.UNKNOWN)
-    assert found.fields == {"circuit": "Open"}
+    assert found.fields == {**NOT_KNOWN, "circuit": "Open"}
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])

@@ -78,6 +78,8 @@ class World:
     features: dict[str, bool] = field(default_factory=lambda: {FEATURE: True})
     grace: frozenset[str] = frozenset()
     figures: dict[Figure, float] = field(default_factory=dict)
+    conditions: tuple[DomainCondition, ...] = ()
+    """What it tells of itself beside that it answers."""
     fault: Callable[[str], errors.CoderError | None] = lambda _: None
     poison: dict[str, errors.CoderError] = field(default_factory=dict)
     """What it answers to each call for the thing of that name."""
@@ -221,7 +223,7 @@ class WorldDeploymentKind(DeploymentKind):
             usable=True,
             reason=Reason.CONNECTED,
             message="it answers",
-            conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"),),
+            conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"), *world._world.conditions),
             fields={"identity": {"url": client.settings.url}, "circuit": "Closed", "features": features},
             features=features,
             grace=world._world.grace,

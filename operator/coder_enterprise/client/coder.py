@@ -34,11 +34,6 @@ def _list_of(model: type[T]) -> ListOf[T]:
     return ListOf(TypeAdapter(model), TypeAdapter(records.Many[model]))  # type: ignore[valid-type]
 
 
-def _listed(value: Any) -> Any:
-    """The page documents an array of `{regions}`; servers answer one object."""
-    return value if isinstance(value, list) else () if value is None else [value]
-
-
 def _only(value: Any) -> Any:
     """The page documents an array where servers answer one object."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
@@ -50,9 +45,6 @@ TEMPLATES: Final = _list_of(records.Template)
 REPLICAS: Final = _list_of(records.Replica)
 LICENSES: Final = _list_of(records.License)
 PROVISIONER_DAEMONS: Final = _list_of(records.ProvisionerDaemon)
-REGIONS: Final[TypeAdapter[tuple[records.ProxyRegions, ...]]] = TypeAdapter(
-    Annotated[tuple[records.ProxyRegions, ...], BeforeValidator(_listed)]
-)
 QUIET_HOURS: Final[TypeAdapter[records.QuietHours]] = TypeAdapter(Annotated[records.QuietHours, BeforeValidator(_only)])
 
 
@@ -108,8 +100,11 @@ class DeploymentCalls(_Calls):
         return await self._transport.get("provisionerdaemons.list", path, PROVISIONER_DAEMONS)
 
     async def workspace_proxies(self) -> tuple[records.WorkspaceProxy, ...]:
-        answer = await self._transport.get("workspaceproxies.list", "/workspaceproxies", REGIONS)
-        return tuple(proxy for item in answer for proxy in item.regions)
+        return (await self.proxy_lists()).proxies
+
+    async def proxy_lists(self) -> records.ProxyLists:
+        """The same, and in which of the two shapes the server sends it."""
+        return await self._transport.get("workspaceproxies.list", "/workspaceproxies", records.ProxyLists)
 
 
 class UserCalls(_Calls):

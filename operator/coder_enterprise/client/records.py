@@ -283,3 +283,20 @@ class WrittenProxy(Record):
 
 class ProxyRegions(Record):
     regions: Many[WorkspaceProxy] = ()
+
+
+class ProxyLists(Record):
+    """All workspace proxies: the page documents an array of lists, and real servers answer one list."""
+
+    lists: tuple[ProxyRegions, ...]
+    documented: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_lists(cls, value: Any) -> Any:
+        documented = isinstance(value, list)
+        return {"lists": value if documented else [] if value is None else [value], "documented": documented}
+
+    @property
+    def proxies(self) -> tuple[WorkspaceProxy, ...]:
+        return tuple(proxy for item in self.lists for proxy in item.regions)

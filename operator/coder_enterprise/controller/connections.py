@@ -8,6 +8,7 @@ last can still clean up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from typing_extensions import override
@@ -58,6 +59,8 @@ class Hooks(CallHooks):
     ) -> None:
         """`deployment` is its name for the metrics; `doubted` and `paused` are told seconds."""
         self.doubts = Doubts()
+        self.ended = False
+        """The connection is closed: what comes in late is counted nowhere."""
         self._deployment = deployment
         self._fence = fence
         self._bucket = bucket
@@ -74,6 +77,8 @@ class Hooks(CallHooks):
 
     @override
     async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
+        if self.ended:
+            return
         metrics.external_request(self._deployment, call, error, seconds)
         if isinstance(error, errors.TooManyRequests):
             self._pause(min(error.retry_after, MAX_PAUSE))
@@ -100,6 +105,8 @@ class Connection:
         self.probe: Probe | None = None
         """What the last reconcile of the deployment found; None before the first."""
         self.probed_at = float("-inf")
+        self.known_at: datetime | None = None
+        """When it last told how it is."""
         self.resync_at = float("-inf")
         self.generation = 0
         """Of the CoderDeployment's spec that `probe` speaks of."""
@@ -174,7 +181,8 @@ class Connection:
         return True
 
     async def close(self) -> None:
-        if self._client is not None:
+        if self._client is not None and self._hooks is not None:
+            self._hooks.ended = True
             await self._client.close()
             self._client = None
 
@@ -190,6 +198,8 @@ class Connection:
         """Take over what a reconcile of the deployment found, with its spec of that generation."""
         self.probe, self.generation = probe, generation
         self.probed_at = now()
+        if probe.usable:
+            self.known_at = datetime.now(UTC)
         if probe.usable and self._hooks:
             self._hooks.doubts.settle()
 
@@ -240,8 +250,8 @@ class Connections:
         """Nobody needs it any more, not even for a deletion."""
         connection = self._connections.pop(key, None)
         if connection is not None:
-            metrics.forget(key)
             await connection.close()
+            metrics.forget(key)
 
     async def close(self) -> None:
         for connection in self._connections.values():

@@ -7,7 +7,7 @@ Called by the manager's workers. It never writes to Coder.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -23,20 +23,22 @@ from coder_enterprise.controller.connections import Connection, Connections
 from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
 from coder_enterprise.controller.hosts import AllowedHosts
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
+from coder_enterprise.controller.kubernetes import Gone, KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.result import Again, Result, failed, invalid_spec
 from coder_enterprise.controller.secrets import secret_values
 from coder_enterprise.controller.status import Outcome, Progress, compose, suspended
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.base import ConnectionKind, Probe, SecretKeyRef, stalled
+from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Probe, SecretKeyRef, stalled
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Resource
 
 MIN_RESYNC: Final = 5.0
 RETRY_MIN: Final = 1.0
 RETRY_MAX: Final = 15.0
+REFUSED_RETRY_MAX: Final = 300.0
+"""Of a token that Coder has refused: it rarely becomes good by itself, and another one is taken at once."""
 PROBE_INTERVAL: Final = 60.0
 """Seconds, at most, until a deployment is asked how it is, also while no object of its own needs it."""
 PROBE_MAX_AGE: Final = 15.0
@@ -55,6 +57,12 @@ _NEEDS_A_PERSON: Final = frozenset(
 )
 
 log = structlog.get_logger(__name__)
+
+
+_TROUBLE: Final = frozenset({Reason.RATE_LIMITED, Reason.GRACE_PERIOD})
+"""Reasons of what is true, and still a warning."""
+_OWN: Final = frozenset({"Ready", "Reconciling", "Stalled"})
+"""Conditions that every outcome says anew."""
 
 
 class DeploymentReconciler:
@@ -102,11 +110,13 @@ class DeploymentReconciler:
         if spec.suspend:
             return await self._close(resource, connection, suspended(resource))
         if not ask and self._is_recent(connection, resource) and connection.probe:
-            await self._finish(resource, _outcome(connection.probe, self._counts(resource.key)))
+            await self._finish(resource, self._outcome(resource, connection, connection.probe))
             return self._next(connection)
+        if not await self._is_there(resource):
+            return Result()
         renewed, probe = await self._probe(resource, spec, connection)
         if probe.reason is Reason.RATE_LIMITED and connection.usable and not renewed:
-            await self._finish(resource, _paused(probe, self._counts(resource.key)))
+            await self._finish(resource, _paused(probe))
             return self._next(connection)
         known, was_usable, was_lost = connection.probe, connection.usable, connection.lost_credentials
         changed = renewed or not was_usable or connection.generation != resource.generation
@@ -118,8 +128,19 @@ class DeploymentReconciler:
         else:
             # Without credentials, those that worked last may still delete.
             self._gate.close(resource.key, tell=known is None or connection.lost_credentials is not was_lost)
-        await self._finish(resource, _outcome(probe, self._counts(resource.key)))
+        await self._finish(resource, self._outcome(resource, connection, probe))
         return self._next(connection)
+
+    async def _is_there(self, resource: Resource) -> bool:
+        """Whether it still exists: who is asked every minute need not wait for a sweep when the watch missed its
+        deletion."""
+        key = resource.key
+        try:
+            await self._client.get(custom(self._kind.names.plural), key.namespace, key.name)
+        except Gone:
+            self._store.remove(key, resource.uid)
+            return False
+        return True
 
     async def _close(self, resource: Resource, connection: Connection, outcome: Outcome) -> Result:
         """It is not even asked."""
@@ -136,7 +157,8 @@ class DeploymentReconciler:
             resource.generation,
         )
         self._gate.close(resource.key, tell=known is None)
-        await self._finish(resource, outcome)
+        metrics.deployment_figures(resource.key, {})
+        await self._finish(resource, replace(outcome, conditions=_not_known(resource, (), connection)))
         return Result()
 
     def _is_recent(self, connection: Connection, resource: Resource) -> bool:
@@ -197,7 +219,18 @@ class DeploymentReconciler:
         if due and connection.directory is not None:
             connection.directory.expire()
             connection.resync_at = now() + interval * random.uniform(0.95, 1.0)  # noqa: S311
-        self._gate.open(connection.key, changed=changed or due)
+        self._gate.open(connection.key, changed=changed, due=due)
+
+    def _outcome(self, resource: Resource, connection: Connection, probe: Probe) -> Outcome:
+        lost = () if probe.usable else _not_known(resource, probe.conditions, connection)
+        return Outcome(
+            ready="True" if probe.usable else "False",
+            reason=probe.reason,
+            message=probe.message,
+            progress=_progress(probe),
+            conditions=(*probe.conditions, *lost),
+            fields={**probe.fields, "managedObjects": self._counts(resource.key)},
+        )
 
     def _counts(self, key: Key) -> dict[str, int]:
         objects = [self._store.get(item) for item in self._store.find(("deployment", key))]
@@ -207,9 +240,16 @@ class DeploymentReconciler:
         was = resource.condition("Ready")
         await self._writer.status(resource, compose(resource, outcome))
         if was is None or (was["status"], was["reason"]) != (outcome.ready, outcome.reason):
-            well = outcome.ready == "True" and outcome.reason is not Reason.RATE_LIMITED
-            say = self._recorder.normal if well else self._recorder.warning
-            say(resource, outcome.reason, "Reconcile", outcome.message)
+            self._tell(resource, DomainCondition("Ready", outcome.ready, outcome.reason, outcome.message))
+            return  # which says all that others would
+        for condition in outcome.conditions:
+            if _is_news(resource.condition(condition.type), condition):
+                self._tell(resource, condition)
+
+    def _tell(self, resource: Resource, condition: DomainCondition) -> None:
+        well = condition.status == "True" and condition.reason not in _TROUBLE
+        say = self._recorder.normal if well else self._recorder.warning
+        say(resource, condition.reason, "Reconcile", condition.message)
 
     def _next(self, connection: Connection) -> Result:
         if connection.pause_left:
@@ -218,8 +258,19 @@ class DeploymentReconciler:
             connection.retry_delay = 0.0
             left = connection.resync_at - now()
             return Result(Again.AFTER, max(MIN_RESYNC / 2, min(PROBE_INTERVAL * random.uniform(0.9, 1.0), left)))  # noqa: S311
-        connection.retry_delay = min(RETRY_MAX, max(RETRY_MIN, connection.retry_delay * 2))
+        refused = connection.probe is not None and connection.probe.reason is Reason.UNAUTHORIZED
+        cap = REFUSED_RETRY_MAX if refused else RETRY_MAX
+        connection.retry_delay = min(cap, max(RETRY_MIN, connection.retry_delay * 2))
         return Result(Again.AFTER, connection.retry_delay * random.uniform(0.8, 1.0), "transient")  # noqa: S311
+
+
+def _is_news(known: Mapping[str, Any] | None, condition: DomainCondition) -> bool:
+    """Whether a person should hear of it: a change between what is well and what is not, not that it is unknown."""
+    if known is None or condition.status == "Unknown":
+        return False
+    if known["status"] == "Unknown":
+        return condition.status == "False"
+    return (known["status"], known["reason"]) != (condition.status, condition.reason)
 
 
 def _entitlements(probe: Probe) -> tuple[object, ...]:
@@ -227,18 +278,23 @@ def _entitlements(probe: Probe) -> tuple[object, ...]:
     return probe.features, probe.grace
 
 
-def _outcome(probe: Probe, counts: dict[str, int]) -> Outcome:
-    return Outcome(
-        ready="True" if probe.usable else "False",
-        reason=probe.reason,
-        message=probe.message,
-        progress=_progress(probe),
-        conditions=probe.conditions,
-        fields={**probe.fields, "managedObjects": counts},
+def _not_known(
+    resource: Resource, told: Collection[DomainCondition], connection: Connection
+) -> tuple[DomainCondition, ...]:
+    """The conditions of which nothing is told any more, with what they were, and when that was known. What says so
+    already stays, so that nothing is written for it again."""
+    known = {condition.type for condition in told} | _OWN
+    since = connection.known_at.strftime("at %Y-%m-%dT%H:%M:%SZ") if connection.known_at else "by another process"
+    return tuple(
+        DomainCondition(
+            item["type"], "Unknown", Reason.UNKNOWN, f"last known {since}: {item['status']}, {item['reason']}"
+        )
+        for item in resource.status.get("conditions") or ()
+        if item["type"] not in known and item["status"] != "Unknown"
     )
 
 
-def _paused(probe: Probe, counts: dict[str, int]) -> Outcome:
+def _paused(probe: Probe) -> Outcome:
     """What is known of it holds, and its objects wait."""
     return Outcome(
         ready="True",
@@ -246,7 +302,6 @@ def _paused(probe: Probe, counts: dict[str, int]) -> Outcome:
         message=probe.message,
         progress=Progress.DONE,
         conditions=tuple(condition for condition in probe.conditions if condition.status != "Unknown"),
-        fields={"managedObjects": counts},
     )
 
 

@@ -22,7 +22,7 @@ from coder_enterprise.controller.cluster import Cluster
 from coder_enterprise.controller.connections import Connections
 from coder_enterprise.controller.deployments import DeploymentReconciler
 from coder_enterprise.controller.events import Recorder
-from coder_enterprise.controller.gate import Gate
+from coder_enterprise.controller.gate import SICK, Gate, own_lane
 from coder_enterprise.controller.hosts import AllowedHosts
 from coder_enterprise.controller.keepsakes import Keepsakes
 from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
@@ -201,7 +201,7 @@ class Engine:
     def _add(self, resource: Resource, priority: Priority, delay: float = 0.0) -> None:
         """Into the queue, if it is ours to work on."""
         if self._deployment_of(resource) in self.held:
-            self._queue.add(resource.key, self._lane(resource), priority, delay)
+            self._queue.add(resource.key, self._lane(resource, priority), priority, delay)
 
     def _fence(self, resource: Resource) -> None:
         """In front of each write, to Kubernetes and to Coder. Raises `LeadershipLost`."""
@@ -239,9 +239,14 @@ class Engine:
     def _is_deployment(self, key: Key) -> bool:
         return key.kind == self._connection_kind.names.kind
 
-    def _lane(self, resource: Resource) -> Key | None:
-        """Objects of one deployment share a lane; the deployments themselves are never held."""
-        return None if self._is_deployment(resource.key) else self._deployment_of(resource)
+    def _lane(self, resource: Resource, priority: Priority) -> Hashable:
+        """Objects of one deployment share a lane; each deployment is asked in its own, which is never held. Those that
+        are out share one, unless a person waits for the answer."""
+        if not self._is_deployment(resource.key):
+            return self._deployment_of(resource)
+        connection = self._connections.get(resource.key)
+        out = connection is not None and not connection.probing and not connection.usable
+        return SICK if out and priority is not Priority.USER else own_lane(resource.key)
 
     def on_event(self, plural: str, type_: str | None, body: Mapping[str, Any]) -> None:
         """What the watch saw; `type_` is None for what a list holds."""
@@ -312,7 +317,7 @@ class Engine:
     def _ask(self, deployment: Key) -> None:
         """Have a deployment say anew how it is."""
         if deployment in self.held:
-            self._queue.add(deployment, None, Priority.USER)
+            self._queue.add(deployment, own_lane(deployment), Priority.USER)
 
     def _people_came(self, deployment: Key) -> None:
         """Who waits for people may find them now."""

@@ -7,7 +7,7 @@ that always fails says nothing about the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Hashable
 from typing import Final
 
 from coder_enterprise.client import errors
@@ -25,6 +25,15 @@ DOUBT_MEMORY: Final = 120.0
 RETRIES_PER_SECOND: Final = 2.0
 RETRIES_AT_ONCE: Final = 100
 """How many objects of a deployment may fail before their retries are spread."""
+
+
+SICK: Final = "sick"
+"""The lane of all deployments that did not answer when they were asked last: together they hold up no other one."""
+
+
+def own_lane(deployment: Key) -> Hashable:
+    """The lane in which a deployment is asked how it is; that of its objects has its key as its name."""
+    return (deployment,)
 
 
 class Doubts:
@@ -75,11 +84,13 @@ class Gate:
         found = (self._store.get(key) for key in self._store.find(("deployment", deployment)))
         return [resource for resource in found if resource is not None]
 
-    def open(self, deployment: Key, *, changed: bool) -> None:
-        """It can be used: let its objects pass, and with `changed` visit all of them once."""
+    def open(self, deployment: Key, *, changed: bool, due: bool = False) -> None:
+        """It can be used: let its objects pass, and visit all of them once when it has `changed`; when only its resync
+        is `due`, those that have no interval of their own."""
         self._queue.release(deployment)
-        for resource in self.objects(deployment) if changed else ():
-            self._visit(resource, Priority.DELETION if resource.deleting else Priority.RESYNC)
+        for resource in self.objects(deployment) if changed or due else ():
+            if changed or "resyncInterval" not in resource.spec:
+                self._visit(resource, Priority.DELETION if resource.deleting else Priority.RESYNC)
 
     def close(self, deployment: Key, *, tell: bool) -> None:
         """It cannot: let its objects wait, and with `tell` have those say so that are not settled."""
@@ -92,7 +103,7 @@ class Gate:
     def doubt(self, deployment: Key, delay: float) -> None:
         """Ask it in `delay` seconds; until it has answered, its objects go on."""
         if deployment in self._held and self._store.get(deployment) is not None:
-            self._queue.add(deployment, None, Priority.USER, delay)
+            self._queue.add(deployment, own_lane(deployment), Priority.USER, delay)
 
     def pause(self, deployment: Key, seconds: float) -> None:
         """It asked for a pause: let its objects wait for that long, and have it say so."""

@@ -14,8 +14,8 @@ Only a former process of the same pod is known to be dead without waiting: the k
 one before has ended, and no two pods ever have the same uid. A name would not do: two pods of a host's network have the
 same host name, and a pod that was deleted by force may run on beside its namesake.
 
-Times are measured with the monotonic clock, so that a clock that jumps changes nothing; those in the Leases are for
-people.
+Times are measured with the clock that counts from the start of the machine, so that a clock that jumps changes
+nothing, and a machine that was suspended knows it; those in the Leases are for people.
 """
 
 from __future__ import annotations
@@ -345,7 +345,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 def _now() -> float:
     """Not the event loop's time, which stands still while the loop is busy: a process that was stopped in the middle
-    of its work must know before it writes."""
-    return time.monotonic()
+    of its work must know before it writes. Nor the monotonic clock, which stands still while the machine is
+    suspended."""
+    return time.clock_gettime(_CLOCK)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import structlog
 
+from coder_enterprise.client.clock import now
 from coder_enterprise.client.errors import Meaning, NotFound, OperatorError
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.admission import Admission
@@ -88,6 +89,8 @@ class ManagedReconciler:
         self._deletion = Deletion(self._kinds, admission, self._ownership, claims, writer, recorder, ask)
         self._new: set[str] = set()
         """Uids of objects that have not been Ready since they were made."""
+        self._read_at: dict[str, float] = {}
+        """When objects, by uid, were last read that have an interval of their own."""
 
     async def reconcile(self, resource: Resource) -> Result:
         """One visit. Raises only `KubernetesError` and `LeadershipLost`."""
@@ -140,7 +143,7 @@ class ManagedReconciler:
         if spec.management_policy is not ManagementPolicy.ENFORCE:
             verdict = kind.verdict(spec, observed)
             await self._finish(resource, _reported(work, resource, observed, changes, verdict))
-            return _next(spec, verdict)
+            return _next(self._resync_in(spec, resource), verdict)
         await self._ownership.require(work, resource, observed, changes)
         return await self._enforce(work, resource, observed, changes)
 
@@ -181,7 +184,7 @@ class ManagedReconciler:
         await self._finish(resource, _applied(fields, verdict))
         if before.external_id is None:
             await self._keepsakes.drop(resource)
-        return _next(spec, verdict)
+        return _next(self._resync_in(spec, resource), verdict)
 
     def _tell_others(self, work: Work, resource: Resource) -> None:
         """Whom it concerns that something was applied."""
@@ -194,12 +197,16 @@ class ManagedReconciler:
     def forget(self, resource: Resource) -> None:
         """It is gone, with or without a visit."""
         self._new.discard(resource.uid)
+        self._read_at.pop(resource.uid, None)
         self._deletion.forget(resource)
 
     async def _look(self, work: Work, resource: Resource) -> tuple[Observation, list[Change]]:
         """Observe and plan; a plan that would write is made once more from a fresh look."""
         kind, spec = work.kind, work.spec
-        observed = await kind.observe(work.context, resource, spec, fresh=self._must_read(work, resource))
+        fresh = self._must_read(work, resource)
+        if fresh and spec.resync_interval:
+            self._read_at[resource.uid] = now()
+        observed = await kind.observe(work.context, resource, spec, fresh=fresh)
         changes = kind.plan(spec, observed, resource.status)
         if not observed.fresh and (changes or not self._ownership.is_ours(work, resource, observed)):
             observed = await kind.observe(work.context, resource, spec, fresh=True)
@@ -215,7 +222,14 @@ class ManagedReconciler:
         edited = resource.status.get("observedGeneration") != resource.generation
         synced = resource.condition("Synced")
         applied = resource.ready or (synced is not None and synced["status"] == "True")
-        return edited or bool(work.spec.resync_interval) or not applied
+        return edited or not applied or self._resync_in(work.spec, resource) == 0
+
+    def _resync_in(self, spec: ManagedSpec, resource: Resource) -> float | None:
+        """Seconds until the object is to be read on its own interval, if it has one."""
+        if not spec.resync_interval:
+            return None
+        read_at = self._read_at.get(resource.uid, float("-inf"))
+        return max(0.0, read_at + durations.seconds(spec.resync_interval) - now())
 
     # Saying it
 
@@ -290,10 +304,8 @@ def _age(resource: Resource) -> float:
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(resource.created)).total_seconds())
 
 
-def _next(spec: ManagedSpec, verdict: Verdict) -> Result:
-    delays = [] if verdict.revisit is None else [verdict.revisit]
-    if spec.resync_interval:
-        delays.append(durations.seconds(spec.resync_interval))
+def _next(resync_in: float | None, verdict: Verdict) -> Result:
+    delays = [delay for delay in (verdict.revisit, resync_in) if delay is not None]
     if not delays:
         return Result()
     # Objects that were made together are not asked for together; none is asked for too early.
@@ -332,7 +344,8 @@ def _reported(
     """managementPolicy Plan and Observe: the difference, and no write."""
     observe = work.spec.management_policy is ManagementPolicy.OBSERVE
     missing = observe and observed.external_id is None
-    note = f"{len(changes)} differences from Coder: {summary(changes)}" if changes else "Coder has what spec declares"
+    count = f"{len(changes)} difference{'s' if len(changes) > 1 else ''}"
+    note = f"{count} from Coder: {summary(changes)}" if changes else "Coder has what spec declares"
     synced = DomainCondition(
         "Synced", "False" if changes else "True", Reason.DRIFTED if changes else Reason.IN_SYNC, note
     )

@@ -106,8 +106,8 @@ def external_request(deployment: str, call: Call, error: errors.CoderError | Non
 
 def forget(deployment: Key) -> None:
     """This replica works for it no more: what it knew last is not so for ever."""
-    for gauge in (circuit_open, last_success):
-        gauge.remove(label(deployment))
+    for metric in (circuit_open, last_success, external_requests, external_request_seconds, external_writes):
+        metric.remove_by_labels({"deployment": label(deployment)})
     deployment_figures(deployment, {})
 
 

@@ -21,6 +21,8 @@ from coder_enterprise.kinds.resource import Key
 
 IN_FLIGHT: Final = 64
 IN_FLIGHT_PER_LANE: Final = 16
+MANY: Final = 64
+"""Timers of keys that were added anew meanwhile, before they are dropped."""
 
 
 class Priority(IntEnum):
@@ -195,6 +197,9 @@ class Queue:
             return
         self._delayed[key] = due
         heapq.heappush(self._timers, (due, next(self._numbers), key, lane, priority))
+        if len(self._timers) > 2 * len(self._delayed) + MANY:
+            self._timers = [timer for timer in self._timers if self._delayed.get(timer[2]) == timer[0]]
+            heapq.heapify(self._timers)
         self._set_alarm()
 
     def _set_alarm(self) -> None:

@@ -203,6 +203,12 @@ class DeploymentStatus(BaseStatus):
     """Closed: objects are reconciled; Open: they wait until the deployment answers again."""
 
 
+NOT_KNOWN: Final[Mapping[str, Any]] = dict.fromkeys(
+    ("license", "features", "replicas", "replicasHealthy", "provisionerDaemons", "proxiesHealthy")
+)
+"""Status fields that are cleared while Coder does not tell them."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """A part of the probe: its condition, its status fields, its metrics."""
@@ -307,7 +313,7 @@ class DeploymentKind(ConnectionKind[DeploymentSpec]):
             reason=reason,
             message=error.message,
             conditions=(found["Reachable"], found["Authenticated"]),
-            fields={"circuit": "Open"},
+            fields={**NOT_KNOWN, "circuit": "Open"},
             features=None,
         )
 
@@ -335,7 +341,7 @@ _LIMITED: Final = Probe(
         DomainCondition("Reachable", "True", Reason.RATE_LIMITED, _PAUSED),
         DomainCondition("Authenticated", "Unknown", Reason.UNKNOWN, "not asked"),
     ),
-    fields={"circuit": "Open"},
+    fields={**NOT_KNOWN, "circuit": "Open"},
     features=None,
 )
 """It answers, and tells nothing of how it is."""
@@ -363,7 +369,7 @@ def _not_authenticated(reachable: DomainCondition, build: records.BuildInfo, err
         reason=Reason(error.reason),
         message=message,
         conditions=(reachable, token),
-        fields={"version": build.version[:MAX_VERSION], "identity": None, "circuit": "Open"},
+        fields={**NOT_KNOWN, "version": build.version[:MAX_VERSION], "identity": None, "circuit": "Open"},
         features=None,
     )
 
@@ -386,7 +392,7 @@ async def _healthy_probe(
         _license(entitlements, ends),
         _replicas(await _ask(client.deployment.replicas)),
         await _provisioners(client, directory),
-        _proxies(await _ask(client.deployment.workspace_proxies)),
+        _proxies(await _ask(client.deployment.proxy_lists)),
     ]
     fields: dict[str, Any] = {
         "version": build.version[:MAX_VERSION],
@@ -520,10 +526,14 @@ def _is_alive(daemon: records.ProvisionerDaemon) -> bool:
     return (datetime.now(UTC) - daemon.heard_at).total_seconds() < DAEMON_SILENT_AFTER
 
 
-def _proxies(proxies: tuple[records.WorkspaceProxy, ...] | _Refusal) -> _Answer:
-    if isinstance(proxies, _REFUSALS):
+def _proxies(listed: records.ProxyLists | _Refusal) -> _Answer:
+    if isinstance(listed, _REFUSALS):
         return _Answer(None, {"proxiesHealthy": None})
-    own = [proxy for proxy in proxies if not proxy.deleted and proxy.name != "primary"]
+    own = [proxy for proxy in listed.proxies if not proxy.deleted and proxy.name != "primary"]
     healthy = sum(1 for proxy in own if proxy.healthy or proxy.status.status == "ok")
     figures = {PROXIES: len(own), PROXIES_HEALTHY: healthy}
-    return _Answer(None, {"proxiesHealthy": f"{healthy}/{len(own)}" if own else None}, figures)
+    fields = {
+        "proxiesHealthy": f"{healthy}/{len(own)}" if own else None,
+        "wireProfile": "documented" if listed.documented else "codersdk",
+    }
+    return _Answer(None, fields, figures)
