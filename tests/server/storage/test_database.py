@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection, insert, select
 
+from coder_enterprise.server.access import IDENTITY_PROVIDER, Actor
+from coder_enterprise.server.errors import Unauthorized
 from coder_enterprise.server.services.organizations import ensure_default
-from coder_enterprise.server.storage import api_keys, audit, groups, organizations, schema, users
+from coder_enterprise.server.storage import actors, api_keys, audit, groups, organizations, schema, users
 from coder_enterprise.server.storage.api_keys import APIKey
 from coder_enterprise.server.storage.database import Database, Duplicate
 from coder_enterprise.server.storage.groups import Group
@@ -292,3 +295,74 @@ async def test_a_statement_that_fails_shows_no_parameters(database: Database) ->
     with pytest.raises(Exception, match=r"foreign key|FOREIGN KEY") as caught:
         await database.write(lambda connection: connection.execute(insert(schema.api_keys), key._asdict()))
     assert "the secret hash" not in str(caught.value)
+
+
+async def a_session(database: Database, **fields: Any) -> Actor:
+    """Of a user with these fields."""
+    ann = a_user("ann")._replace(**fields)
+    key = APIKey("abcdefghij", bytes(range(32)), ann.id, "login", MOMENT, MOMENT, None)
+
+    def work(connection: Connection) -> Actor:
+        users.create(connection, ann)
+        api_keys.create(connection, key)
+        return actors.of(key, ann)
+
+    return await database.write(work)
+
+
+async def test_a_write_for_somebody_gets_them_as_they_are_then(database: Database) -> None:
+    sender = await a_session(database)
+    await database.write(lambda connection: users.update_fields(connection, sender.id, {"roles": ["auditor"]}))
+    assert sender.roles == {"auditor", "owner"}
+    assert (await database.write_as(sender, lambda _, actor: actor)).roles == {"auditor"}
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": "suspended"}, {"deleted": True}, {"token": "gone"}, {"token": "expired"}]
+)
+async def test_a_write_for_somebody_whose_session_is_over_is_none(database: Database, change: dict[str, Any]) -> None:
+    sender = await a_session(database)
+
+    def work(connection: Connection) -> None:
+        if change.get("token") == "gone":
+            api_keys.remove_of_user(connection, sender.id)
+        elif change.get("token") == "expired":
+            api_keys.touch(connection, sender.key_id, MOMENT, MOMENT)
+        else:
+            users.update_fields(connection, sender.id, change)
+
+    await database.write(work)
+    with pytest.raises(Unauthorized):
+        await database.write_as(sender, lambda connection, _: users.create(connection, a_user("bob")))
+    assert await database.read(lambda connection: users.by_username(connection, "bob")) is None
+
+
+async def test_the_identity_provider_needs_no_session(database: Database) -> None:
+    assert await database.write_as(IDENTITY_PROVIDER, lambda _, actor: actor) is IDENTITY_PROVIDER
+
+
+async def test_members_are_counted_without_those_who_are_deleted(database: Database) -> None:
+    home = await an_organization(database)
+    ops, empty = a_group(home, "ops"), a_group(home, "empty")
+    people = [a_user(f"user{number}") for number in range(3)]
+
+    def work(connection: Connection) -> None:
+        store(connection, ops, empty, *people)
+        for user in people:
+            organizations.add_member(connection, home, user.id, MOMENT)
+        groups.add_members(connection, ops.id, [user.id for user in people[1:]])
+        users.delete(connection, people[2].id, MOMENT)
+
+    await database.write(work)
+    counts = await database.read(lambda connection: groups.member_counts(connection, home))
+    assert counts == {home: 2, ops.id: 1}
+
+
+async def test_the_oldest_with_a_role_is_found(database: Database) -> None:
+    rows = [
+        a_user("cid")._replace(roles=["owner"], created_at=MOMENT + timedelta(days=2)),
+        a_user("bob")._replace(roles=["owner"], created_at=MOMENT + timedelta(days=1)),
+        a_user("ann")._replace(roles=["auditor"]),
+    ]
+    await database.write(lambda connection: store(connection, *rows))
+    assert await database.read(lambda connection: users.oldest(connection, "owner")) == rows[1]

@@ -262,8 +262,8 @@ def _read(query: Query) -> _Offer:
     if given_id is None:
         raise invalid(id="must be a UUID")
     name = query.name or f"provisioner-{given_id.hex[:12]}"
-    if len(name) > MAX_NAME or "\0" in name:
-        raise invalid(name=f"must have at most {MAX_NAME} characters, and no NUL among them")
+    if problem := names.text_problem(name, MAX_NAME):
+        raise invalid(name=problem)
     api_version = query.api_version or DEFAULT_API_VERSION
     _check_api_version(api_version)
     version = query.version.replace("\0", "")[:MAX_VERSION]

@@ -239,8 +239,13 @@ class Scim:
 
     async def _write(self, actor: Actor, work: Callable[[Connection, Actor], Person]) -> Person:
         self.require(actor)
+
+        def required(connection: Connection, actor: Actor) -> Person:
+            self.require(actor)
+            return work(connection, actor)
+
         try:
-            person = await self._database.write_as(actor, work)
+            person = await self._database.write_as(actor, required)
         except Duplicate:
             raise UniquenessException(detail="Another user has this e-mail address.") from None
         await self._sessions.forget()
@@ -393,6 +398,8 @@ def _identify(connection: Connection, actor: Actor, person: Person, identity: Id
     known = scim.get(connection, identity.user_id)
     before = _identity(known or person)
     if identity != before:
+        if actor is not access.IDENTITY_PROVIDER:  # whose own these are
+            access.require(actor, Action.UPDATE, references.person(person.user))
         scim.save(connection, identity)
         resource = ("user", person.user.id, person.user.username)
         shown = [{**each._asdict(), "user_id": str(each.user_id)} for each in (before, identity)]

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from tests.server.routes.scim.conftest import made, operations, person, scim_refused
+from tests.server.routes.test_late_bodies import late
 from tests.support.api import PASSWORD, Body, Client, People, checked, create_user, refused
 
 NAMES = {
@@ -166,3 +167,22 @@ async def test_a_user_admin_changes_nobody_above_them_through_scim(
         scim_refused(await user_admin.patch(f"/scim/v2/Users/{client.user_id}", json={"active": False}), 403)
     ann = await create_user(owner, "ann", login_type="password", password=PASSWORD)
     assert checked(await user_admin.patch(f"/scim/v2/Users/{ann['id']}", json={"active": False}))
+
+
+async def test_what_the_identity_provider_calls_an_owner_is_no_user_admins_to_change(
+    owner: Client, user_admin: Client
+) -> None:
+    change = operations({"op": "replace", "path": "externalId", "value": "7"})
+    scim_refused(await user_admin.patch(f"/scim/v2/Users/{owner.user_id}", json=change), 403)
+    assert checked(await owner.patch(f"/scim/v2/Users/{user_admin.user_id}", json=change))
+
+
+async def test_a_user_admin_who_was_demoted_meanwhile_names_nobody(
+    owner: Client, user_admin: Client, member: Client
+) -> None:
+    change = operations({"op": "replace", "path": "externalId", "value": "7"})
+
+    async def demote() -> None:
+        checked(await owner.put(f"/users/{user_admin.user_id}/roles", json={"roles": []}))
+
+    scim_refused(await late(user_admin, "PATCH", f"/scim/v2/Users/{member.user_id}", change, demote), 403)
