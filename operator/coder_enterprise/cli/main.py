@@ -17,7 +17,7 @@ app = typer.Typer(
     help="Coder's enterprise settings as Kubernetes objects, and an Enterprise API to run them against.",
 )
 app.command("operator")(operator.run)
-app.command("server")(server.run)
+app.add_typer(server.app, name="server")
 app.add_typer(license.app, name="license")
 app.command("wsproxy")(wsproxy.run)
 app.command("release")(release.run)

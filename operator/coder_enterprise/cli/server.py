@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coder_enterprise.cli import server_data
 from coder_enterprise.cli.options import ADDRESS_HELP, listen_at
 
 if TYPE_CHECKING:
     from coder_enterprise.server.settings import FirstUser
 
 
+app = typer.Typer(invoke_without_command=True)
+for command in (server_data.backup, server_data.restore, server_data.reset_password, server_data.create_owner):
+    app.command()(command)
+
+
+@app.callback()
 def run(
     context: typer.Context,
     http_address: Annotated[str, typer.Option(envvar="CODER_HTTP_ADDRESS", help=ADDRESS_HELP)] = "127.0.0.1:3000",
@@ -57,6 +64,24 @@ def run(
             help="Addresses and networks of these proxies, with commas between them: 10.0.0.0/8.",
         ),
     ] = "",
+    audit_logs_retention: Annotated[
+        str,
+        typer.Option(envvar="CODER_AUDIT_LOGS_RETENTION", help="How long the audit is kept; 0 is for ever."),
+    ] = "365d",
+    api_keys_retention: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_API_KEYS_RETENTION",
+            help="How long sessions and tokens are kept after they expired; 0 is for ever.",
+        ),
+    ] = "7d",
+    provisioner_job_logs_retention: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_PROVISIONER_JOB_LOGS_RETENTION",
+            help="How long logs of provisioner jobs are kept after the job; 0 is for ever.",
+        ),
+    ] = "30d",
     quiet_hours_default_schedule: Annotated[
         str,
         typer.Option(
@@ -137,6 +162,8 @@ def run(
       CODER_PG_CONNECTION_URL='postgres://coder:...@db.example.com/enterprise' \\
         coder-enterprise server
     """
+    if context.invoked_subcommand is not None:
+        return
     listener = listen_at(context, "CODER_HTTP_ADDRESS", http_address)
     try:
         import uvloop
@@ -144,12 +171,14 @@ def run(
         from coder_enterprise.server.errors import RequestError
         from coder_enterprise.server.run import serve
         from coder_enterprise.server.settings import (
+            Retention,
             Settings,
             SettingsError,
             parse_access_url,
             parse_delay,
             parse_interval,
             parse_profile,
+            parse_retention,
             parse_support_links,
             parse_trusted_proxies,
             parse_url,
@@ -178,6 +207,11 @@ def run(
             profile=parse_profile(wire_profile),
             scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", "").strip(),
             rate_limit=api_rate_limit,
+            retention=Retention(
+                audit_logs=parse_retention("CODER_AUDIT_LOGS_RETENTION", audit_logs_retention),
+                api_keys=parse_retention("CODER_API_KEYS_RETENTION", api_keys_retention),
+                job_logs=parse_retention("CODER_PROVISIONER_JOB_LOGS_RETENTION", provisioner_job_logs_retention),
+            ),
             trusted_headers=trusted_headers,
             trusted_origins=trusted_origins,
             provisioner_daemon_psk=os.environ.get("CODER_PROVISIONER_DAEMON_PSK", ""),

@@ -34,6 +34,7 @@ from coder_enterprise.server.services.quiet_hours import QuietHours, default_sch
 from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
+from coder_enterprise.server.services.retention import Retention
 from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
@@ -52,6 +53,7 @@ from coder_enterprise.server.workers.entitlements import EntitlementsWorker
 from coder_enterprise.server.workers.provisioners import ProvisionerCleaner
 from coder_enterprise.server.workers.proxies import ProxyHealthLoop
 from coder_enterprise.server.workers.replicas import ReplicaSync
+from coder_enterprise.server.workers.retention import RetentionWorker
 
 NONE: Final[Mapping[str, bytes]] = {}
 
@@ -113,6 +115,7 @@ def create_services(
         provisioner_keys=ProvisionerKeys(database, entitlements),
         provisioner_jobs=jobs,
         files=Files(database),
+        retention=Retention(database, settings.retention),
         template_versions=TemplateVersions(database, jobs),
         workspaces=Workspaces(database, jobs),
         workspace_builds=WorkspaceBuilds(database, jobs),
@@ -129,6 +132,7 @@ def _workers(settings: Settings, database: Database, services: Services, probes:
     yield EntitlementsWorker(services.entitlements)
     yield ProxyHealthLoop(database, services.proxies.health, probes, settings.proxy_health_interval)
     yield ReplicaSync(services.replicas, probes, services.entitlements.count_replicas)
+    yield RetentionWorker(services.retention)
     yield ProvisionerCleaner(services.provisioner_jobs, services.provisioner_daemons)
 
 

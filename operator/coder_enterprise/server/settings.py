@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -20,6 +21,8 @@ from coder_enterprise.wire.appearance import SupportLink
 from coder_enterprise.wire.profiles import Profile
 
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
+MAX_RETENTION_DAYS: Final = 36500
+SECONDS_OF_A_DAY: Final = 24 * 60 * 60
 HEADER_FORM: Final = re.compile(r"[A-Za-z0-9-]+")
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -36,6 +39,17 @@ class FirstUser:
     username: str
     email: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long is kept what nobody needs any more; nothing at all is for ever."""
+
+    audit_logs: timedelta = timedelta(days=365)
+    api_keys: timedelta = timedelta(days=7)
+    """After they expired."""
+    job_logs: timedelta = timedelta(days=30)
+    """After the job was completed."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ class Settings:
     """Of proxies before the server, with the client's address; asked in this order."""
     trusted_origins: tuple[Network, ...] = ()
     """Of those proxies."""
+    retention: Retention = Retention()
     relay_url: str = ""
     """Where the other replicas of the server reach this one; "" is nowhere."""
     shutdown_delay: float = 0.0
@@ -186,6 +201,23 @@ def _seconds(text: str) -> float:
     if not _DURATION.fullmatch(text):
         return float("nan")
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", text))
+
+
+def parse_retention(variable: str, text: str) -> timedelta:
+    """A duration as Go writes it, or days such as 30d; 0 is for ever. Raises `SettingsError`."""
+    if text in ("0", "0s", "0d"):
+        return timedelta()
+    days = re.fullmatch(r"([0-9]{1,5})d", text)
+    try:
+        seconds = int(days[1]) * SECONDS_OF_A_DAY if days else parse_interval(variable, text)
+    except SettingsError:
+        seconds = float("inf")
+    if seconds > MAX_RETENTION_DAYS * SECONDS_OF_A_DAY:
+        raise SettingsError(
+            f"{variable}: {text!r} is not how long to keep something, such as 30d or 12h, and at most "
+            f"{MAX_RETENTION_DAYS}d; 0 is for ever"
+        )
+    return timedelta(seconds=seconds)
 
 
 def parse_url(variable: str, text: str) -> str:

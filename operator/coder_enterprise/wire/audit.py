@@ -1,7 +1,7 @@
 """The audit log, as the API shows it.
 
-The contract page has none of it; names and types are those of Coder's Go SDK. Of what Coder notes of a request,
-nothing is kept.
+The contract page has none of it; names and types are those of Coder's Go SDK, but for `request_id`, which is text
+because clients may bring their own.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ class AuditLog(WireModel):
     """By field."""
     description: str
     user: SDKUser | None
-    """Null is the server itself."""
+    """Null is the server itself, or somebody who is not known."""
+    ip: str
+    """The client's address, "" for the server's own work and for entries of older versions."""
+    request_id: str
     additional_fields: dict[str, str]
 
 
 class AuditLogs(WireModel):
     audit_logs: list[AuditLog]
     count: int
-    """Of all that match."""
+    """Of all that match, up to 10,000."""
 
 
 AUDIT_LOGS: Final[Shape[AuditLogs]] = Shape(View(AuditLogs))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
+from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services import audit_logs
 from tests.support.api import Body, Client, checked, create_group, create_user, refused
+from tests.support.provisioners import Daemon, listening, session_of, upload
 
 
 async def logs(client: Client, **params: str | int) -> list[Body]:
@@ -56,3 +61,53 @@ async def test_only_owners_and_auditors_read_it(
 @pytest.mark.parametrize("query", ["colour:red", "action:create action:delete", "a b", 'x"'])
 async def test_a_query_that_cannot_be_read_is_refused(owner: Client, query: str) -> None:
     refused(await owner.get("/audit", params={"q": query}), 400, "q")
+
+
+async def test_a_page_has_at_most_so_many_and_so_many_are_counted(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_logs, "MAX_LIMIT", 2)
+    monkeypatch.setattr(audit_logs, "MAX_COUNT", 3)
+    for name in ("one", "two", "three", "four"):
+        await create_group(owner, name)
+    page = checked(await owner.get("/audit", params={"limit": 1000}))
+    assert (len(page["audit_logs"]), page["count"]) == (2, 3)
+
+
+async def test_it_tells_from_where_and_in_which_request(owner: Client) -> None:
+    answer = await owner.post(
+        "/organizations/default/groups", json={"name": "platform"}, headers={"X-Request-Id": "ci-run-7"}
+    )
+    log = (await logs(owner))[0]
+    assert (log["ip"], log["request_id"]) == ("127.0.0.1", "ci-run-7")
+    assert answer.headers["X-Coder-Request-Id"] == "ci-run-7"
+
+
+@pytest.mark.parametrize("sent", ["", "two words", "x" * 129, "-"])
+async def test_an_id_of_another_form_is_replaced(owner: Client, sent: str) -> None:
+    answer = await owner.get("/users/me", headers={"X-Request-Id": sent})
+    assert str(UUID(answer.headers["X-Coder-Request-Id"])) != sent
+
+
+async def test_a_login_that_fails_is_noted(owner: Client, nobody: Client) -> None:
+    for email in ("olivia@example.com", "unknown@example.com"):
+        await nobody.post("/users/login", json={"email": email, "password": "wrong"})
+    unknown, known = await logs(owner, q="action:login_failed")
+    assert known["description"] == "Somebody failed to log in as user olivia"
+    assert known["resource_id"] == owner.user_id
+    assert unknown["resource_target"] == "unknown@example.com"
+
+
+async def test_an_upload_is_noted(owner: Client) -> None:
+    await upload(owner)
+    (log,) = await logs(owner, q="resource_type:file")
+    assert (log["user"]["id"], log["action"]) == (owner.user_id, "create")
+
+
+async def test_a_daemon_is_noted_when_it_is_new(services: Services, owner: Client, member: Client) -> None:
+    async with listening(services) as address:
+        for _ in range(2):
+            async with Daemon(address, session_of(member), name="mine", tags={"scope": "user"}):
+                pass
+    (log,) = await logs(owner, q="resource_type:provisioner_daemon")
+    assert (log["user"]["id"], log["action"], log["resource_target"]) == (member.user_id, "register", "mine")

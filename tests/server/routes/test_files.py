@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from coder_enterprise.server.services import files
 from coder_enterprise.server.services.files import MAX_FILE
 from tests.support.api import Client, refused
-from tests.support.provisioners import TAR, upload
+from tests.support.provisioners import TAR, create_version, upload
 
 
 async def test_a_file_comes_back_as_it_was_sent(member: Client) -> None:
@@ -48,3 +49,16 @@ async def test_files_need_a_session(nobody: Client) -> None:
 
 async def test_what_is_no_id_is_refused(member: Client) -> None:
     refused(await member.get("/files/x"), 400)
+
+
+async def test_of_what_is_not_used_one_has_only_so_much(
+    owner: Client, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_UNUSED", 155)
+    await upload(owner, b"x" * 60)
+    answer = await owner.post("/files", content=b"y" * 100, headers={"Content-Type": "application/x-tar"})
+    assert "no template version" in refused(answer, 403)["message"]
+    await upload(owner, b"x" * 60)  # it is there already
+    await upload(member, b"y" * 100)
+    await create_version(owner, name="v1", file_id=await upload(owner, b"x" * 60))
+    await upload(owner, b"y" * 100)

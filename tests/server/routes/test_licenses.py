@@ -14,14 +14,17 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from coder_enterprise.server.errors import Unavailable
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.settings import Settings
+from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.licenses import License
 from coder_enterprise.wire.licenses import AddLicenseRequest
 from coder_enterprise.wire.profiles import Profile
 from tests.support.api import Body, Client, People, checked, refused
 from tests.support.licenses import DAY, KEY, KEY_ID, PUBLIC_KEYS, Claims, signed, standard, write_keys
+from tests.support.waiting import wait_for
 
 NO_RIGHTS = ["user-admin", "template-admin", "auditor", ""]
 
@@ -328,3 +331,18 @@ class TestWithoutKeys:
 
     async def test_no_licence_is_accepted(self, owner: Client) -> None:
         assert "trusted: none" in await refusal(owner, signed())
+
+
+async def test_a_licence_that_is_stored_is_answered_so_when_the_database_goes_away_then(
+    owner: Client, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the other replicas are told."""
+    told: list[str | None] = []
+    database.notifications.subscribe("licenses", told.append)
+
+    async def refresh() -> None:
+        raise Unavailable("The database does not answer; try again in a moment.")
+
+    monkeypatch.setattr(services.entitlements, "refresh", refresh)
+    await add(owner, signed())
+    await wait_for(lambda: told, "the replicas are told")

@@ -37,6 +37,7 @@ async def test_a_write_is_one_line(owner: Client, lines: Lines) -> None:
         "route": "/api/v2/organizations/{organization}/groups",
         "status": 201,
         "user": OWNER,
+        "client": "127.0.0.1",
     }
 
 
@@ -90,3 +91,17 @@ async def test_no_token_no_password_and_no_query_is_in_a_line(owner: Client, nob
     assert len(lines) == 3
     shown = str(lines)
     assert not any(secret in shown for secret in (PASSWORD, owner.token, "coder_session_token"))
+
+
+async def test_a_line_names_the_trace_that_the_request_belongs_to(owner: Client, lines: Lines) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    await owner.post("/organizations/default/groups", json={"name": "a"}, headers={"traceparent": traceparent})
+    (line,) = lines
+    assert (line["trace_id"], line["span_id"]) == ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+
+
+@pytest.mark.parametrize("sent", ["", "00-0-0-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"])
+async def test_what_names_no_trace_is_left_out(owner: Client, lines: Lines, sent: str) -> None:
+    await owner.post("/organizations/default/groups", json={"name": "a"}, headers={"traceparent": sent})
+    (line,) = lines
+    assert "trace_id" not in line

@@ -297,3 +297,33 @@ async def test_a_server_that_ends_says_so_to_its_daemons(services: Services, own
             await eventually(lambda: services.provisioner_jobs.waiting == 1)
         with pytest.raises(SessionClosed):
             await acquiring
+
+
+async def test_a_user_has_only_so_many_daemons(
+    services: Services, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each name is a row that stays for a week."""
+    monkeypatch.setattr(provisioner_daemons, "MAX_OF_ONE_USER", 2)
+    own = {"scope": "user"}
+    async with listening(services) as address:
+        for name in ("a", "b", "a"):
+            async with Daemon(address, session_of(member), name=name, tags=own):
+                pass
+        with pytest.raises(InvalidStatus, match="403"):
+            async with Daemon(address, session_of(member), name="c", tags=own):
+                pass
+
+
+async def test_a_user_connects_only_so_many_daemons_at_once(
+    services: Services, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provisioner_daemons, "MAX_OF_ONE_USER", 1)
+    own = {"scope": "user"}
+    async with listening(services) as address:
+        async with Daemon(address, session_of(member), name="a", tags=own):
+            with pytest.raises(InvalidStatus, match="429"):
+                async with Daemon(address, session_of(member), name="a", tags=own):
+                    pass
+        await eventually(lambda: not services.provisioner_daemons._connected.total())
+        async with Daemon(address, session_of(member), name="a", tags=own):
+            pass

@@ -350,3 +350,8 @@ async def test_two_owners_cannot_delete_each_other_at_once(owner: Client, people
     other = await people.with_roles("owner")
     answers = await asyncio.gather(owner.delete(f"/users/{other.user_id}"), other.delete(f"/users/{owner.user_id}"))
     assert sorted(answer.status_code for answer in answers) == [200, 401]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_moment_that_no_calendar_has_in_utc_is_refused(owner: Client, moment: str) -> None:
+    refused(await owner.get("/users", params={"q": f'last_seen_before:"{moment}"'}), 400, "q")

@@ -11,6 +11,7 @@ from typing_extensions import override
 from coder_enterprise.server.errors import Overloaded
 from coder_enterprise.server.services import passwords
 from coder_enterprise.server.services.passwords import hash_password, is_outdated, verify, weakness
+from coder_enterprise.server.services.pools import Pool
 from tests.support.api import PASSWORD
 from tests.support.passwords import CHEAP_HASHER
 
@@ -94,7 +95,7 @@ async def test_nothing_verifies_against_no_hash_and_it_takes_as_long(
 
 async def test_more_passwords_than_can_be_checked_soon_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "HASHER", CHEAP_HASHER)
-    monkeypatch.setattr(passwords, "MAX_WAITING", 3)
+    monkeypatch.setattr(passwords, "_POOL", Pool("passwords", threads=2, max_waiting=3))
     outcomes = await asyncio.gather(*(hash_password(PASSWORD) for _ in range(5)), return_exceptions=True)
     assert [isinstance(outcome, Overloaded) for outcome in outcomes] == [False] * 3 + [True] * 2
     assert await hash_password(PASSWORD)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from coder_enterprise.server.errors import Overloaded
+from coder_enterprise.server.errors import Overloaded, Unavailable
 from coder_enterprise.server.services.organizations import ensure_default
 from coder_enterprise.server.storage import organizations, sqlite
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate, StorageError, unique
@@ -148,7 +148,8 @@ async def test_a_full_disk_fails_the_writes_it_hits_and_none_after_it(database: 
     results = await asyncio.gather(
         *(database.write(work) for work in (fill, partial(insert, number=1))), return_exceptions=True
     )
-    assert "full" in str(results[0])
+    assert isinstance(results[0], Unavailable)
+    assert "full" in results[0].detail
     written = [1] if results[1] == 1 else []
     assert await database.read(numbers) == written
     await database.write(lambda connection: limit(connection, 1_000_000))
@@ -264,3 +265,26 @@ def test_a_database_that_another_program_is_writing_is_refused_with_the_cause(
     with pytest.raises(StorageError, match="database is locked"):
         open_database(database_path)
     other.close()
+
+
+async def test_what_is_looked_up_waits_for_no_list(database: Database) -> None:
+    await database.write(partial(insert, number=1))
+    busy = Busy()
+    reading = asyncio.ensure_future(database.read(busy))
+    assert await database.look_up(numbers) == [1]
+    busy.go.set()
+    await reading
+
+
+async def test_a_database_that_another_program_locks_can_be_tried_again(
+    database: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await database.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout=1"))
+    await database.look_up(numbers)
+    other = sqlite3.connect(database_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable) as refused:
+        await database.write(partial(insert, number=1))
+    assert refused.value.headers["Retry-After"] == "1"
+    other.close()
+    assert await database.write(partial(insert, number=1)) == 1

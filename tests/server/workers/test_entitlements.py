@@ -142,6 +142,7 @@ class OverloadedOnce:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.now = False
+        self.look_up = database.look_up
         self.write = database.write
         self.write_as = database.write_as
         self.close = database.close

@@ -7,11 +7,12 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from typing_extensions import override
 
-from coder_enterprise.server.probes import MAX_BODY, Probes
+from coder_enterprise.server.probes import MAX_BODY, Answer, Probes
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.workers import proxies as worker
@@ -278,3 +279,34 @@ async def test_a_check_that_was_asked_for_a_proxy_that_is_gone_does_nothing(
 ) -> None:
     await loop.check({uuid4()})
     assert endpoint.asked == []
+
+
+async def test_a_proxy_that_asks_again_and_again_does_not_keep_the_round_from_the_others(
+    owner: Client, services: Services, database: Database, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await new_proxy(owner, endpoint.url, "busy")
+    await new_proxy(owner, f"http://127.0.0.1:{free_ports(1)[0]}", "dead")
+    health = services.proxies.health
+    busy = UUID(checked(await owner.get("/workspaceproxies/busy"))["id"])
+
+    class Asking(Probes):
+        """While the busy one is asked, it registers again."""
+
+        @override
+        async def get(self, url: str, timeout: float) -> Answer:
+            if url.startswith(endpoint.url):
+                await health.check_soon(busy)
+            return await super().get(url, timeout)
+
+    async with Asking() as probes:
+        loop = ProxyHealthLoop(database, health, probes, interval=0.05)
+        checks: list[bool] = []
+        check = loop.check
+
+        async def note(only: set[UUID] | None = None) -> None:
+            checks.append(only is None)
+            await check(only)
+
+        monkeypatch.setattr(loop, "check", note)
+        async with running(loop):
+            await wait_for(lambda: sum(checks) >= 3, "the third round")

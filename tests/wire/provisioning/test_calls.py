@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 import pytest
 from structlog.testing import capture_logs
 
+from coder_enterprise.wire.budgets import Budget
 from coder_enterprise.wire.provisioning import calls, drpc, yamux
 from coder_enterprise.wire.provisioning.calls import Handler, Messages, RPCError, call, open_call
 from coder_enterprise.wire.provisioning.messages_pb2 import (
@@ -80,12 +81,18 @@ def coder() -> Coder:
 
 
 @pytest.fixture
-async def daemon(coder: Coder) -> AsyncIterator[Session]:
+def budget() -> Budget:
+    """Of `coder`, for all that the daemon sends."""
+    return Budget(1024 * 1024)
+
+
+@pytest.fixture
+async def daemon(coder: Coder, budget: Budget) -> AsyncIterator[Session]:
     """A session with `coder` on its other side."""
     here, there = connection()
 
     async def serve() -> None:
-        async with Session(Role.SERVER, there.receive, there.send) as session:
+        async with Session(Role.SERVER, there.receive, there.send, budget) as session:
             await calls.serve(session, coder.handlers())
 
     serving = asyncio.create_task(serve())
@@ -292,3 +299,39 @@ async def test_a_slow_handler_slows_its_caller_down() -> None:
         await sending
     await here.close()
     await serving
+
+
+def half_of_a_packet(size: int) -> bytes:
+    """The head of a frame that is longer, and so many bytes of it."""
+    return bytes([drpc.Kind.MESSAGE << 1]) + drpc.encode_varint(1) * 2 + drpc.encode_varint(2 * size) + bytes(size)
+
+
+async def test_a_packet_that_does_not_end_is_reset_after_a_while(daemon: Session) -> None:
+    stream = await daemon.open()
+    await stream.write(drpc.Call().invoke(UPDATE) + half_of_a_packet(10))
+    started = asyncio.get_running_loop().time()
+    with capture_logs(), pytest.raises(StreamReset):
+        await stream.read()
+    assert asyncio.get_running_loop().time() - started == pytest.approx(calls.PACKET_TIMEOUT, abs=0.5)
+
+
+async def test_a_stream_that_would_hold_too_much_is_reset_and_the_session_goes_on(
+    daemon: Session, budget: Budget
+) -> None:
+    stream = await daemon.open()
+    with capture_logs(), pytest.raises(StreamReset):
+        await stream.write(drpc.Call().invoke(UPDATE) + half_of_a_packet(2 * budget.limit))
+    while budget.taken:
+        await asyncio.sleep(0.01)
+    assert (await quota(daemon, 1)).ok
+
+
+async def test_what_calls_have_held_is_given_back(daemon: Session, budget: Budget) -> None:
+    for cost in range(10):
+        await call(daemon, QUOTA, CommitQuotaRequest(job_id="j" * (budget.limit // 3), daily_cost=cost), Empty)
+    with capture_logs(), pytest.raises(RPCError):
+        await call(daemon, UPDATE, UpdateJobRequest(job_id="bug"), Empty)
+    async with open_call(daemon, ACQUIRE, AcquiredJob):
+        pass
+    await quota(daemon, 1)
+    assert budget.taken < 100  # the last call may not have been left yet

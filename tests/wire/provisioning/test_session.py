@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from coder_enterprise.wire.budgets import Budget
 from coder_enterprise.wire.provisioning import session as sessions
 from coder_enterprise.wire.provisioning import yamux
 from coder_enterprise.wire.provisioning.session import Session, SessionClosed, Stream, StreamReset
@@ -293,3 +294,23 @@ async def test_a_cancelled_session_leaves_no_task() -> None:
     with pytest.raises(asyncio.CancelledError):
         await using
     assert asyncio.all_tasks() == before
+
+
+async def test_a_stream_that_makes_us_hold_too_much_is_reset() -> None:
+    here, there = connection()
+    budget = Budget(yamux.INITIAL_WINDOW)
+    async with (
+        Session(Role.CLIENT, here.receive, here.send) as client,
+        Session(Role.SERVER, there.receive, there.send, budget) as server,
+    ):
+        first, second = await client.open(), await client.open()
+        await first.write(bytes(yamux.INITIAL_WINDOW))
+        await second.write(b"x")
+        with pytest.raises(StreamReset):
+            await second.read()
+        taken = await server.accept()
+        assert await taken.read() == bytes(yamux.INITIAL_WINDOW)
+        assert budget.taken == 0
+        await first.write(b"x")
+        await server.until(lambda: budget.taken > 0)
+    assert budget.taken == 0

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi import Response as HTTPResponse
 
 from coder_enterprise.server.errors import RequestError
+from coder_enterprise.server.services.pools import Pool
 from coder_enterprise.wire.common import Envelope, Validation
 from coder_enterprise.wire.profiles import Profile, Shape
 
 T = TypeVar("T")
+
+_LISTS: Final = Pool("lists", threads=1, max_waiting=64)
 
 
 class JSONBytes(HTTPResponse):
@@ -24,6 +27,11 @@ def answer(profile: Profile, shape: Shape[T], value: T) -> JSONBytes:
     """`value` as `shape` shows it in `profile`."""
     status, content = shape.render(profile, value)
     return JSONBytes(_finished(content), status, dict(shape.headers(profile, value)))
+
+
+async def answer_list(profile: Profile, shape: Shape[T], value: T) -> JSONBytes:
+    """`answer` for what may be long: it is not written on the event loop. Raises `Overloaded`."""
+    return await _LISTS.run(answer, profile, shape, value)
 
 
 def documented(shape: Shape[Any], **more: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from coder_enterprise.server import context
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.routes import (
     appearance,
@@ -143,7 +143,8 @@ class CommonHeaders:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request_id = str(uuid.uuid4())
+        request_id = logs.request_id(scope)
+        context.request_id.set(request_id)
         began = time.perf_counter()
         status = 0
 

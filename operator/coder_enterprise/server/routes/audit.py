@@ -17,4 +17,4 @@ router = APIRouter(prefix=API, tags=["Audit"])
 
 @router.get("/audit", **documented(AUDIT_LOGS))
 async def list_audit_logs(caller: Authenticated, which: Annotated[Page, Depends(page)], q: Search = "") -> Response:
-    return caller.answer(AUDIT_LOGS, await caller.services.audit.list(caller.actor, q, which))
+    return await caller.answer_list(AUDIT_LOGS, await caller.services.audit.list(caller.actor, q, which))

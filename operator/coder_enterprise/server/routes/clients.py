@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from coder_enterprise.server.context import client_address
 from coder_enterprise.server.settings import Network
 
 IPV6_PREFIX: Final = 64
@@ -35,6 +36,7 @@ class ClientAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and (peer := scope.get("client")):
             scope["client"] = (self._client(scope, peer[0]), peer[1])
+        client_address.set(address_of(scope))
         await self._app(scope, receive, send)
 
     def _client(self, scope: Scope, peer: str) -> str:

@@ -9,7 +9,7 @@ from fastapi import Depends, Request, Response
 from starlette.requests import HTTPConnection
 
 from coder_enterprise.server.access import Actor
-from coder_enterprise.server.routes.answers import answer
+from coder_enterprise.server.routes.answers import answer, answer_list
 from coder_enterprise.server.routes.logs import note_user
 from coder_enterprise.server.routes.openapi import BEARER, SESSION_COOKIE, SESSION_HEADER, secured_by
 from coder_enterprise.server.services.appearance import Appearance
@@ -29,6 +29,7 @@ from coder_enterprise.server.services.quiet_hours import QuietHours
 from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.services.replicas import Replicas
+from coder_enterprise.server.services.retention import Retention
 from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.template_acls import TemplateACLs
@@ -75,6 +76,7 @@ class Services:
     provisioner_keys: ProvisionerKeys
     provisioner_jobs: ProvisionerJobs
     files: Files
+    retention: Retention
     template_versions: TemplateVersions
     workspaces: Workspaces
     workspace_builds: WorkspaceBuilds
@@ -82,6 +84,10 @@ class Services:
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)
+
+    async def answer_list(self, shape: Shape[T], value: T) -> Response:
+        """For what may be long. Raises `Overloaded`."""
+        return await answer_list(self.profile, shape, value)
 
     def done(self, message: str) -> Response:
         """A success that has nothing else to show."""
@@ -97,6 +103,9 @@ class Caller:
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return self.services.answer(shape, value)
+
+    async def answer_list(self, shape: Shape[T], value: T) -> Response:
+        return await self.services.answer_list(shape, value)
 
     def done(self, message: str) -> Response:
         return self.services.done(message)

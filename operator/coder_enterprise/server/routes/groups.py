@@ -45,7 +45,7 @@ async def delete_group(group: str, caller: Authenticated) -> Response:
 
 @router.get("/organizations/{organization}/groups", **documented(GROUPS), summary="Get groups by organization")
 async def list_groups(organization: str, caller: Authenticated) -> Response:
-    return caller.answer(GROUPS, await caller.services.groups.list(caller.actor, organization))
+    return await caller.answer_list(GROUPS, await caller.services.groups.list(caller.actor, organization))
 
 
 @router.post(

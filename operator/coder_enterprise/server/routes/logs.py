@@ -1,19 +1,40 @@
 """One line in the log for a request that has been answered; `app` calls it.
 
-Writes are logged, and reads only where somebody debugs. A line names no token and no query, which may hold one.
+Writes are logged, and reads only where somebody debugs. A line names no token and no query, which may hold one. It has
+the id that the answer has, which a client may choose (X-Request-Id), and those of a W3C trace (traceparent).
 """
 
 from __future__ import annotations
 
+import re
+import uuid
 from typing import Final
 
 import structlog
 from starlette.types import Scope
 
+from coder_enterprise.server.routes.clients import address_of
+
+MAX_ID: Final = 128
+"""Characters of an id that a client brings."""
+_ID_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]*")
+_TRACE_FORM: Final = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _USER: Final = "coder_enterprise.user"
 
 log = structlog.get_logger(__name__)
+
+
+def request_id(scope: Scope) -> str:
+    """The client's own X-Request-Id where it is one, or else a new one."""
+    sent = _header(scope, b"x-request-id")
+    return sent if len(sent) <= MAX_ID and _ID_FORM.fullmatch(sent) else str(uuid.uuid4())
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
+    return value.decode("latin-1")
 
 
 def note_user(scope: Scope, username: str) -> None:
@@ -31,7 +52,10 @@ def report(scope: Scope, request_id: str, status: int, seconds: float, fault: Ex
         "status": status,
         "duration_ms": round(seconds * 1000, 1),
         "user": scope.get(_USER),
+        "client": address_of(scope),
     }
+    if trace := _TRACE_FORM.fullmatch(_header(scope, b"traceparent")):
+        fields |= {"trace_id": trace[1], "span_id": trace[2]}
     if fault is not None:
         log.error("a fault of the server", **fields, path=scope["path"], exc_info=fault)
     elif status >= 500:

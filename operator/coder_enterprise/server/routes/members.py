@@ -14,7 +14,7 @@ router = APIRouter(prefix=API, tags=["Members"])
 @router.get("/organizations/{organization}/members", **documented(MEMBERS))
 @router.get("/organizations/{organization}/members/", **documented(MEMBERS), include_in_schema=False)
 async def list_members(organization: str, caller: Authenticated) -> Response:
-    return caller.answer(MEMBERS, await caller.services.members.list(caller.actor, organization))
+    return await caller.answer_list(MEMBERS, await caller.services.members.list(caller.actor, organization))
 
 
 @router.post("/organizations/{organization}/members/{user}", **documented(MEMBER))

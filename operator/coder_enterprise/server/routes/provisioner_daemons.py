@@ -42,7 +42,8 @@ PATH: Final = "/organizations/{organization}/provisionerdaemons"
 
 @router.get(PATH, **documented(DAEMONS), dependencies=[LICENSED], summary="Get provisioner daemons")
 async def list_daemons(organization: str, caller: Authenticated) -> Response:
-    return caller.answer(DAEMONS, await caller.services.provisioner_daemons.list(caller.actor, organization))
+    found = await caller.services.provisioner_daemons.list(caller.actor, organization)
+    return await caller.answer_list(DAEMONS, found)
 
 
 @router.get(

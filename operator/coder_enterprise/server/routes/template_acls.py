@@ -23,7 +23,7 @@ router = APIRouter(prefix=API, tags=["Enterprise"])
 
 @router.get("/templates/{template}/acl", **documented(TEMPLATE_ACL), summary="Get template ACLs")
 async def get_acl(template: str, caller: Authenticated) -> Response:
-    return caller.answer(TEMPLATE_ACL, await caller.services.template_acls.get(caller.actor, template))
+    return await caller.answer_list(TEMPLATE_ACL, await caller.services.template_acls.get(caller.actor, template))
 
 
 @router.patch(
@@ -48,4 +48,4 @@ async def list_available(
     template: str, caller: Authenticated, which: Annotated[Page, Depends(page)], q: Search = ""
 ) -> Response:
     found = await caller.services.template_acls.available(caller.actor, template, q, which)
-    return caller.answer(ACL_AVAILABLE, found)
+    return await caller.answer_list(ACL_AVAILABLE, found)

@@ -41,7 +41,7 @@ async def delete_template(template: str, caller: Authenticated) -> Response:
 
 @router.get("/organizations/{organization}/templates", **documented(TEMPLATES))
 async def list_templates(organization: str, caller: Authenticated) -> Response:
-    return caller.answer(TEMPLATES, await caller.services.templates.list(caller.actor, organization))
+    return await caller.answer_list(TEMPLATES, await caller.services.templates.list(caller.actor, organization))
 
 
 @router.post(

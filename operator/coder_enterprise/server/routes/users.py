@@ -50,7 +50,7 @@ async def create_first_user(
 
 @router.get("/users", **documented(USERS))
 async def list_users(caller: Authenticated, which: Annotated[Page, Depends(page)], q: Search = "") -> Response:
-    return caller.answer(USERS, await caller.services.users.list(caller.actor, q, which))
+    return await caller.answer_list(USERS, await caller.services.users.list(caller.actor, q, which))
 
 
 @router.post("/users", **documented(USER_CREATED, responses={404: {}}), openapi_extra=expects(CreateUserRequest))

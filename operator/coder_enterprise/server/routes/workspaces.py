@@ -33,7 +33,7 @@ quota = APIRouter(prefix=API, tags=["Enterprise"])
 async def list_workspaces(
     caller: Authenticated, which: Annotated[Page, Depends(page)], q: Annotated[str, Query(max_length=1000)] = ""
 ) -> Response:
-    return caller.answer(WORKSPACES, await caller.services.workspaces.list(caller.actor, q, which))
+    return await caller.answer_list(WORKSPACES, await caller.services.workspaces.list(caller.actor, q, which))
 
 
 @router.post(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from coder_enterprise.server.context import client_address, request_id
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.storage import audit
 from coder_enterprise.server.storage.database import Connection
@@ -22,7 +23,7 @@ def record(
 ) -> None:
     """`resource` is type, id and name; `before` and `after` hold only what may be shown: no hash, no token.
 
-    `actor_id` None is the server itself.
+    `actor_id` None is the server itself, or somebody who is not known. Where the request comes from is noted besides.
     """
     kind, resource_id, name = resource
     audit.record(
@@ -35,4 +36,6 @@ def record(
         resource_name=name,
         before=before,
         after=after,
+        ip=client_address.get(),
+        request_id=request_id.get(),
     )

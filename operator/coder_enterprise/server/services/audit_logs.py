@@ -17,9 +17,13 @@ from coder_enterprise.wire.audit import AuditLog, AuditLogs, Difference
 from coder_enterprise.wire.users import SDKUser
 
 DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+"""Entries of one page."""
+MAX_COUNT: Final = 10_000
+"""More are not counted."""
 
 _NO_ID: Final = UUID(int=0)
-_VERBS: Final = {"create": "created", "write": "updated", "delete": "deleted"}
+_VERBS: Final = {"create": "created", "write": "updated", "delete": "deleted", "login_failed": "failed to log in as"}
 
 
 class Audit:
@@ -27,15 +31,16 @@ class Audit:
         self._database = database
 
     async def list(self, actor: Actor, query: str, page: Page) -> AuditLogs:
-        """Newest first. Raises `Forbidden`, and `BadRequest` for a query that cannot be read."""
+        """Newest first, at most `MAX_LIMIT`. Raises `Forbidden`, and `BadRequest` for a query that cannot be read."""
         access.require(actor, Action.READ, Subject(Kind.AUDIT_LOG))
         which = _parse(query)
 
         def work(connection: Connection) -> AuditLogs:
-            found = audit.page(connection, which, page.limit or DEFAULT_LIMIT, page.offset)
+            limit = min(page.limit or DEFAULT_LIMIT, MAX_LIMIT)
+            found = audit.page(connection, which, limit, page.offset)
             joined = users.organizations_of(connection, list({user.id for _, user in found if user}))
             logs = [_to_wire(entry, to_wire(user, joined[user.id]) if user else None) for entry, user in found]
-            return AuditLogs.model_construct(audit_logs=logs, count=audit.count(connection, which))
+            return AuditLogs.model_construct(audit_logs=logs, count=audit.count(connection, which, MAX_COUNT))
 
         return await self._database.read(work)
 
@@ -52,7 +57,7 @@ def _parse(query: str) -> Filter:
 
 def _to_wire(entry: Entry, user: SDKUser | None) -> AuditLog:
     resource_id = names.as_uuid(entry.resource_id)
-    who = user.username if user else "The server"
+    who = user.username if user else "Somebody" if entry.ip else "The server"
     verb = _VERBS.get(entry.action, entry.action)
     return AuditLog.model_construct(
         id=UUID(int=entry.id),
@@ -64,6 +69,8 @@ def _to_wire(entry: Entry, user: SDKUser | None) -> AuditLog:
         diff=_difference(entry.before or {}, entry.after or {}),
         description=f"{who} {verb} {entry.resource_type.replace('_', ' ')} {entry.resource_name}",
         user=user,
+        ip=entry.ip,
+        request_id=entry.request_id,
         additional_fields={} if resource_id else {"resource_id": entry.resource_id},
     )
 

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 from coder_enterprise.server import access
 from coder_enterprise.server.access import Actor, Kind, Subject
-from coder_enterprise.server.errors import BadRequest, NotFound
-from coder_enterprise.server.services import references
+from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound
+from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.storage import files
 from coder_enterprise.server.storage.database import Connection, Database
@@ -17,6 +17,8 @@ from coder_enterprise.server.storage.files import File
 
 MAX_FILE: Final = 3 * 1024 * 1024
 """Bytes: with the state of a workspace it has to fit into one message to a daemon, which takes 4 MiB."""
+MAX_UNUSED: Final = 32 * 1024 * 1024
+"""Bytes of one person's files that nothing is made of. They go after a day (`services.retention`)."""
 TAR: Final = "application/x-tar"
 
 
@@ -25,7 +27,10 @@ class Files:
         self._database = database
 
     async def create(self, actor: Actor, mimetype: str, data: bytes) -> tuple[UUID, bool]:
-        """The id, and whether it is new: the same bytes of the same user are kept once. Raises `BadRequest`."""
+        """The id, and whether it is new: the same bytes of the same user are kept once.
+
+        Raises `BadRequest`, and `Forbidden` where too much of the user's is not used.
+        """
         if mimetype != TAR:
             raise BadRequest(f"The content type {mimetype or 'that is missing'!r} is not supported.", f"Send {TAR}.")
         digest = hashlib.sha256(data).hexdigest()
@@ -35,7 +40,13 @@ class Files:
             if known is not None:
                 return known, False
             file = File(uuid4(), digest, actor.id, now(), mimetype, data)
+            if files.unused(connection, actor.id) + len(data) > MAX_UNUSED:
+                raise Forbidden(
+                    f"You have {MAX_UNUSED} bytes of files that no template version is made of.",
+                    "Make one of them, or wait: what is not used is removed after a day.",
+                )
             files.create(connection, file)
+            audit.record(connection, actor.id, "create", ("file", file.id, digest), after={"size": len(data)})
             return file.id, True
 
         return await self._database.write_as(actor, work)

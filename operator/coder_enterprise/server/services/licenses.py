@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from coder_enterprise.server import access
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import BadRequest, NotFound, Overloaded, invalid, taken
+from coder_enterprise.server.errors import BadRequest, NotFound, Overloaded, Unavailable, invalid, taken
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements
@@ -68,7 +68,7 @@ class Licenses:
 
     async def _changed(self) -> None:
         """The change is stored and must be answered as such; what could not be refreshed now, the worker does."""
-        with contextlib.suppress(Overloaded):
+        with contextlib.suppress(Overloaded, Unavailable):
             await self._entitlements.refresh()
         await self._entitlements.tell_replicas()
 

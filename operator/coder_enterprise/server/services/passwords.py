@@ -7,28 +7,20 @@ to be made anew while the password is known.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import math
 import string
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from coder_enterprise.server.errors import Overloaded
-
-T = TypeVar("T")
+from coder_enterprise.server.services.pools import Pool
 
 MEMORY_KIB: Final = 19 * 1024
 """With two passes and one lane, as the OWASP Password Storage Cheat Sheet recommends."""
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=MEMORY_KIB, parallelism=1)
-THREADS: Final = 2
-MAX_WAITING: Final = 32
-"""Passwords that are being checked or wait for it: each takes some tens of milliseconds."""
 MAX_LENGTH: Final = 64
 MIN_BITS: Final = 52.0
 """Of entropy, by length and kinds of characters."""
@@ -38,25 +30,8 @@ _OTHER_CHARACTERS: Final = 32
 _SCRYPT: Final = "scrypt:"
 
 
-class _Pool:
-    """Threads that hash, and how much waits for them."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
-        self._waiting = 0
-
-    async def run(self, work: Callable[..., T], *arguments: str) -> T:
-        """Raises `Overloaded`, and whatever `work` does."""
-        if self._waiting >= MAX_WAITING:
-            raise Overloaded("Too many passwords are being checked; try again in a moment.")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        finally:
-            self._waiting -= 1
-
-
-_POOL: Final = _Pool()
+_POOL: Final = Pool("passwords", threads=2, max_waiting=32)
+"""Each takes some tens of milliseconds."""
 
 
 def weakness(password: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,8 +20,8 @@ import structlog
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor
-from coder_enterprise.server.errors import BadRequest, Forbidden, RequestError, Unauthorized, invalid
-from coder_enterprise.server.services import provisioner_tags, references, sessions
+from coder_enterprise.server.errors import BadRequest, Forbidden, Overloaded, RequestError, Unauthorized, invalid
+from coder_enterprise.server.services import audit, provisioner_tags, references, sessions
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.provisioner_jobs import (
@@ -38,6 +39,7 @@ from coder_enterprise.server.storage import provisioner_daemons, provisioner_job
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.provisioner_daemons import ProvisionerDaemon
 from coder_enterprise.server.storage.provisioner_jobs import Work
+from coder_enterprise.wire.budgets import Budget
 from coder_enterprise.wire.provisioner_daemons import (
     PSK_KEY,
     RESERVED_KEYS,
@@ -48,13 +50,17 @@ from coder_enterprise.wire.provisioner_daemons import (
 )
 from coder_enterprise.wire.provisioner_jobs import PROVISIONERS
 from coder_enterprise.wire.provisioning import calls
-from coder_enterprise.wire.provisioning.session import Receive, Send, Session, SessionClosed
+from coder_enterprise.wire.provisioning.session import HELD_LIMIT, Receive, Send, Session, SessionClosed
 from coder_enterprise.wire.provisioning.yamux import Role
 
 HEARTBEAT: Final = 60.0
 """Seconds."""
 OFFLINE_AFTER: Final = timedelta(seconds=90)
 FORGOTTEN_AFTER: Final = timedelta(days=7)
+MAX_HELD: Final = 64 * 1024 * 1024
+"""Bytes that all daemons together may have sent and nobody has used yet."""
+MAX_OF_ONE_USER: Final = 16
+"""Daemons for one user's own jobs: connected at once, and kept in the list."""
 MAX_NAME: Final = 64
 MAX_VERSION: Final = 128
 DEFAULT_API_VERSION: Final = "1.0"
@@ -118,6 +124,9 @@ class ProvisionerDaemons:
         self._entitlements = entitlements
         self._jobs = jobs
         self._psk = psk
+        self._held = Budget(MAX_HELD)
+        self._connected: Counter[str] = Counter()
+        """By owner."""
 
     def require_feature(self) -> None:
         """Comes before anything else, even before who asks. Raises `Forbidden`."""
@@ -169,24 +178,34 @@ class ProvisionerDaemons:
         return Serving(daemon, admitted.user)
 
     async def register(self, serving: Serving) -> Serving:
-        """As it is kept: one that comes back is the one that it was. Raises `Unauthorized` and `Forbidden`."""
+        """As it is kept: one that comes back is the one that it was.
+
+        Raises `Unauthorized`, `Forbidden`, and `Overloaded`.
+        """
+        owner = serving.daemon.owner
+        if owner and self._connected[owner] >= MAX_OF_ONE_USER:
+            raise Overloaded(f"{MAX_OF_ONE_USER} daemons of yours are connected; no more can be.")
 
         def work(connection: Connection) -> ProvisionerDaemon:
             require_user(connection, serving)
-            return provisioner_daemons.put(connection, serving.daemon)
+            return _register(connection, serving)
 
         return Serving(await self._database.write(work), serving.user)
 
     async def serve(self, serving: Serving, receive: Receive, send: Send) -> None:
         """Until either side ends the connection, or the daemon may not serve any more. Raises nothing of the peer's."""
-        async with Session(Role.SERVER, receive, send) as session:
-            outcomes = await calls.until_first(
-                calls.serve(session, handlers(self._jobs, serving)), self._keep_seen(serving)
-            )
-        name = serving.daemon.name
+        daemon = serving.daemon
+        self._connected[daemon.owner] += 1
+        try:
+            async with Session(Role.SERVER, receive, send, Budget(HELD_LIMIT, self._held)) as session:
+                outcomes = await calls.until_first(
+                    calls.serve(session, handlers(self._jobs, serving)), self._keep_seen(serving)
+                )
+        finally:
+            self._connected[daemon.owner] -= 1
         for outcome in outcomes:
             if isinstance(outcome, SessionClosed):
-                log.warning("the connection of a provisioner daemon failed", daemon=name, error=str(outcome))
+                log.warning("the connection of a provisioner daemon failed", daemon=daemon.name, error=str(outcome))
             elif isinstance(outcome, Exception):
                 raise outcome
 
@@ -244,10 +263,25 @@ class ProvisionerDaemons:
         if offer.tags:
             raise BadRequest("A provisioner key has tags of its own: send none.", validations={"tag": "must be absent"})
         digest = hash_key(credentials.key)
-        key = await self._database.read(lambda connection: provisioner_keys.by_hash(connection, digest))
+        key = await self._database.look_up(lambda connection: provisioner_keys.by_hash(connection, digest))
         if key is None:
             raise Unauthorized("The provisioner key is unknown.")
         return _Admitted("key", key.tags, key)
+
+
+def _register(connection: Connection, serving: Serving) -> ProvisionerDaemon:
+    daemon = serving.daemon
+    kept = provisioner_daemons.put(connection, daemon)
+    if daemon.owner and provisioner_daemons.count_of_owner(connection, daemon.owner) > MAX_OF_ONE_USER:
+        raise Forbidden(
+            f"You have {MAX_OF_ONE_USER} daemons already.",
+            "Use one of their names again, or wait until those that are not used any more are forgotten.",
+        )
+    if kept.id == daemon.id:
+        shown = {"login": kept.login, "tags": kept.tags, "provisioners": kept.provisioners}
+        resource = ("provisioner_daemon", kept.id, kept.name)
+        audit.record(connection, serving.user.account if serving.user else None, "register", resource, after=shown)
+    return kept
 
 
 def _read(query: Query) -> _Offer:

@@ -67,7 +67,7 @@ class Registrations:
     async def authenticate(self, token: str) -> None:
         """Raises `Unauthorized`. The other methods check once more, in their transaction."""
         self._entitlements.require(Feature.WORKSPACE_PROXY)
-        await self._database.read(lambda connection: _authenticate(connection, token))
+        await self._database.look_up(lambda connection: _authenticate(connection, token))
 
     async def register(self, token: str, request: RegisterWorkspaceProxyRequest) -> RegisterWorkspaceProxyResponse:
         """Raises `Unauthorized`, and `BadRequest` that names the fields."""

@@ -5,6 +5,7 @@ Everything here is data for scim2-models, and its reading of what clients send; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Self, TypeVar
 
@@ -49,6 +50,8 @@ MAX_RESULTS: Final = 1000
 DEFAULT_RESULTS: Final = 100
 MAX_FILTER: Final = 4096
 """Characters. A filter may be tried on every user."""
+MAX_TERMS: Final = 10
+_OPERATOR: Final = re.compile(r"\b(?:and|or|not)\b", re.IGNORECASE)
 PATCH_SCHEMA: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
@@ -200,6 +203,8 @@ def parse_search(value: Mapping[str, Any]) -> SearchRequest[User]:
     for name, sent in value.items():
         if name.lower() == "filter" and len(str(sent)) > MAX_FILTER:
             raise InvalidValueException(detail=f"A filter has at most {MAX_FILTER} characters.")
+        if name.lower() == "filter" and len(_OPERATOR.findall(str(sent))) >= MAX_TERMS:
+            raise InvalidValueException(detail=f"A filter has at most {MAX_TERMS} terms, joined by and, or, not.")
     return parse(SearchRequest[User], value, Context.SEARCH_REQUEST)
 
 

@@ -44,8 +44,8 @@ def moment(key: str, text: str) -> datetime:
     """RFC 3339. Raises `BadRequest`."""
     try:
         value = datetime.fromisoformat(text.upper())
-    except ValueError:
-        value = None
-    if value is None or value.tzinfo is None:
-        raise invalid(q=f"{key} must be a time such as 2026-01-31T12:00:00Z, not {text!r}")
-    return value.astimezone(UTC)
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC it may lie before the first year
+        pass
+    raise invalid(q=f"{key} must be a time such as 2026-01-31T12:00:00Z, not {text!r}")

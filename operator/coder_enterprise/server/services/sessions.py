@@ -35,6 +35,8 @@ MAX_REMEMBERED: Final = 10_000
 LIFETIME: Final = timedelta(hours=24)
 """Of a login, counted from its last use."""
 TOUCH_AFTER: Final = timedelta(hours=1)
+MAX_NOTED: Final = 254
+"""Characters of an e-mail address that nobody has."""
 CHANGES: Final = "sessions"
 """The channel on which replicas tell each other that a user or a token has changed."""
 ACTIVATIONS: Final = "activations"
@@ -82,10 +84,11 @@ class Sessions:
         token = new_token()
         is_in = False
         while not is_in:
-            user = await self._database.read(lambda connection: users.by_email(connection, request.email))
+            user = await self._database.look_up(lambda connection: users.by_email(connection, request.email))
             stored = user.password_hash if user else ""
             matches = await passwords.verify(request.password, stored)
             if user is None or not matches or user.login_type != "password":
+                await self._database.write(partial(_note_failure, user=user, email=request.email))
                 raise Unauthorized("Incorrect email or password.")
             anew = await passwords.hash_password(request.password) if passwords.is_outdated(stored) else stored
             is_in = await self._database.write(partial(_log_in, verified=user, token=token, password_hash=anew))
@@ -102,7 +105,7 @@ class Sessions:
 
     async def _look_up(self, token: str) -> Actor:
         key_id, _, secret = token.partition("-")
-        found = await self._database.read(lambda connection: api_keys.get_with_user(connection, key_id))
+        found = await self._database.look_up(lambda connection: api_keys.get_with_user(connection, key_id))
         if found is None:
             raise Unauthorized(SIGNED_OUT, "The session token is unknown.")
         key, user = found
@@ -190,6 +193,12 @@ def _log_in(connection: Connection, *, verified: User, token: str, password_hash
     audit.record(connection, user.id, "login", ("api_key", key_id, user.username))
     _touch(connection, key, moment)
     return True
+
+
+def _note_failure(connection: Connection, *, user: User | None, email: str) -> None:
+    """Who it was is not known, so there is no actor."""
+    resource = ("user", user.id, user.username) if user else ("user", "", email[:MAX_NOTED])
+    audit.record(connection, None, "login_failed", resource)
 
 
 def _log_out(connection: Connection, actor: Actor) -> None:

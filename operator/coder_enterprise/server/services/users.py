@@ -68,7 +68,7 @@ class Users:
 
     async def get(self, actor: Actor, reference: str) -> SDKUser:
         """Raises `BadRequest` when there is no such user."""
-        return await self._database.read(
+        return await self._database.look_up(
             lambda connection: _one(connection, references.user(connection, actor, reference))
         )
 

@@ -27,6 +27,8 @@ def record(
     resource_name: str,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    ip: str = "",
+    request_id: str = "",
 ) -> None:
     """`before` and `after` hold only what may be shown: no hash, no token."""
     connection.execute(
@@ -40,6 +42,8 @@ def record(
             "resource_name": resource_name,
             "before": before,
             "after": after,
+            "ip": ip,
+            "request_id": request_id,
         },
     )
 
@@ -54,6 +58,8 @@ class Entry(NamedTuple):
     resource_name: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    ip: str
+    request_id: str
 
 
 class Filter(NamedTuple):
@@ -66,7 +72,7 @@ class Filter(NamedTuple):
 
 _JOINED = audit_log.outerjoin(users, users.c.id == audit_log.c.user_id)
 _PAGE = select(audit_log, *COLUMNS).select_from(_JOINED).order_by(audit_log.c.id.desc())
-_COUNT = select(func.count()).select_from(_JOINED)
+_IDS = select(audit_log.c.id)
 
 
 def page(connection: Connection, which: Filter, limit: int, offset: int) -> list[tuple[Entry, User | None]]:
@@ -76,8 +82,10 @@ def page(connection: Connection, which: Filter, limit: int, offset: int) -> list
     return [(Entry(*row[:width]), User(*row[width:]) if row[width] else None) for row in rows]
 
 
-def count(connection: Connection, which: Filter) -> int:
-    return int(connection.execute(_filtered(_COUNT, which)).scalar_one())
+def count(connection: Connection, which: Filter, limit: int) -> int:
+    """At most `limit`: it is not worth looking at more."""
+    found = _filtered(_IDS, which).limit(limit).subquery()
+    return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
 
 def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
@@ -86,5 +94,6 @@ def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
     if which.action:
         query = query.where(audit_log.c.action == which.action)
     if which.username:
-        query = query.where(func.lower(users.c.username) == which.username)
+        named = select(users.c.id).where(func.lower(users.c.username) == which.username)
+        query = query.where(audit_log.c.user_id.in_(named))
     return query

@@ -1,7 +1,7 @@
 """The seam between the asynchronous server and the synchronous functions of a connection.
 
 The services hand a function to `read` or `write`; what it raises undoes its own work alone and reaches the caller.
-`sqlite` implements it with one thread for each of the two, `postgresql` with a pool of connections.
+`sqlite` implements it with a thread for each of them, `postgresql` with a pool of connections.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ class Database(Protocol):
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent state that includes every acknowledged write."""
+
+    async def look_up(self, work: Work[T]) -> T:
+        """`read` for few rows that are found by their keys, such as who sends a request: it waits for no list."""
+        return await self.read(work)
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` as one transaction, as if no other ran at the same time; it is durable when this returns.

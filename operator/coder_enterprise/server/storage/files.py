@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, exists, func, insert, select
 
 from coder_enterprise.server.storage.database import Connection
-from coder_enterprise.server.storage.schema import files
+from coder_enterprise.server.storage.schema import files, provisioner_jobs
 
 
 class File(NamedTuple):
@@ -27,6 +27,9 @@ _COLUMNS = tuple(files.c[name] for name in File._fields)
 _GET = select(*_COLUMNS).where(files.c.id == bindparam("file_id"))
 _OWNER = select(files.c.created_by_id).where(files.c.id == bindparam("file_id"))
 _SAME = select(files.c.id).where(files.c.hash == bindparam("digest"), files.c.created_by_id == bindparam("user_id"))
+_UNUSED = select(func.coalesce(func.sum(func.length(files.c.data)), 0)).where(
+    files.c.created_by_id == bindparam("user_id"), ~exists().where(provisioner_jobs.c.file_id == files.c.id)
+)
 
 
 def create(connection: Connection, file: File) -> None:
@@ -45,3 +48,8 @@ def owner(connection: Connection, file_id: UUID) -> UUID | None:
 
 def same(connection: Connection, digest: str, user_id: UUID) -> UUID | None:
     return connection.execute(_SAME, {"digest": digest, "user_id": user_id}).scalar()
+
+
+def unused(connection: Connection, user_id: UUID) -> int:
+    """Bytes of the user's files that no job has read."""
+    return int(connection.execute(_UNUSED, {"user_id": user_id}).scalar_one())

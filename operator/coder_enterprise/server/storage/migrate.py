@@ -23,7 +23,7 @@ SCRIPTS: Final = Path(__file__).parent / "migrations"
 def upgrade(connection: Connection) -> None:
     """Apply what is missing, in one transaction. Raises `StorageError` for a schema that is not known here."""
     scripts = ScriptDirectory(str(SCRIPTS))
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = revision(connection)
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:
         raise StorageError(
@@ -34,6 +34,16 @@ def upgrade(connection: Connection) -> None:
         _refuse_foreign(connection)
     if current != scripts.get_current_head():
         command.upgrade(configuration(connection), "head")
+
+
+def revision(connection: Connection) -> str | None:
+    """Of the schema that is there; None where none is."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_due(connection: Connection) -> bool:
+    """Whether `upgrade` would change a schema that is there."""
+    return revision(connection) not in (None, ScriptDirectory(str(SCRIPTS)).get_current_head())
 
 
 def _refuse_foreign(connection: Connection) -> None:

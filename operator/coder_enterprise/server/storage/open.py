@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from coder_enterprise.server.storage import migrate
+from coder_enterprise.server.storage.backup import keep
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.migrate import upgrade
 from coder_enterprise.server.storage.sqlite import SQLiteDatabase, connect, lock, unusable
+
+log = structlog.get_logger(__name__)
 
 
 async def open_postgresql_database(url: str) -> Database:
@@ -26,6 +31,7 @@ def open_database(path: Path) -> Database:
     held = lock(path)
     try:
         path.touch(mode=0o600)
+        _keep_before_migration(path)
         with connect(path, "BEGIN IMMEDIATE") as connection, connection.begin():
             upgrade(connection)
         return SQLiteDatabase(path, held)
@@ -35,3 +41,12 @@ def open_database(path: Path) -> Database:
     except BaseException:
         os.close(held)
         raise
+
+
+def _keep_before_migration(path: Path) -> None:
+    """There is no way back from a migration but a copy. Raises `StorageError`."""
+    with connect(path, "BEGIN") as connection, connection.begin():
+        known, is_due = migrate.revision(connection), migrate.is_due(connection)
+    if is_due:
+        copy = keep(path, f"before-migration-of-{known}")
+        log.info("the database is copied before its schema changes", copy=str(copy))

@@ -29,6 +29,8 @@ from coder_enterprise.server.storage.postgresql_server import FAULTS, PostgreSQL
 T = TypeVar("T")
 
 POOL_SIZE: Final = 5
+RESERVED: Final = 1
+"""Besides, for what is looked up by key."""
 MAX_WAITING: Final = 1024
 MAX_WAIT: Final = 5.0
 """Seconds that a job waits for a connection."""
@@ -78,23 +80,29 @@ class PostgreSQLDatabase(Database):
     """Open it with `open_postgresql`, which migrates first."""
 
     def __init__(self, server: PostgreSQLServer) -> None:
-        self._engine = _engine(server, pool_size=POOL_SIZE, max_overflow=0, pool_recycle=MAX_AGE)
+        self._engine = _engine(server, pool_size=POOL_SIZE + RESERVED, max_overflow=0, pool_recycle=MAX_AGE)
         event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
         self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writes = self._engine.execution_options(isolation_level="SERIALIZABLE")
         self._turns = asyncio.Semaphore(POOL_SIZE)
+        self._reserved = asyncio.Semaphore(RESERVED)
         self._waiting = 0
         self._is_out = False
         self.notifications = PostgreSQLNotifications(server, self.write)
 
     @override
     async def read(self, work: Work[T]) -> T:
-        async with self._turn():
+        async with self._turn(self._turns):
+            return await self._run(self._reads, work)
+
+    @override
+    async def look_up(self, work: Work[T]) -> T:
+        async with self._turn(self._reserved):
             return await self._run(self._reads, work)
 
     @override
     async def write(self, work: Work[T]) -> T:
-        async with self._turn():
+        async with self._turn(self._turns):
             for attempt in range(ATTEMPTS):
                 try:
                     return await self._run(self._writes, work)
@@ -110,14 +118,14 @@ class PostgreSQLDatabase(Database):
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _turn(self, turns: asyncio.Semaphore) -> AsyncIterator[None]:
         """A connection will be free. Raises `Overloaded`."""
         if self._waiting >= MAX_WAITING:
             raise _overloaded()
         self._waiting += 1
         try:
             async with asyncio.timeout(MAX_WAIT):
-                await self._turns.acquire()
+                await turns.acquire()
         except TimeoutError:
             raise _overloaded() from None
         finally:
@@ -125,7 +133,7 @@ class PostgreSQLDatabase(Database):
         try:
             yield
         finally:
-            self._turns.release()
+            turns.release()
 
     async def _run(self, engine: AsyncEngine, work: Work[T]) -> T:
         """One transaction."""

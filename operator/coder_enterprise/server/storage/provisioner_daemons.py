@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.schema import provisioner_daemons, provisioner_keys
@@ -43,6 +43,7 @@ _SAME = select(provisioner_daemons.c.id, provisioner_daemons.c.created_at).where
     provisioner_daemons.c.owner == bindparam("daemon_owner"),
 )
 _TOUCH = update(provisioner_daemons).where(provisioner_daemons.c.id == bindparam("daemon_id"))
+_COUNT = select(func.count()).where(provisioner_daemons.c.owner == bindparam("daemon_owner"))
 _IS_THERE = select(provisioner_daemons.c.id).where(provisioner_daemons.c.id == bindparam("daemon_id"))
 _PURGE = delete(provisioner_daemons).where(provisioner_daemons.c.last_seen_at < bindparam("moment"))
 
@@ -68,6 +69,10 @@ def touch(connection: Connection, daemon_id: UUID, moment: datetime) -> bool:
 
 def is_there(connection: Connection, daemon_id: UUID) -> bool:
     return connection.execute(_IS_THERE, {"daemon_id": daemon_id}).first() is not None
+
+
+def count_of_owner(connection: Connection, owner: str) -> int:
+    return int(connection.execute(_COUNT, {"daemon_owner": owner}).scalar_one())
 
 
 def of_organization(connection: Connection, organization_id: UUID) -> list[tuple[ProvisionerDaemon, str]]:

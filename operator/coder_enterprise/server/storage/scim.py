@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, Select, String, bindparam, cast, func, insert, or_, select, update
 
 from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.schema import scim_users, users
@@ -82,6 +82,12 @@ def by_user_name(connection: Connection, user_name: str) -> list[Person]:
 def by_email(connection: Connection, email: str) -> list[Person]:
     """Without regard to case."""
     return _find(connection, _BY_EMAIL, email.lower())
+
+
+def by_any_email(connection: Connection, email: str) -> list[Person]:
+    """Without regard to case; also where it is only one of those that an identity provider sent. It may find more."""
+    sent = func.lower(cast(scim_users.c.details, String)).contains(f'"{email.lower()}"', autoescape=True)
+    return _people(connection.execute(_ALL.where(or_(users.c.email_key == email.lower(), sent))))
 
 
 def by_external_id(connection: Connection, external_id: str) -> list[Person]:

@@ -1,4 +1,4 @@
-"""SQLite behind the seam: one thread that writes, one that reads, each with its own connection.
+"""SQLite behind the seam: a thread that writes, one that reads and one that looks up, each with its own connection.
 
 Writes that wait at the same time are committed together, each behind a savepoint of its own, so that one sync to disk
 serves all of them and a refused one takes nothing else with it. A lock file keeps a second server out.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import fcntl
+import functools
 import os
 import queue
 import sqlite3
@@ -18,15 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from typing_extensions import override
 
-from coder_enterprise.server.errors import Overloaded
+from coder_enterprise.server.errors import Overloaded, Unavailable
 from coder_enterprise.server.storage.database import Database, StorageError, Work
 from coder_enterprise.server.storage.notifications import LocalNotifications
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 MAX_BATCH: Final = 128
 MAX_WAITING: Final = 1024
@@ -47,6 +52,18 @@ class _Job:
     future: asyncio.Future[Any]
 
 
+_OUTAGES: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+"""https://www.sqlite.org/rescode.html: what lies outside of this program, and may pass."""
+
 _Outcome = tuple[Any, Exception | None]
 
 
@@ -58,10 +75,16 @@ class SQLiteDatabase(Database):
         self._lock = lock
         self._writer = _Worker("storage-writer", connect(path, "BEGIN IMMEDIATE"), _run_writes)
         self._reader = _Worker("storage-reader", connect(path, "BEGIN"), _run_reads)
+        self._finder = _Worker("storage-finder", connect(path, "BEGIN"), _run_reads)
 
     @override
     async def read(self, work: Work[T]) -> T:
         result: T = await self._reader.submit(work)
+        return result
+
+    @override
+    async def look_up(self, work: Work[T]) -> T:
+        result: T = await self._finder.submit(work)
         return result
 
     @override
@@ -72,7 +95,7 @@ class SQLiteDatabase(Database):
     @override
     async def close(self) -> None:
         """Finish what was handed over, then let the file go."""
-        for worker in (self._writer, self._reader):
+        for worker in (self._writer, self._reader, self._finder):
             await asyncio.to_thread(worker.stop)
         os.close(self._lock)
 
@@ -96,7 +119,7 @@ class _Worker:
         if self._jobs.qsize() >= MAX_WAITING:
             raise Overloaded("The server is overloaded; try again in a moment.")
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
+        job = _Job(functools.partial(_in_context, contextvars.copy_context(), work), loop, loop.create_future())
         self._jobs.put(job)
         return job.future
 
@@ -110,7 +133,7 @@ class _Worker:
                 try:
                     outcomes = self._run(self._connection, batch)
                 except Exception as error:  # noqa: BLE001 - it belongs to those who wait, not to this thread
-                    outcomes = [(None, error)] * len(batch)
+                    outcomes = [(None, _judged(error))] * len(batch)
                 with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
                     batch[0].loop.call_soon_threadsafe(_deliver, batch, outcomes)
         finally:
@@ -132,6 +155,21 @@ class _Worker:
             if batch:
                 self._jobs.put(None)  # do these first, and stop at the next turn
         return batch
+
+
+def _in_context(context: contextvars.Context, work: Work[T], connection: Connection) -> T:
+    """What is true for who handed it over is true for the work, too."""
+    return context.run(work, connection)
+
+
+def _judged(error: Exception) -> Exception:
+    """What the caller gets: the error itself where it is this program's fault."""
+    cause = error.orig if isinstance(error, OperationalError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is None or code & 0xFF not in _OUTAGES:
+        return error
+    log.warning("the database cannot be used", cause=str(cause))
+    return Unavailable("The database cannot be used now; try again in a moment.", f"{cause}.")
 
 
 def _deliver(batch: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
@@ -158,7 +196,7 @@ def _attempt(connection: Connection, job: _Job) -> _Outcome:
     except Exception as error:  # noqa: BLE001 - the caller's, who waits for the future
         raw.execute("ROLLBACK TO job")
         raw.execute("RELEASE job")
-        return None, error
+        return None, _judged(error)
     raw.execute("RELEASE job")
     return result, None
 
@@ -171,7 +209,7 @@ def _run_reads(connection: Connection, batch: Sequence[_Job]) -> list[_Outcome]:
             try:
                 outcomes.append((job.work(connection), None))
             except Exception as error:  # noqa: BLE001 - the caller's, who waits for the future
-                outcomes.append((None, error))
+                outcomes.append((None, _judged(error)))
     return outcomes
 
 

@@ -38,8 +38,10 @@ class ProxyHealthLoop:
         while True:
             next_round = loop.time() + self._interval
             await self._attempt(None)
-            while due := await self._health.due(max(0.0, next_round - loop.time())):
-                await self._attempt(due)
+            while (rest := next_round - loop.time()) > 0:
+                # One that asks again and again has its turns, and the round comes all the same.
+                if due := await self._health.due(rest):
+                    await self._attempt(due)
 
     async def check(self, only: AbstractSet[UUID] | None = None) -> None:
         """All of them, or those; a proxy that is gone is forgotten."""

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import structlog
 from google.protobuf.message import DecodeError, Message
 
+from coder_enterprise.wire.budgets import OverBudget, Share
 from coder_enterprise.wire.provisioning import drpc
 from coder_enterprise.wire.provisioning.session import Session, SessionClosed, Stream, StreamReset
 
@@ -22,6 +23,8 @@ Answer = TypeVar("Answer", bound=Message)
 
 INVOKE_TIMEOUT: Final = 30.0
 """Seconds from the opening of a stream to the name of the method."""
+PACKET_TIMEOUT: Final = 60.0
+"""Seconds from a packet's first byte to its last."""
 LEAVE_TIMEOUT: Final = 10.0
 """Seconds from the answer until the caller has closed the stream."""
 
@@ -37,19 +40,31 @@ class RPCError(Exception):
 
 
 class _Channel:
-    """A call on its stream."""
+    """A call on its stream; what it holds counts for the session's budget until `close`."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.call = drpc.Call()
+        self._partial = Share(stream.budget)
 
     async def next_event(self) -> drpc.Event | None:
-        """None when nothing more comes."""
+        """None when nothing more comes. Raises `OverBudget`, and `TimeoutError` for a packet that does not end."""
+        deadline = None
         while (event := self.call.next_event()) is None:
-            if self.call.over or not (data := await self.stream.read()):
+            self._partial.resize(self.call.held)
+            if self.call.held and deadline is None:
+                deadline = asyncio.get_running_loop().time() + PACKET_TIMEOUT
+            async with asyncio.timeout_at(deadline):
+                data = b"" if self.call.over else await self.stream.read()
+            if not data:
                 return None
             self.call.receive(data)
+        self._partial.resize(self.call.held)
         return event
+
+    def close(self) -> None:
+        self._partial.resize(0)
+        self.stream.close()
 
     async def send(self, message: Message) -> None:
         try:
@@ -88,9 +103,11 @@ class Caller:
     def __init__(self, channel: _Channel) -> None:
         self._channel = channel
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
+        self._unused = Share(channel.stream.budget)
+        self._in_use = 0
 
     def messages(self, kind: type[M]) -> Messages[M]:
-        return Messages(kind, self._messages.get)
+        return Messages(kind, self._next)
 
     async def send(self, message: Message) -> None:
         """Raises `RPCError` when the message is too large."""
@@ -100,9 +117,21 @@ class Caller:
         """Until the caller is gone, or the call is over."""
         while (event := await self._channel.next_event()) is not None:
             if isinstance(event, drpc.Message):
+                self._unused.resize(self._unused.size + len(event.data))
                 await self._messages.put(event.data)
             elif isinstance(event, drpc.SendClosed):
                 await self._messages.put(None)
+
+    def close(self) -> None:
+        self._unused.resize(0)
+
+    async def _next(self) -> bytes | None:
+        """Who asks for the next message has used the one before."""
+        self._unused.resize(self._unused.size - self._in_use)
+        self._in_use = 0
+        data = await self._messages.get()
+        self._in_use = len(data or b"")
+        return data
 
 
 Handler: TypeAlias = Callable[[Caller], Awaitable[None]]
@@ -162,13 +191,13 @@ async def _answer(stream: Stream, handlers: Mapping[str, Handler]) -> None:
         if isinstance(event, drpc.Invoked):
             await _run(channel, event.path, handlers.get(event.path))
             await _let_leave(stream)
-    except (drpc.DRPCError, TimeoutError) as error:
+    except (drpc.DRPCError, OverBudget, TimeoutError) as error:
         log.warning("a provisioner daemon's call is broken off", error=str(error) or "the caller is too slow")
         stream.reset()
     except (StreamReset, SessionClosed):
         pass  # the caller has left
     finally:
-        stream.close()
+        channel.close()
 
 
 async def _let_leave(stream: Stream) -> None:
@@ -185,9 +214,12 @@ async def _run(channel: _Channel, path: str, handler: Handler | None) -> None:
         error = RPCError(f"unknown rpc: {path}", drpc.UNIMPLEMENTED)
         return await channel.stream.write(channel.call.error(str(error), error.code))
     caller = Caller(channel)
-    for outcome in await until_first(_handle(channel, caller, path, handler), caller.watch()):
-        if isinstance(outcome, Exception):
-            raise outcome
+    try:
+        for outcome in await until_first(_handle(channel, caller, path, handler), caller.watch()):
+            if isinstance(outcome, Exception):
+                raise outcome
+    finally:
+        caller.close()
     return None
 
 
@@ -255,13 +287,12 @@ async def open_call(
     session: Session, path: str, answer: type[M], metadata: Mapping[str, str] | None = None
 ) -> AsyncIterator[Call[M]]:
     """Call a method with messages both ways; leaving the context ends the call, and cancels it where it runs."""
-    stream = await session.open()
+    channel = _Channel(await session.open())
     try:
-        channel = _Channel(stream)
-        await stream.write(channel.call.invoke(path, metadata))
+        await channel.stream.write(channel.call.invoke(path, metadata))
         yield Call(channel, answer)
     finally:
-        stream.close()
+        channel.close()
 
 
 async def call(

@@ -126,6 +126,11 @@ class PacketReader:
         self._data = bytearray()
         self._control = False
 
+    @property
+    def held(self) -> int:
+        """Bytes of a packet that is not whole."""
+        return len(self._received) + len(self._data)
+
     def receive(self, data: bytes) -> None:
         self._received += data
 
@@ -234,6 +239,11 @@ class Call:
         return self._over
 
     # What comes in.
+
+    @property
+    def held(self) -> int:
+        """Bytes that came and are no event yet."""
+        return self._reader.held
 
     def receive(self, data: bytes) -> None:
         if not self._over:

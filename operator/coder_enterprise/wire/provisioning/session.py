@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, TypeAlias
 
+from coder_enterprise.wire.budgets import Budget, OverBudget, Share
 from coder_enterprise.wire.provisioning import yamux
 
 Receive: TypeAlias = Callable[[], Awaitable[bytes]]
@@ -26,6 +27,8 @@ OUTPUT_LIMIT: Final = 256 * 1024
 """Bytes that may wait to be sent before streams have to wait."""
 ANSWER_LIMIT: Final = 1024 * 1024
 """Bytes that may wait to be sent before nothing more is read: a peer that asks and never listens."""
+HELD_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes that the peer may have sent and nobody has used yet, on all streams: two of the largest packets."""
 KEEPALIVE_INTERVAL: Final = 30.0
 KEEPALIVE_TIMEOUT: Final = 10.0
 WRITE_TIMEOUT: Final = 10.0
@@ -45,9 +48,13 @@ class StreamReset(Exception):
 
 
 class Session:
-    """Use it as a context; it speaks as `role` over `receive` and `send`, which stay the caller's to close."""
+    """Use it as a context; it speaks as `role` over `receive` and `send`, which stay the caller's to close.
 
-    def __init__(self, role: yamux.Role, receive: Receive, send: Send) -> None:
+    What the peer makes it hold counts for `budget`; a stream that would go over it is reset.
+    """
+
+    def __init__(self, role: yamux.Role, receive: Receive, send: Send, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget(HELD_LIMIT)
         self._yamux = yamux.Session(role)
         self._receive = receive
         self._send = send
@@ -81,6 +88,8 @@ class Session:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            for stream in self._streams.values():
+                stream.drop()
 
     async def accept(self) -> Stream:
         """The next stream that the peer opens. Raises `SessionClosed`."""
@@ -175,7 +184,10 @@ class Session:
         elif isinstance(event, yamux.Pong):
             self._last_pong = event.number
         elif isinstance(event, yamux.Data | yamux.Finished | yamux.Reset) and event.stream in self._streams:
-            self._streams[event.stream].take(event)
+            try:
+                self._streams[event.stream].take(event)
+            except OverBudget:
+                self._streams[event.stream].reset()
             if isinstance(event, yamux.Reset):
                 self._forget(self._streams.pop(event.stream))
 
@@ -212,17 +224,23 @@ class Stream:
     def __init__(self, session: Session, stream_id: int) -> None:
         self.id = stream_id
         self._session = session
+        self._share = Share(session.budget)
         self._received = bytearray()
         self._finished = False
         self._reset = False
         self._left = False
+
+    @property
+    def budget(self) -> Budget:
+        """What the stream's user holds of its data counts here, too."""
+        return self._session.budget
 
     async def read(self) -> bytes:
         """What has arrived, b"" when the peer sends nothing more. Raises `StreamReset` and `SessionClosed`."""
         await self._session.until(lambda: bool(self._received) or self._finished or self._dead)
         self._check()
         data = bytes(self._received)
-        self._received.clear()
+        self.drop()
         if data:
             self._session.consumed(self, len(data))
         return data
@@ -244,14 +262,15 @@ class Stream:
         self._leave(at_once=True)
 
     def take(self, event: yamux.Data | yamux.Finished | yamux.Reset) -> None:
-        """For the session: what came for this stream."""
+        """For the session: what came for this stream. Raises `OverBudget`."""
         if isinstance(event, yamux.Data):
+            self._share.resize(len(self._received) + len(event.data))
             self._received += event.data
         elif isinstance(event, yamux.Finished):
             self._finished = True
         else:
             self._reset = True
-            self._received.clear()
+            self.drop()
 
     @property
     def _dead(self) -> bool:
@@ -264,5 +283,10 @@ class Stream:
     def _leave(self, at_once: bool) -> None:
         if not self._left:
             self._left = True
-            self._received.clear()
+            self.drop()
             self._session.leave(self, at_once)
+
+    def drop(self) -> None:
+        """What has arrived and was not read."""
+        self._received.clear()
+        self._share.resize(0)

@@ -26,7 +26,7 @@ FRAME_LIMIT: Final = 64 * 1024
 ACCEPT_BACKLOG: Final = 64
 """Streams that were opened and not accepted yet, each way. Go's is 256."""
 MAX_STREAMS: Final = 128
-"""Streams that the peer may have open: with their windows, what it can make us hold (32 MiB)."""
+"""Streams that the peer may have open; what it can make us hold on them, `session` limits."""
 
 
 class Role(IntEnum):

@@ -10,7 +10,8 @@ import pytest
 
 from coder_enterprise.server.services import users as services_users
 from coder_enterprise.server.services.scim import _candidates
-from coder_enterprise.server.services.scim_resources import parse_search
+from coder_enterprise.server.services.scim_resources import MAX_TERMS, parse_search
+from coder_enterprise.server.storage import scim as storage
 from coder_enterprise.server.storage import users
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.schema import audit_log
@@ -588,3 +589,20 @@ async def test_every_change_is_noted_as_nobodys(scim: httpx2.AsyncClient, databa
     assert noted[1][2]["status"] == "suspended"
     assert noted[2][2]["external_id"] == "7"
     assert noted[3][2]["removed"] is True
+
+
+async def test_a_filter_of_many_terms_is_refused(scim: httpx2.AsyncClient) -> None:
+    """Each may be tried on everybody."""
+    query = " or ".join('userName co "x"' for _ in range(MAX_TERMS + 1))
+    assert "10 terms" in scim_refused(await scim.get("/Users", params={"filter": query}), 400, "invalidValue")
+
+
+@pytest.mark.parametrize("address", ["second@example.com", "SECOND@example.com"])
+async def test_any_address_of_a_person_finds_them_without_a_look_at_everybody(
+    scim: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    emails = [{"value": "ann@example.com", "primary": True}, {"value": "second@example.com"}]
+    await made(scim, "ann@example.com", emails=emails)
+    monkeypatch.setattr(storage, "everybody", None)
+    assert await found(scim, filter=f'emails.value eq "{address}"') == ["ann@example.com"]
+    assert await found(scim, filter=f'emails[value eq "{address}x"] and active eq true and emails eq "none"') == []
