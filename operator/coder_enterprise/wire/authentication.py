@@ -19,4 +19,27 @@ class LoginResponse(WireModel):
     session_token: str = Field(repr=False)
 
 
+class AuthMethod(WireModel):
+    enabled: bool = False
+
+
+class GithubAuthMethod(AuthMethod):
+    default_provider_configured: bool = False
+
+
+class OIDCAuthMethod(AuthMethod):
+    signInText: str = ""  # noqa: N815 - so it is in Coder
+    iconUrl: str = ""  # noqa: N815
+
+
+class AuthMethods(WireModel):
+    """How people may log in to this server: with a password alone."""
+
+    terms_of_service_url: str = ""
+    password: AuthMethod = AuthMethod(enabled=True)
+    github: GithubAuthMethod = GithubAuthMethod()
+    oidc: OIDCAuthMethod = OIDCAuthMethod()
+
+
+AUTH_METHODS: Final[Shape[AuthMethods]] = Shape(View(AuthMethods))
 LOGGED_IN: Final[Shape[LoginResponse]] = Shape(View(LoginResponse, 201))

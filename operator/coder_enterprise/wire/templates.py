@@ -121,6 +121,17 @@ class PatchTemplateRequest(TemplateRequest):
     use_classic_parameter_flow: bool | None = None
 
 
+class TemplateExample(WireModel):
+    id: str
+    url: str
+    name: str
+    description: str
+    icon: str
+    tags: list[str]
+    markdown: str
+
+
+EXAMPLES: Final[Shape[list[TemplateExample]]] = Shape(View(list[TemplateExample]))
 TEMPLATE: Final[Shape[Template]] = Shape(View(Template))
 TEMPLATE_CREATED: Final[Shape[Template]] = Shape(View(Template, 201))
 TEMPLATES: Final[Shape[list[Template]]] = Shape(View(list[Template]))

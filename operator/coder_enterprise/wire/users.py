@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -24,6 +25,18 @@ def _documented_status(status: str) -> DocumentedStatus:
 class Role(WireModel):
     name: str
     display_name: str
+
+
+class AssignableRole(Role):
+    """Permissions are those of Coder's own roles, and are not listed."""
+
+    organization_id: str = ""
+    site_permissions: list[str] = Field(default_factory=list)
+    organization_permissions: list[str] = Field(default_factory=list)
+    user_permissions: list[str] = Field(default_factory=list)
+    assignable: bool
+    """Whether the caller may give it to somebody."""
+    built_in: bool = True
 
 
 class User(WireModel):
@@ -101,5 +114,6 @@ class UpdatePasswordRequest(WireModel):
 USER: Final[Shape[SDKUser]] = Shape(View(User), View(SDKUser))
 USER_CREATED: Final[Shape[SDKUser]] = Shape(View(User, 201), View(SDKUser, 201))
 USER_ROLES: Final[Shape[UserRoles]] = Shape(View(UserRoles))
+ASSIGNABLE_ROLES: Final[Shape[Sequence[AssignableRole]]] = Shape(View(list[AssignableRole]))
 USERS: Final[Shape[SDKUsersResponse]] = Shape(View(UsersResponse), View(SDKUsersResponse))
 FIRST_USER_CREATED: Final[Shape[CreateFirstUserResponse]] = Shape(View(CreateFirstUserResponse, 201))

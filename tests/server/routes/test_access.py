@@ -39,6 +39,7 @@ PUBLIC: Final[set[Route]] = {
     ("GET", "/api/v2/users/first"),
     ("POST", "/api/v2/users/first"),
     ("POST", "/api/v2/users/login"),
+    ("GET", "/api/v2/users/authmethods"),
     ("GET", "/latency-check"),
     ("GET", "/derp/latency-check"),
 }
@@ -50,6 +51,8 @@ FOR_PROXIES: Final[set[Route]] = {
 EVERYBODY: Final[set[Route]] = {
     ("POST", "/api/v2/users/logout"),
     ("GET", "/api/v2/users"),  # a member sees one
+    ("GET", "/api/v2/users/roles"),
+    ("GET", "/api/v2/templates/examples"),
     ("GET", "/api/v2/organizations"),
     ("GET", "/api/v2/organizations/{organization}"),
     ("GET", "/api/v2/organizations/{organization}/groups"),  # a member sees their own

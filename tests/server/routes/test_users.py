@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from coder_enterprise.server.access import ROLE_NAMES
 from tests.support.api import OWNER, PASSWORD, UNKNOWN_ID, Body, Client, People, checked, create_user, refused
 
 NEW: Body = {"username": "ann", "email": "ann@example.com", "password": PASSWORD}
@@ -355,3 +356,28 @@ async def test_two_owners_cannot_delete_each_other_at_once(owner: Client, people
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 async def test_a_moment_that_no_calendar_has_in_utc_is_refused(owner: Client, moment: str) -> None:
     refused(await owner.get("/users", params={"q": f'last_seen_before:"{moment}"'}), 400, "q")
+
+
+# Words and paths that clients rely on
+
+
+async def test_an_unknown_user_is_told_in_the_words_that_clients_look_for(owner: Client) -> None:
+    answer = await owner.get("/users/nobody")
+    refused(answer, 400)
+    assert "must be an existing uuid or username" in answer.json()["message"]
+
+
+async def test_the_ways_to_log_in_are_no_user(nobody: Client) -> None:
+    methods = checked(await nobody.get("/users/authmethods"))
+    assert methods["password"] == {"enabled": True}
+    assert methods["oidc"] == {"enabled": False, "signInText": "", "iconUrl": ""}
+
+
+async def test_roles_are_no_user_and_say_who_may_assign_them(owner: Client, member: Client) -> None:
+    for client, may in ((owner, True), (member, False)):
+        roles = (await client.get("/users/roles")).json()
+        assert {role["name"]: role["assignable"] for role in roles} == dict.fromkeys(ROLE_NAMES, may)
+
+
+async def test_examples_are_no_template(member: Client) -> None:
+    assert (await member.get("/templates/examples")).json() == []

@@ -10,7 +10,7 @@ from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import MAX_FROM_ANYBODY, body, expects
 from coder_enterprise.server.routes.dependencies import API, SESSION_TOKEN, Authenticated, Public
 from coder_enterprise.server.services.sessions import LIFETIME
-from coder_enterprise.wire.authentication import LOGGED_IN, LoginRequest
+from coder_enterprise.wire.authentication import AUTH_METHODS, LOGGED_IN, AuthMethods, LoginRequest
 from coder_enterprise.wire.common import RESPONSE
 
 router = APIRouter(prefix=API, tags=["Authorization"])
@@ -29,6 +29,11 @@ async def log_in(services: Public, request: Annotated[LoginRequest, body(LoginRe
         secure=services.deployment.access_url.startswith("https:"),
     )
     return response
+
+
+@router.get("/users/authmethods", **documented(AUTH_METHODS))
+async def get_auth_methods(services: Public) -> Response:
+    return services.answer(AUTH_METHODS, AuthMethods())
 
 
 @router.post("/users/logout", **documented(RESPONSE))

@@ -11,6 +11,7 @@ from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.templates import (
+    EXAMPLES,
     TEMPLATE,
     TEMPLATE_CREATED,
     TEMPLATES,
@@ -19,6 +20,12 @@ from coder_enterprise.wire.templates import (
 )
 
 router = APIRouter(prefix=API, tags=["Templates"])
+
+
+@router.get("/templates/examples", **documented(EXAMPLES))
+async def list_examples(caller: Authenticated) -> Response:
+    """This server brings none."""
+    return caller.answer(EXAMPLES, [])
 
 
 @router.get("/templates/{template}", **documented(TEMPLATE))

@@ -14,6 +14,7 @@ from coder_enterprise.server.routes.pages import Search, page
 from coder_enterprise.server.services.users import Page
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.users import (
+    ASSIGNABLE_ROLES,
     FIRST_USER_CREATED,
     USER,
     USER_CREATED,
@@ -58,6 +59,11 @@ async def create_user(
     caller: Authenticated, request: Annotated[CreateUserRequest, body(CreateUserRequest)]
 ) -> Response:
     return caller.answer(USER_CREATED, await caller.services.users.create(caller.actor, request))
+
+
+@router.get("/users/roles", **documented(ASSIGNABLE_ROLES))
+async def list_roles(caller: Authenticated) -> Response:
+    return caller.answer(ASSIGNABLE_ROLES, caller.services.users.assignable_roles(caller.actor))
 
 
 @router.get("/users/{user}", **documented(USER))

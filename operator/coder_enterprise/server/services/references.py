@@ -54,5 +54,6 @@ def user(connection: Connection, actor: Actor, reference: str) -> User:
     else:
         found = users.by_username(connection, reference)
     if found is None or not access.sees(actor, person(found)):
-        raise BadRequest("User not found or you do not have access to this user.", f"There is no user {reference!r}.")
+        # Clients tell by these words that a user is gone.
+        raise BadRequest("The user must be an existing uuid or username.", f"There is no user {reference!r}.")
     return found

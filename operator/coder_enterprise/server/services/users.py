@@ -21,6 +21,7 @@ from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.server.storage.users import Filter
 from coder_enterprise.server.storage.users import User as UserRow
 from coder_enterprise.wire.users import (
+    AssignableRole,
     CreateFirstUserRequest,
     CreateFirstUserResponse,
     CreateUserRequest,
@@ -116,6 +117,11 @@ class Users:
             return update(connection, actor, row, {"roles": sorted(set(roles))})
 
         return await self._change(actor, reference, Action.ASSIGN, change)
+
+    def assignable_roles(self, actor: Actor) -> Sequence[AssignableRole]:
+        """The site roles, and whether the actor may give them to people."""
+        may = access.may(actor, Action.ASSIGN, Subject(Kind.USER))
+        return [AssignableRole(name=name, display_name=title, assignable=may) for name, title in ROLE_NAMES.items()]
 
     async def has_first(self) -> bool:
         return await self._database.read(lambda connection: users.count(connection) > 0)
