@@ -229,7 +229,9 @@ async def test_workspace_proxies_come_as_an_object_or_as_a_list(
     server: Scripted, client: CoderClient, answer: Any, expected: list[str]
 ) -> None:
     server.answer("/workspaceproxies", answer)
-    assert [proxy.name for proxy in await client.deployment.workspace_proxies()] == expected
+    listed = await client.deployment.proxy_lists()
+    assert [proxy.name for proxy in listed.proxies] == expected
+    assert listed.documented is isinstance(answer, list)
 
 
 @pytest.mark.parametrize("answer", [5, "text", [5], [{"regions": [{"id": "x"}]}], {"regions": 5}])

@@ -353,6 +353,7 @@ async def test_a_plan_that_is_enforced_is_applied(cluster: Cluster) -> None:
     await cluster.begin()
     cluster.thing("one", color="red", managementPolicy="Plan")
     await cluster.until(lambda: cluster.reason("one") == "Planned")
+    assert cluster.condition("Ready", "one")["message"].startswith("1 difference from Coder: ")
     await applied(cluster, color="red")
     assert "pendingChanges" not in cluster.status("things", "one")
 

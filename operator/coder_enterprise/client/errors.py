@@ -166,4 +166,4 @@ class ServerError(APIError):
 
 
 OUTAGE = (Unreachable, NotCoder, ServerError, Unauthorized)
-"""Errors that say something about the whole deployment rather than about one object."""
+"""Errors that may speak of the whole deployment: a few of them have it asked, and its own answer decides."""
