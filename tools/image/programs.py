@@ -1,10 +1,10 @@
-"""The programs that `make image` needs from the distribution: says what is missing, or installs it."""
+"""The programs that an image and a node need from the distribution: says what is missing, or installs it."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from tools.commands import run
@@ -17,9 +17,9 @@ class ProgramsMissing(RuntimeError):
     """The message says what to install."""
 
 
-def need(names: Iterable[str], *, install: bool = False) -> None:
+def need(names: Iterable[str], *, install: bool = False, packages: Mapping[str, str] = PACKAGES) -> None:
     """Raises `ProgramsMissing`, or installs what is missing, where that was asked for and is possible."""
-    missing = [PACKAGES[name] for name in names if shutil.which(name) is None]
+    missing = sorted({packages[name] for name in names if shutil.which(name) is None})
     if not missing:
         return
     command = ("apt-get", "install", "--yes", "--no-install-recommends", *missing)

@@ -8,16 +8,18 @@ Exit codes: 0; 1 when something failed; 77 when it cannot run on this machine; 1
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from tools.commands import StepFailed
-from tools.image.programs import ProgramsMissing
 from tools.image.stand_in import NotHere
 from tools.kubernetes.binaries import NotAvailable, locate
 from tools.kubernetes.modules import CONTROL_PLANE
@@ -34,10 +36,20 @@ END_TIMEOUT: Final = 30.0
 def run(*, install: bool, offline_base: bool) -> int:
     """The exit code of `inside`."""
     prerequisites.see_to(install=install)
-    locate((*CONTROL_PLANE, "helm", *PROGRAMS))
+    with _timed("The programs of Kubernetes are there"):
+        locate((*CONTROL_PLANE, "helm", *PROGRAMS))
     with scratch() as folder:
-        images.collect(folder / "images", offline_base=offline_base)
-        return _inside(folder)
+        with _timed("The image is built"):
+            images.collect(folder / "images", offline_base=offline_base)
+        with _timed("The node has ended"):
+            return _inside(folder)
+
+
+@contextlib.contextmanager
+def _timed(what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    print(f"{what}, after {time.monotonic() - started:.0f} s", flush=True)
 
 
 def _inside(folder: Path) -> int:
@@ -80,7 +92,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         code = run(install=options.install, offline_base=options.offline_base)
-    except (prerequisites.Missing, ProgramsMissing, NotHere) as error:
+    except (prerequisites.Missing, NotHere) as error:
         print(error, file=sys.stderr)
         return UNSUITABLE
     except (NotAvailable, StepFailed, TimeoutError) as error:

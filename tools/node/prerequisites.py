@@ -7,12 +7,13 @@ Called by `__main__` before anything else. Nothing but the distribution's packag
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
+from tools.commands import StepFailed
+from tools.image import programs
 from tools.node import cgroups
 
 PLUGINS: Final = Path("/usr/lib/cni")
@@ -44,13 +45,10 @@ def see_to(*, install: bool) -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         raise Missing("make e2e-node needs Linux and root: a kubelet runs containers, in namespaces of its own.")
     _refuse_hidden_folders()
-    packages = missing_packages()
-    if packages and install:
-        _install(packages)
-        packages = missing_packages()
-    if packages:
-        command = f"apt-get install --no-install-recommends {' '.join(packages)}"
-        raise Missing(f"make e2e-node needs more programs. On Debian they come with\n  {command}\nor with --install.")
+    try:
+        programs.need(PROGRAMS, install=install, packages=PROGRAMS)
+    except (programs.ProgramsMissing, StepFailed) as error:
+        raise Missing(f"make e2e-node needs programs of the distribution: {error}") from None
     done = subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise Missing(f"root may not make namespaces here, as in a container without rights: {done.stderr.strip()}")
@@ -58,25 +56,8 @@ def see_to(*, install: bool) -> None:
         raise Missing(f"no new cgroup would have {', '.join(sorted(controllers))}, as in a container with its own.")
 
 
-def missing_packages() -> list[str]:
-    return sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
-
-
 def _refuse_hidden_folders() -> None:
     for needed in (Path(__file__), Path(sys.executable)):
         for folder in HIDDEN:
             if folder in needed.resolve().parents:
                 raise Missing(f"{needed} is in {folder}, which the node has a folder of its own for: clone elsewhere.")
-
-
-def _install(packages: list[str]) -> None:
-    if shutil.which("apt-get") is None:
-        raise Missing(f"--install knows Debian's apt-get alone; install {' '.join(packages)} as your system does it.")
-    print(f"Installing {' '.join(packages)} ...", flush=True)
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
-        done = subprocess.run(
-            ["apt-get", "-qq", *command], env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise Missing(f"apt-get {command[0]} failed:\n{done.stderr.strip()}")

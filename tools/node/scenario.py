@@ -29,23 +29,22 @@ def install(cluster: Cluster) -> None:
     cluster.follow_page("Helm, with the server")
 
 
-def license_server(cluster: Cluster) -> None:
-    """Let it accept the licence of the examples."""
+def apply_examples(cluster: Cluster) -> str:
+    """All but that of a licence: a new server has one of its own."""
+    with cluster.coder() as coder:
+        for name in TEMPLATES:
+            coder.create_template(name)
+    return _apply(cluster, examples(licenses=False))
+
+
+def apply_license(cluster: Cluster) -> str:
+    """The example of one, once the server has keys for it, with which its own goes."""
     keys = json.dumps(public_keys())
     cluster.shell(
         f"helm upgrade {NAME} charts/coder-enterprise --namespace {NAME} --wait --reset-then-reuse-values"
         f" --set-json 'server.licenseKeys={keys}'"
     )
-
-
-def apply_examples(cluster: Cluster) -> str:
-    with cluster.coder() as coder:
-        for name in TEMPLATES:
-            coder.create_template(name)
-    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(examples()))
-    cluster.kubectl("wait", "--for=condition=Ready", KINDS, "--all", "--timeout=120s")
-    objects = cluster.get(KINDS)["items"]
-    return f"{len(objects)} objects are Ready"
+    return _apply(cluster, examples())
 
 
 def upgrade_and_roll_back(cluster: Cluster) -> None:
@@ -77,8 +76,7 @@ def kill_containers(cluster: Cluster) -> str:
     pods = cluster.pods()
     for pod in pods:
         cluster.kill(pod)
-    cluster.kubectl("wait", "--for=condition=Ready", KINDS, "--all", "--timeout=120s")
-    return f"{len(pods)} containers came back, and every object is Ready"
+    return f"{len(pods)} containers came back; {_wait_for_all(cluster)}"
 
 
 def uninstall(cluster: Cluster) -> str:
@@ -88,6 +86,16 @@ def uninstall(cluster: Cluster) -> str:
     if left:
         raise StepFailed(f"the uninstall left {', '.join(left)}")
     return "no namespace, CRD, right or Lease of it is left"
+
+
+def _apply(cluster: Cluster, bodies: list[dict[str, Any]]) -> str:
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(bodies))
+    return _wait_for_all(cluster)
+
+
+def _wait_for_all(cluster: Cluster) -> str:
+    cluster.kubectl("wait", "--for=condition=Ready", KINDS, "--all", "--timeout=120s")
+    return f"{len(cluster.get(KINDS)['items'])} objects are Ready"
 
 
 def _edit_group(cluster: Cluster, quota: int) -> None:
@@ -113,8 +121,8 @@ def _what_is_left(cluster: Cluster) -> list[str]:
 
 STEPS: Final[list[Step[Cluster]]] = [
     ("Install, as the page says: helm install, helm test", install),
-    ("Give the server the keys of licences", license_server),
     ("Apply the examples, and all become Ready", apply_examples),
+    ("Give the server keys, and apply the example of a licence", apply_license),
     ("Upgrade and roll back, as the page says", upgrade_and_roll_back),
     ("Restart the operator, while it works", restart_operator),
     ("Restart the server, while it is asked", restart_server),
