@@ -6,7 +6,10 @@ import json
 from typing import Any, Final
 
 import yaml
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from coder_enterprise.cli.main import app
 from tools.commands import StepFailed
 from tools.node.cluster import OPERATOR, SERVER, Cluster
 
@@ -16,15 +19,6 @@ CONFINED: Final = {
     "readOnlyRootFilesystem": True,
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
-}
-COMMANDS: Final = {
-    "version": ["--version"],
-    "operator": ["operator", "--help"],
-    "server": ["server", "--help"],
-    "wsproxy": ["wsproxy", "--help"],
-    "release": ["release", "--help"],
-    "probe": ["probe", "--help"],
-    "keygen": ["license", "keygen", "--help"],
 }
 POD: Final = "arbitrary-user"
 Body = dict[str, Any]
@@ -38,7 +32,7 @@ def run_commands(cluster: Cluster) -> str:
     if _phase(cluster) == "Failed":
         raise StepFailed(f"under user {USER}:\n{cluster.kubectl('logs', POD, '--all-containers', '--prefix')}")
     cluster.kubectl("delete", "pod", POD)
-    return f"{len(COMMANDS)} commands as {USER}:0"
+    return f"{len(commands())} commands as {USER}:0"
 
 
 def run_pods(cluster: Cluster) -> str:
@@ -51,6 +45,13 @@ def run_pods(cluster: Cluster) -> str:
     return f"operator and server as {USER}:0"
 
 
+def commands() -> dict[str, list[str]]:
+    """Each command of the image, by a name for its container: its help."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return {"version": ["--version"]} | {name: [name, "--help"] for name in group.commands}
+
+
 def _phase(cluster: Cluster) -> str:
     return str(cluster.get("pod", POD)["status"]["phase"])
 
@@ -58,7 +59,7 @@ def _phase(cluster: Cluster) -> str:
 def _pod(image: str) -> Body:
     containers = [
         {"name": name, "image": image, "args": arguments, "securityContext": CONFINED}
-        for name, arguments in COMMANDS.items()
+        for name, arguments in commands().items()
     ]
     spec = {
         "restartPolicy": "Never",

@@ -14,6 +14,8 @@ from typing import Final, Self
 
 import httpx2
 
+from tools.commands import StepFailed
+
 CLIENTS: Final = 4
 """Of each sort."""
 PAUSE: Final = 0.02
@@ -36,16 +38,21 @@ class Load:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._ask_all()), name="load")
 
     def __enter__(self) -> Self:
-        """When each client was answered."""
+        """When each client was answered. Raises `StepFailed`."""
         self._thread.start()
-        self._wait_for_all()
+        try:
+            self._wait_for_all()
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """When each client was answered once more."""
-        self._wait_for_all()
-        self._end.set()
-        self._thread.join()
+        """When each client was answered once more. Raises `StepFailed`."""
+        try:
+            self._wait_for_all()
+        finally:
+            self._stop()
 
     @property
     def answered(self) -> int:
@@ -60,12 +67,16 @@ class Load:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.most_common())
         return f"{self.answered + self.lost} requests, {self.lost} lost{f' ({kinds})' if kinds else ''}"
 
+    def _stop(self) -> None:
+        self._end.set()
+        self._thread.join()
+
     def _wait_for_all(self) -> None:
         before = list(self._served)
         deadline = time.monotonic() + WAIT_TIMEOUT
         while any(now == then for now, then in zip(self._served, before, strict=True)):
             if time.monotonic() > deadline:
-                break
+                raise StepFailed(f"a client was not answered for {WAIT_TIMEOUT:.0f} s: {self.report()}")
             time.sleep(PAUSE)
 
     async def _ask_all(self) -> None:

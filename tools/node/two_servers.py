@@ -10,7 +10,6 @@ from tools.node.load import Load
 from tools.node.namespaces import NODE_ADDRESS
 from tools.postgresql import PostgreSQL, find
 
-DATABASE: Final = "coder"
 SECRET: Final = "coder-database"  # noqa: S105 - the name of one
 REPLICAS: Final = 2
 

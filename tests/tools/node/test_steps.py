@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from tests.support.waiting import wait_until
 from tools.commands import StepFailed
+from tools.node.arbitrary_user import commands
 from tools.node.load import Load
 from tools.node.steps import follow
 
@@ -83,3 +84,7 @@ def test_nothing_is_lost_where_everything_is_answered(server: Server) -> None:
     assert load.lost == 0
     assert load.answered >= 16  # each client was answered before the block and after it
     assert load.report() == f"{load.answered} requests, 0 lost"
+
+
+def test_each_command_of_the_image_is_run_as_an_arbitrary_user() -> None:
+    assert {"version", "operator", "server", "license", "wsproxy"} <= set(commands())
