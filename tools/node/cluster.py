@@ -24,7 +24,7 @@ NAME: Final = "coder-enterprise"
 """Of the release and of its namespace, as on the page on installing."""
 SERVER: Final = f"{NAME}-server"
 OPERATOR: Final = f"{NAME}-operator"
-WAIT_TIMEOUT: Final = 120.0
+WAIT_TIMEOUT: Final = 240.0
 INTERVAL: Final = 0.2
 Body = dict[str, Any]
 
