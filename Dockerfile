@@ -22,6 +22,8 @@ RUN python steps/trim.py /opt/coder-enterprise
 RUN find /opt/coder-enterprise/lib -name '*.so' -exec strip --strip-unneeded {} +
 # Each of the Kubernetes API's thousand models has a module of its own, and hardly any is ever loaded.
 RUN python -m compileall -q --invalidation-mode unchecked-hash -x '/kubernetes/.*/models/' /opt/coder-enterprise/lib
+# Here and below: what a layer holds has one date for ever, so that a layer is new only when something in it is.
+RUN mkdir -p /dependencies/opt && cp -a /opt/coder-enterprise /dependencies/opt && find /dependencies -exec touch -h -d @0 {} +
 
 FROM build AS python
 COPY --from=dependencies /opt/coder-enterprise /opt/coder-enterprise
@@ -29,6 +31,7 @@ COPY tools/image/steps/root.py steps/
 RUN python steps/root.py /root-of-the-image /opt/coder-enterprise
 RUN find /root-of-the-image/usr/local -type f -name '*.so*' -exec strip --strip-unneeded {} +
 RUN python -m compileall -q --invalidation-mode unchecked-hash -s /root-of-the-image -p / /root-of-the-image/usr/local/lib
+RUN find /root-of-the-image -exec touch -h -d @0 {} +
 
 FROM dependencies AS code
 COPY requirements/build.txt requirements/
@@ -37,7 +40,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 RUN python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
 RUN python -m pip --python /opt/coder-enterprise/bin/python install --quiet --no-compile --no-deps --no-index --root /code dist/*.whl
-RUN python -m compileall -q --invalidation-mode unchecked-hash -s /code -p / /code
+RUN python -m compileall -q --invalidation-mode unchecked-hash -s /code -p / /code && find /code -exec touch -h -d @0 {} +
 COPY tools/image/steps/check.py steps/
 RUN cp -r /code/. / && /opt/coder-enterprise/bin/python steps/check.py
 
@@ -52,7 +55,7 @@ LABEL org.opencontainers.image.title="coder-enterprise" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=python /root-of-the-image /
-COPY --from=dependencies /opt/coder-enterprise /opt/coder-enterprise
+COPY --from=dependencies /dependencies /
 COPY --from=code /code /
 ENV PATH=/opt/coder-enterprise/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /tmp

@@ -52,6 +52,13 @@ def test_all_byte_code_holds_no_dates() -> None:
     assert all("--invalidation-mode unchecked-hash" in text for text in compiled)
 
 
+def test_what_a_layer_holds_has_one_date_for_ever() -> None:
+    sources = [text.partition("--from=")[2].split() for text in texts(stages()[-1], "COPY")]
+    dated = re.findall(r"find (\S+) -exec touch -h -d @0", "\n".join(runs()))
+    assert sorted(dated) == sorted(folder for _, folder, _ in sources)
+    assert {target for _, _, target in sources} == {"/"}  # no folder is made on the way, with a date of its own
+
+
 def test_it_is_of_no_builder_and_no_architecture_alone() -> None:
     texts = [file.read_text() for file in (DOCKERFILE, *STEPS.glob("*.py"))]
     assert [word for text in texts for word in re.findall("RUN --|<<|x86_64|amd64|aarch64|arm64", text)] == []
