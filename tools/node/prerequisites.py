@@ -52,7 +52,10 @@ def see_to(*, install: bool) -> None:
     done = subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise Missing(f"root may not make namespaces here, as in a container without rights: {done.stderr.strip()}")
-    if controllers := cgroups.missing_controllers(cgroups.hierarchies()):
+    roots = cgroups.hierarchies()
+    if read_only := [str(root) for root in roots if not os.access(root, os.W_OK)]:
+        raise Missing(f"no cgroup can be made in {', '.join(read_only)}, as in a container without rights.")
+    if controllers := cgroups.missing_controllers(roots):
         raise Missing(f"no new cgroup would have {', '.join(sorted(controllers))}, as in a container with its own.")
 
 

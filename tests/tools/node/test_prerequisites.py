@@ -26,7 +26,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr(prerequisites, "HIDDEN", ())
-    monkeypatch.setattr(cgroups, "missing_controllers", lambda roots: set())
+    monkeypatch.setattr(cgroups, "hierarchies", lambda: [tmp_path])
+    (tmp_path / "cgroup.subtree_control").write_text("cpu cpuset memory pids\n")
     for name in {*PROGRAMS, "ptp"} - {"containerd", "/usr/lib/cni/ptp"}:
         program(tmp_path, name)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -61,6 +62,21 @@ def test_it_needs_namespaces(machine: Path) -> None:
     program(machine, "containerd")
     program(machine, "unshare", "echo Operation not permitted >&2; exit 1")
     with pytest.raises(Missing, match=r"may not make namespaces here.*Operation not permitted"):
+        see_to(install=False)
+
+
+def test_it_needs_cgroups_that_can_be_written(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(machine, "containerd")
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    with pytest.raises(Missing, match="no cgroup can be made in"):
+        see_to(install=False)
+
+
+def test_it_needs_the_controllers_of_a_kubelet(machine: Path) -> None:
+    program(machine, "containerd")
+    (machine / "cgroup.subtree_control").write_text("cpu cpuset pids\n")
+    with pytest.raises(Missing, match="no new cgroup would have memory"):
         see_to(install=False)
 
 
