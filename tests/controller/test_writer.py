@@ -16,6 +16,7 @@ from tests.support.engine import TEAM, FakeKubernetes
 pytestmark = pytest.mark.looptime
 
 KEY = Key("Thing", TEAM, "one")
+SCHEMA = {"properties": {"name": {"type": "string", "maxLength": 64}}}
 
 
 class Desk:
@@ -26,7 +27,7 @@ class Desk:
         self.store = Store(lambda _: (), lambda *_: None)
         self.leads = True
         client = cast("KubernetesClient", self.kubernetes)
-        self.writer = Writer(client, self.store, {"Thing": "things"}, self.fence)
+        self.writer = Writer(client, self.store, {"Thing": "things"}, self.fence, {"Thing": SCHEMA})
 
     def fence(self, _: Resource) -> None:
         if not self.leads:
@@ -55,6 +56,15 @@ async def test_without_leadership_nothing_is_sent(desk: Desk) -> None:
     with pytest.raises(LeadershipLost):
         await desk.writer.claim(thing, "claim")
     assert desk.kubernetes.writes == []
+
+
+async def test_what_is_longer_than_status_may_be_is_cut_once(desk: Desk) -> None:
+    status = {"name": "x" * 10_000, "id": "1"}
+    thing = await desk.writer.status(desk.thing(), status)
+    assert thing.status == {"name": f"{'x' * 63}…", "id": "1"}
+    writes = len(desk.kubernetes.writes)
+    await desk.writer.status(thing, status)
+    assert len(desk.kubernetes.writes) == writes
 
 
 async def test_status_is_written_as_a_difference_and_without_one_not_at_all(desk: Desk) -> None:

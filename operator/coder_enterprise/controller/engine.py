@@ -37,6 +37,7 @@ from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.watch import Watch
 from coder_enterprise.controller.writer import Writer
 from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
+from coder_enterprise.kinds.crd import status_schema
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import CLAIM, Key, Resource
 
@@ -89,7 +90,9 @@ class Engine:
         self._queue = Queue()
         self._backoff = Backoff()
         self._gate = Gate(self._queue, self._store, self.held, self._add)
-        writer = Writer(client, self._store, {name.kind: name.plural for name in names}, self._fence)
+        schemas = {kind.names.kind: status_schema(kind.crd) for kind in managed_kinds}
+        schemas[connection_kind.names.kind] = status_schema(connection_kind.crd)
+        writer = Writer(client, self._store, {name.kind: name.plural for name in names}, self._fence, schemas)
         keepsakes = Keepsakes(self._store, writer, self._deployment_of)
         self._connections = Connections(Cluster(client, self._store, self._fence, keepsakes))
         self._recorder = Recorder(client)

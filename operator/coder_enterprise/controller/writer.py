@@ -13,19 +13,27 @@ from coder_enterprise.controller import metrics
 from coder_enterprise.controller.kubernetes import Conflicted, Gone, KubernetesClient, custom
 from coder_enterprise.controller.status import difference
 from coder_enterprise.controller.store import Store
+from coder_enterprise.kinds.clipping import clip
 from coder_enterprise.kinds.resource import CLAIM, FINALIZER, Resource
 
 
 class Writer:
-    """Writes objects of the kinds in `plurals` (kind to plural)."""
+    """Writes objects of the kinds in `plurals` (kind to plural); `schemas` are those of their status, which is cut to
+    them."""
 
     def __init__(
-        self, client: KubernetesClient, store: Store, plurals: Mapping[str, str], fence: Callable[[Resource], None]
+        self,
+        client: KubernetesClient,
+        store: Store,
+        plurals: Mapping[str, str],
+        fence: Callable[[Resource], None],
+        schemas: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._client = client
         self._store = store
         self._plurals = plurals
         self._fence = fence
+        self._schemas = schemas or {}
 
     async def status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
         """Make status equal to `status`; without a difference nothing is sent.
@@ -33,7 +41,7 @@ class Writer:
         The answer may show an edit that was made meanwhile: the store learns of it, but the reconcile goes on with
         the spec that it has read.
         """
-        patch = difference(resource.status, status)
+        patch = difference(resource.status, clip(self._schemas.get(resource.key.kind, {}), status))
         if not patch:
             return resource
         return (await self._patch("status", resource, {"status": patch}, "status")).as_read(resource)

@@ -98,6 +98,14 @@ def custom_resource_definition(
     }
 
 
+def status_schema(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """That of its only version; {} for no definition."""
+    for version in definition.get("spec", {}).get("versions", ()):
+        schema: Mapping[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["status"]
+        return schema
+    return {}
+
+
 class _Dumper(yaml.SafeDumper):
     """No anchors: the same object in two places is written twice."""
 

@@ -1,0 +1,27 @@
+"""Cuts a status down to what its schema allows: called by the controller's writer, before each status patch.
+
+Texts, lists and maps of Coder's may be longer than any status may be, and the API server would refuse the whole patch
+for one of them: the object would say nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+MORE: Final = "…"
+
+
+def clip(schema: Mapping[str, Any], value: Any) -> Any:
+    """`value` with everything in it as long as `schema` allows; what the schema does not know stays as it is."""
+    if isinstance(value, str):
+        longest = schema.get("maxLength", len(value))
+        return value if len(value) <= longest else value[: longest - 1] + MORE
+    if isinstance(value, (list, tuple)):
+        items = schema.get("items", {})
+        return [clip(items, item) for item in value[: schema.get("maxItems")]]
+    if isinstance(value, Mapping):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        entries = list(value.items())[: schema.get("maxProperties")]
+        return {name: clip(known.get(name, others), item) for name, item in entries}
+    return value
