@@ -69,6 +69,28 @@ async def test_a_backup_comes_back_where_nothing_was(database: Database, tmp_pat
     assert await remembered(tmp_path / "new.db") == "then"
 
 
+async def test_a_backup_comes_back_over_a_database_that_is_damaged(database: Database, tmp_path: Path) -> None:
+    await remember(database, "then")
+    backup(tmp_path / "coder.db", tmp_path / "copy.db")
+    damaged = tmp_path / "damaged.db"
+    damaged.write_text("this is no database" * 1000)
+    kept = restore(tmp_path / "copy.db", damaged)
+    assert kept is not None
+    assert kept.read_text() == "this is no database" * 1000
+    assert await remembered(damaged) == "then"
+
+
+def test_what_is_no_database_of_the_server_is_not_taken_for_a_backup(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE things (id)")
+    connection.close()
+    for name in ("other.db", "empty.db"):
+        (tmp_path / name).touch()
+        with pytest.raises(StorageError, match="no database of this server"):
+            backup(tmp_path / name, tmp_path / "copy.db")
+        assert not (tmp_path / "copy.db").exists()
+
+
 async def test_nothing_is_put_in_the_place_of_a_database_in_use(database: Database, tmp_path: Path) -> None:
     backup(tmp_path / "coder.db", tmp_path / "copy.db")
     with pytest.raises(StorageError, match="in use by another server"):
@@ -124,4 +146,16 @@ async def test_a_database_is_copied_before_its_schema_changes(tmp_path: Path) ->
 async def test_a_database_that_is_up_to_date_or_new_is_not_copied(tmp_path: Path) -> None:
     for _ in range(2):
         await open_database(tmp_path / "coder.db").close()
+    assert not found(tmp_path, "*before*")
+
+
+def test_a_database_of_a_later_version_is_refused_without_a_copy(tmp_path: Path) -> None:
+    """A server that is started again and again would fill the disk."""
+    path = tmp_path / "coder.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+    connection.close()
+    with pytest.raises(StorageError, match="which this version does not know"):
+        open_database(path)
     assert not found(tmp_path, "*before*")

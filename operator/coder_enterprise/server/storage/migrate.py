@@ -24,8 +24,7 @@ def upgrade(connection: Connection) -> None:
     """Apply what is missing, in one transaction. Raises `StorageError` for a schema that is not known here."""
     scripts = ScriptDirectory(str(SCRIPTS))
     current = revision(connection)
-    known = {script.revision for script in scripts.walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in _known(scripts):
         raise StorageError(
             f"the database has the schema {current}, which this version does not know: use the version that wrote it, "
             "or a later one"
@@ -42,8 +41,13 @@ def revision(connection: Connection) -> str | None:
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether `upgrade` would change a schema that is there."""
-    return revision(connection) not in (None, ScriptDirectory(str(SCRIPTS)).get_current_head())
+    """Whether `upgrade` would change a schema that is there: not one that it refuses."""
+    scripts = ScriptDirectory(str(SCRIPTS))
+    return revision(connection) in _known(scripts) - {scripts.get_current_head()}
+
+
+def _known(scripts: ScriptDirectory) -> set[str]:
+    return {script.revision for script in scripts.walk_revisions()}
 
 
 def _refuse_foreign(connection: Connection) -> None:
