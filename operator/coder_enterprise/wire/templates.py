@@ -131,6 +131,25 @@ class TemplateExample(WireModel):
     markdown: str
 
 
+class SDKPatchTemplateRequest(PatchTemplateRequest):
+    """As Go's SDK means it: up to 2.33 it leaves a number that is 0 and a boolean that is false out of what it sends.
+
+    They are plain values there, while the texts, `autostop_requirement`, `autostart_requirement`,
+    `max_port_share_level`, `cors_behavior` and `use_classic_parameter_flow` are pointers, left out where nothing is
+    set. Newer clients always send what they set.
+    """
+
+    default_ttl_ms: int = 0
+    activity_bump_ms: int = 0
+    allow_user_autostart: bool = False
+    allow_user_autostop: bool = False
+    allow_user_cancel_workspace_jobs: bool = False
+    failure_ttl_ms: int = 0
+    time_til_dormant_ms: int = 0
+    time_til_dormant_autodelete_ms: int = 0
+    require_active_version: bool = False
+
+
 EXAMPLES: Final[Shape[list[TemplateExample]]] = Shape(View(list[TemplateExample]))
 TEMPLATE: Final[Shape[Template]] = Shape(View(Template))
 TEMPLATE_CREATED: Final[Shape[Template]] = Shape(View(Template, 201))

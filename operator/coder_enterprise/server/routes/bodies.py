@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from coder_enterprise.server.errors import BadRequest, Overloaded, TooLarge, invalid
 from coder_enterprise.server.routes.openapi import SCHEMAS
 from coder_enterprise.wire.budgets import Budget, OverBudget, Share
+from coder_enterprise.wire.profiles import Profile
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -57,11 +58,15 @@ class BodyBudget:
             share.resize(0)
 
 
-def body(model: type[ModelT], limit: int = MAX_BODY) -> Any:
-    """A dependency that is the request's body as `model`; `limit` is in bytes."""
+def body(model: type[ModelT], limit: int = MAX_BODY, *, codersdk: type[ModelT] | None = None) -> Any:
+    """A dependency that is the request's body as `model`; `limit` is in bytes.
+
+    `codersdk` is the model in that wire profile, where what is absent has another meaning there.
+    """
+    models = {Profile.DOCUMENTED: model, Profile.CODERSDK: codersdk or model}
 
     async def read(request: Request) -> ModelT:
-        return parse(await read_bytes(request, limit), model)
+        return parse(await read_bytes(request, limit), models[request.app.state.services.profile])
 
     dependency: Callable[[Request], Awaitable[ModelT]] = read
     return Depends(dependency)

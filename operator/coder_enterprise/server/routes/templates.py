@@ -17,6 +17,7 @@ from coder_enterprise.wire.templates import (
     TEMPLATES,
     CreateTemplateRequest,
     PatchTemplateRequest,
+    SDKPatchTemplateRequest,
 )
 
 router = APIRouter(prefix=API, tags=["Templates"])
@@ -35,7 +36,9 @@ async def get_template(template: str, caller: Authenticated) -> Response:
 
 @router.patch("/templates/{template}", **documented(TEMPLATE), openapi_extra=expects(PatchTemplateRequest))
 async def patch_template(
-    template: str, caller: Authenticated, request: Annotated[PatchTemplateRequest, body(PatchTemplateRequest)]
+    template: str,
+    caller: Authenticated,
+    request: Annotated[PatchTemplateRequest, body(PatchTemplateRequest, codersdk=SDKPatchTemplateRequest)],
 ) -> Response:
     return caller.answer(TEMPLATE, await caller.services.templates.patch(caller.actor, template, request))
 
