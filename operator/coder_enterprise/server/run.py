@@ -22,6 +22,7 @@ from coder_enterprise.server.services.development_license import development_key
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.files import Files
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
@@ -87,7 +88,8 @@ def create_services(
     configured = frozenset({Feature.SCIM} if settings.scim_auth_header else ())
     entitlements = Entitlements(database, {**settings.license_keys(), **own_keys}, deployment.id, configured)
     sessions = Sessions(database)
-    jobs = ProvisionerJobs(database, entitlements, deployment)
+    logs = JobLogs(database)
+    jobs = ProvisionerJobs(database, entitlements, deployment, logs)
     schedule = default_schedule(settings.quiet_hours_default_schedule)
     proxy_health = ProxyHealth(database.notifications)
     return Services(
@@ -114,11 +116,12 @@ def create_services(
         provisioner_daemons=ProvisionerDaemons(database, sessions, entitlements, jobs, settings.provisioner_daemon_psk),
         provisioner_keys=ProvisionerKeys(database, entitlements),
         provisioner_jobs=jobs,
+        job_logs=logs,
         files=Files(database),
         retention=Retention(database, settings.retention),
-        template_versions=TemplateVersions(database, jobs),
+        template_versions=TemplateVersions(database, jobs, logs),
         workspaces=Workspaces(database, jobs),
-        workspace_builds=WorkspaceBuilds(database, jobs),
+        workspace_builds=WorkspaceBuilds(database, jobs, logs),
         workspace_quotas=WorkspaceQuotas(database, entitlements),
     )
 

@@ -70,5 +70,7 @@ class WorkspaceResource(WireModel):
     daily_cost: int
 
 
+LOG: Final[Shape[ProvisionerJobLog]] = Shape(View(ProvisionerJobLog))
+"""One message, for whoever follows."""
 LOGS: Final[Shape[list[ProvisionerJobLog]]] = Shape(View(list[ProvisionerJobLog]))
 RESOURCES: Final[Shape[list[WorkspaceResource]]] = Shape(View(list[WorkspaceResource]))

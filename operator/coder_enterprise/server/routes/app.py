@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from scim2_models import SCIMException
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
@@ -107,6 +107,7 @@ def create_app(
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(SCIMException, _refused)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
+    app.add_exception_handler(WebSocketRequestValidationError, _bad_parameter)
     app.add_exception_handler(HTTPException, _no_route)
     # The last one added is the first one asked.
     app.state.metrics = RequestMetrics()
@@ -193,7 +194,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _bad_parameter(_: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
+    """Also of a websocket, which is refused before it is accepted."""
+    if not isinstance(error, RequestValidationError | WebSocketRequestValidationError):
         raise error
     problems = {str(item["loc"][-1]): str(item["msg"]) for item in error.errors()}
     return envelope(400, "Query parameters have invalid values.", validations=problems)

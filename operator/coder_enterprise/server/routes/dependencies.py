@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Response
 from starlette.requests import HTTPConnection
 
 from coder_enterprise.server.access import Actor
@@ -18,6 +18,7 @@ from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.files import Files
 from coder_enterprise.server.services.groups import Groups
+from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.organizations import Organizations
@@ -75,6 +76,7 @@ class Services:
     provisioner_daemons: ProvisionerDaemons
     provisioner_keys: ProvisionerKeys
     provisioner_jobs: ProvisionerJobs
+    job_logs: JobLogs
     files: Files
     retention: Retention
     template_versions: TemplateVersions
@@ -111,13 +113,13 @@ class Caller:
         return self.services.done(message)
 
 
-async def _services(request: Request) -> Services:
+async def _services(request: HTTPConnection) -> Services:
     services: Services = request.app.state.services
     return services
 
 
 @secured_by(SESSION_HEADER, SESSION_COOKIE, BEARER)
-async def _caller(request: Request) -> Caller:
+async def _caller(request: HTTPConnection) -> Caller:
     """Raises `Unauthorized`."""
     services = await _services(request)
     actor = await services.sessions.authenticate(session_token(request))

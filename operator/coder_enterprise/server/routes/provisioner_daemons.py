@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from typing import Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
 from starlette.requests import HTTPConnection
 
-from coder_enterprise.server.errors import Forbidden, RequestError, UpgradeRequired
+from coder_enterprise.server.errors import RequestError, UpgradeRequired
 from coder_enterprise.server.routes.answers import documented, refusal
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public, Services, session_token
+from coder_enterprise.server.routes.following import require_own_origin
 from coder_enterprise.server.routes.openapi import (
     BEARER,
     DAEMON_KEY,
@@ -65,7 +65,7 @@ async def serve(organization: str, websocket: WebSocket) -> None:
     services: Services = websocket.app.state.services
     try:
         serving = await _admit(services, organization, websocket)
-        _require_own_origin(websocket)
+        require_own_origin(websocket)
         serving = await services.provisioner_daemons.register(serving)
     except RequestError as error:
         return await websocket.send_denial_response(refusal(error))
@@ -93,13 +93,6 @@ async def _admit(services: Services, organization: str, connection: HTTPConnecti
         key=headers.get("coder-provisioner-daemon-key", ""),
     )
     return await services.provisioner_daemons.admit(organization, asked, credentials)
-
-
-def _require_own_origin(websocket: WebSocket) -> None:
-    """A browser says which site it acts for; a daemon does not. Raises `Forbidden`."""
-    origin = websocket.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != websocket.headers.get("host", "").lower():
-        raise Forbidden("A page of another site may not open this websocket.", f"Its origin is {origin!r}.")
 
 
 def _receiver(websocket: WebSocket) -> Receive:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response, WebSocket
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
+from coder_enterprise.server.routes.following import NOT_FOLLOWED, LogSpan, send_lines
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.provisioner_jobs import LOGS, RESOURCES
 from coder_enterprise.wire.template_versions import (
@@ -20,9 +21,6 @@ from coder_enterprise.wire.template_versions import (
 )
 
 router = APIRouter(prefix=API, tags=["Templates"])
-
-MAX_ID: Final = 2**31 - 1
-After = Annotated[int, Query(ge=0, le=MAX_ID, description="The id of the last line that is known")]
 
 
 @router.post(
@@ -63,9 +61,14 @@ async def get_version(version: str, caller: Authenticated) -> Response:
     return caller.answer(TEMPLATE_VERSION, await caller.services.template_versions.get(caller.actor, version))
 
 
-@router.get("/templateversions/{version}/logs", **documented(LOGS))
-async def get_version_logs(version: str, caller: Authenticated, after: After = 0) -> Response:
-    return caller.answer(LOGS, await caller.services.template_versions.logs(caller.actor, version, after))
+@router.get("/templateversions/{version}/logs", **documented(LOGS, responses={426: {}}), dependencies=[NOT_FOLLOWED])
+async def get_version_logs(version: str, caller: Authenticated, span: LogSpan) -> Response:
+    return caller.answer(LOGS, await caller.services.template_versions.logs(caller.actor, version, span))
+
+
+@router.websocket("/templateversions/{version}/logs")
+async def follow_version_logs(version: str, caller: Authenticated, span: LogSpan, websocket: WebSocket) -> None:
+    await send_lines(websocket, caller, caller.services.template_versions.follow(caller.actor, version, span))
 
 
 @router.get("/templateversions/{version}/resources", **documented(RESOURCES))

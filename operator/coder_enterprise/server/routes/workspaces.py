@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Response, WebSocket
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
+from coder_enterprise.server.routes.following import NOT_FOLLOWED, LogSpan, send_lines
 from coder_enterprise.server.routes.pages import page
-from coder_enterprise.server.routes.template_versions import After
 from coder_enterprise.server.services.users import Page
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.provisioner_jobs import LOGS
@@ -75,9 +75,14 @@ async def get_build(build: str, caller: Authenticated) -> Response:
     return caller.answer(BUILD, await caller.services.workspace_builds.get(caller.actor, build))
 
 
-@router.get("/workspacebuilds/{build}/logs", **documented(LOGS))
-async def get_build_logs(build: str, caller: Authenticated, after: After = 0) -> Response:
-    return caller.answer(LOGS, await caller.services.workspace_builds.logs(caller.actor, build, after))
+@router.get("/workspacebuilds/{build}/logs", **documented(LOGS, responses={426: {}}), dependencies=[NOT_FOLLOWED])
+async def get_build_logs(build: str, caller: Authenticated, span: LogSpan) -> Response:
+    return caller.answer(LOGS, await caller.services.workspace_builds.logs(caller.actor, build, span))
+
+
+@router.websocket("/workspacebuilds/{build}/logs")
+async def follow_build_logs(build: str, caller: Authenticated, span: LogSpan, websocket: WebSocket) -> None:
+    await send_lines(websocket, caller, caller.services.workspace_builds.follow(caller.actor, build, span))
 
 
 @router.patch("/workspacebuilds/{build}/cancel", **documented(RESPONSE, responses={412: {}}))

@@ -22,6 +22,7 @@ from coder_enterprise.server.services import provisioner_orders, provisioner_res
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
+from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.provisioner_results import clean, job_id_of
 from coder_enterprise.server.services.workspace_quota import is_limited
 from coder_enterprise.server.storage import actors, provisioner_daemons, provisioner_jobs, workspace_builds, workspaces
@@ -32,7 +33,6 @@ from coder_enterprise.wire.provisioner_jobs import (
     JobInput,
     JobStatus,
     ProvisionerJob,
-    ProvisionerJobLog,
     WorkspaceResource,
 )
 from coder_enterprise.wire.provisioning import messages_pb2 as pb
@@ -87,8 +87,9 @@ class ProvisionerJobs:
     It raises `Unauthorized` or `Forbidden` when the user whose daemon it is may not run it any more.
     """
 
-    def __init__(self, database: Database, entitlements: Entitlements, deployment: Deployment) -> None:
+    def __init__(self, database: Database, entitlements: Entitlements, deployment: Deployment, logs: JobLogs) -> None:
         self._database = database
+        self._logs = logs
         self._entitlements = entitlements
         self._deployment = deployment
         self._waiters: set[_Waiter] = set()
@@ -126,7 +127,10 @@ class ProvisionerJobs:
 
     async def update(self, serving: Serving, request: pb.UpdateJobRequest) -> pb.UpdateJobResponse:
         """Keep logs and what was read of a template; say whether the job shall end."""
-        return await self._database.write(lambda connection: _update(connection, serving, request))
+        answer = await self._database.write(lambda connection: _update(connection, serving, request))
+        if request.logs:
+            await self._logs.tell(job_id_of(request.job_id))
+        return answer
 
     async def commit_quota(self, serving: Serving, request: pb.CommitQuotaRequest) -> pb.CommitQuotaResponse:
         """Charge a build what its workspace will cost, unless that is too much."""
@@ -144,6 +148,7 @@ class ProvisionerJobs:
             provisioner_jobs.update_fields(connection, job.id, values)
 
         await self._database.write(work)
+        await self._logs.tell(job_id_of(request.job_id))
         return pb.Empty()
 
     async def fail(self, serving: Serving, request: pb.FailedJob) -> pb.Empty:
@@ -155,20 +160,24 @@ class ProvisionerJobs:
             _end(connection, job, error, clean(request.error_code), moment)
 
         await self._database.write(work)
+        await self._logs.tell(job_id_of(request.job_id))
         return pb.Empty()
 
     async def give_up_hung(self) -> int:
         """Fail the jobs whose daemons have said nothing for too long; how many there were."""
 
-        def work(connection: Connection) -> int:
+        def work(connection: Connection) -> list[Job]:
             moment = now()
             hung = provisioner_jobs.hung(connection, moment - HUNG_AFTER)
             for job in hung:
                 minutes = HUNG_AFTER // timedelta(minutes=1)
                 _end(connection, job, f"The provisioner daemon said nothing for {minutes} minutes.", "", moment)
-            return len(hung)
+            return hung
 
-        return await self._database.write(work)
+        given_up = await self._database.write(work)
+        for job in given_up:
+            await self._logs.tell(job.id)
+        return len(given_up)
 
     def _wake(self, message: str | None) -> None:
         for waiter in self._waiters:
@@ -291,20 +300,6 @@ def to_wire(shown: Shown) -> ProvisionerJob:
         type=job.type,  # type: ignore[arg-type]
         logs_overflowed=job.logs_overflowed,
     )
-
-
-def logs(connection: Connection, job_id: UUID, after: int) -> list[ProvisionerJobLog]:
-    return [
-        ProvisionerJobLog.model_construct(
-            id=number,
-            created_at=line.created_at,
-            log_source=line.source,  # type: ignore[arg-type]
-            log_level=line.level,  # type: ignore[arg-type]
-            stage=line.stage,
-            output=line.output,
-        )
-        for number, line in provisioner_jobs.logs(connection, job_id, after)
-    ]
 
 
 def resources(job: Job, found: Iterable[dict[str, Any]]) -> list[WorkspaceResource]:

@@ -7,7 +7,7 @@ by those who see the template.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, provisioner_jobs, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.job_logs import Find, JobLogs, Span
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_orders import IMPORT
 from coder_enterprise.server.services.templates import changeable, visible
@@ -31,9 +32,10 @@ MAX_MESSAGE: Final = 1048
 
 
 class TemplateVersions:
-    def __init__(self, database: Database, jobs: ProvisionerJobs) -> None:
+    def __init__(self, database: Database, jobs: ProvisionerJobs, logs: JobLogs) -> None:
         self._database = database
         self._jobs = jobs
+        self._logs = logs
 
     async def create(self, actor: Actor, organization: str, request: CreateTemplateVersionRequest) -> TemplateVersion:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
@@ -58,12 +60,13 @@ class TemplateVersions:
 
         return await self._database.read(work)
 
-    async def logs(self, actor: Actor, reference: str, after: int) -> list[ProvisionerJobLog]:
+    async def logs(self, actor: Actor, reference: str, span: Span) -> list[ProvisionerJobLog]:
         """Like `get`."""
-        version_id = references.uuid_parameter("templateversion", reference)
-        return await self._database.read(
-            lambda connection: provisioner_jobs.logs(connection, _seen(connection, actor, version_id).job_id, after)
-        )
+        return await self._logs.read(actor, _job_of(reference), span)
+
+    def follow(self, actor: Actor, reference: str, span: Span) -> AsyncGenerator[list[ProvisionerJobLog], None]:
+        """What there is of the logs, and what comes. Raises like `get`, and as `JobLogs.follow` does."""
+        return self._logs.follow(actor, _job_of(reference), span)
 
     async def resources(self, actor: Actor, reference: str) -> list[WorkspaceResource]:
         """What a workspace of it has, started and stopped. Raises like `get`, and `BadRequest` before the job's end."""
@@ -82,13 +85,14 @@ class TemplateVersions:
         """Raises `BadRequest` for what is no id, `NotFound`, `Forbidden`, and `PreconditionFailed` after its end."""
         version_id = references.uuid_parameter("templateversion", reference)
 
-        def work(connection: Connection, actor: Actor) -> None:
+        def work(connection: Connection, actor: Actor) -> UUID:
             row = _seen(connection, actor, version_id)
             _require_change(connection, actor, row)
             provisioner_jobs.cancel(connection, row.job_id)
             audit.record(connection, actor.id, "stop", _resource(row))
+            return row.job_id
 
-        await self._database.write_as(actor, work)
+        await self._logs.tell(await self._database.write_as(actor, work))
 
     async def activate(self, actor: Actor, template: str, version: str) -> None:
         """New workspaces are made of this version. Raises `BadRequest`, `NotFound` and `Forbidden`."""
@@ -218,6 +222,12 @@ def _activate(connection: Connection, actor: Actor, template_id: UUID, version_i
         before={"active_version_id": str(template.active_version_id)},
         after={"active_version_id": str(version.id)},
     )
+
+
+def _job_of(reference: str) -> Find:
+    """Raises `BadRequest` for what is no id."""
+    version_id = references.uuid_parameter("templateversion", reference)
+    return lambda connection, actor: _seen(connection, actor, version_id).job_id
 
 
 def _seen(connection: Connection, actor: Actor, version_id: UUID) -> VersionRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Final, get_args
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
 from coder_enterprise.server.errors import Conflict, Forbidden, NotFound, invalid
 from coder_enterprise.server.services import audit, provisioner_jobs, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.job_logs import Find, JobLogs, Span
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_orders import BUILD
 from coder_enterprise.server.services.template_versions import usable
@@ -39,9 +40,10 @@ _DOING: Final[Mapping[str, tuple[WorkspaceStatus, WorkspaceStatus]]] = {
 
 
 class WorkspaceBuilds:
-    def __init__(self, database: Database, jobs: ProvisionerJobs) -> None:
+    def __init__(self, database: Database, jobs: ProvisionerJobs, logs: JobLogs) -> None:
         self._database = database
         self._jobs = jobs
+        self._logs = logs
 
     async def create(self, actor: Actor, workspace: str, request: CreateWorkspaceBuildRequest) -> WorkspaceBuild:
         """Raises `BadRequest`, `NotFound`, `Forbidden`, and `Conflict` while the last build is not over."""
@@ -63,18 +65,19 @@ class WorkspaceBuilds:
             lambda connection: to_wire(connection, [_seen(connection, actor, build_id)])[0]
         )
 
-    async def logs(self, actor: Actor, reference: str, after: int) -> list[ProvisionerJobLog]:
+    async def logs(self, actor: Actor, reference: str, span: Span) -> list[ProvisionerJobLog]:
         """Like `get`."""
-        build_id = references.uuid_parameter("workspacebuild", reference)
-        return await self._database.read(
-            lambda connection: provisioner_jobs.logs(connection, _seen(connection, actor, build_id)[1].job_id, after)
-        )
+        return await self._logs.read(actor, _job_of(reference), span)
+
+    def follow(self, actor: Actor, reference: str, span: Span) -> AsyncGenerator[list[ProvisionerJobLog], None]:
+        """What there is of the logs, and what comes. Raises like `get`, and as `JobLogs.follow` does."""
+        return self._logs.follow(actor, _job_of(reference), span)
 
     async def cancel(self, actor: Actor, reference: str) -> None:
         """Raises `BadRequest` for what is no id, `NotFound`, `Forbidden`, and `PreconditionFailed` after its end."""
         build_id = references.uuid_parameter("workspacebuild", reference)
 
-        def work(connection: Connection, actor: Actor) -> None:
+        def work(connection: Connection, actor: Actor) -> UUID:
             workspace, build = _seen(connection, actor, build_id)
             access.require(actor, Action.UPDATE, _of(workspace))
             is_allowed = workspace.template_settings.get("allow_user_cancel_workspace_jobs", True)
@@ -83,8 +86,9 @@ class WorkspaceBuilds:
                 raise Forbidden("The template does not let users cancel builds of workspaces.", "Ask an owner to.")
             provisioner_jobs.cancel(connection, build.job_id)
             audit.record(connection, actor.id, "stop", ("workspace_build", build.id, workspace.name))
+            return build.job_id
 
-        await self._database.write_as(actor, work)
+        await self._logs.tell(await self._database.write_as(actor, work))
 
 
 def visible(connection: Connection, actor: Actor, workspace_id: UUID) -> Workspace:
@@ -202,6 +206,12 @@ def _require_choice(connection: Connection, actor: Actor, workspace: Workspace, 
         raise Forbidden(
             "The template requires its active version.", "Start the workspace with the template's active_version_id."
         )
+
+
+def _job_of(reference: str) -> Find:
+    """Raises `BadRequest` for what is no id."""
+    build_id = references.uuid_parameter("workspacebuild", reference)
+    return lambda connection, actor: _seen(connection, actor, build_id)[1].job_id
 
 
 def _seen(connection: Connection, actor: Actor, build_id: UUID) -> tuple[Workspace, BuildRow]:

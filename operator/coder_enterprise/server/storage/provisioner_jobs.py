@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -35,6 +35,8 @@ from coder_enterprise.server.storage.schema import (
     workspace_builds,
     workspaces,
 )
+
+MAX_LOG_ID: Final = 2**63 - 1
 
 
 class Job(NamedTuple):
@@ -147,7 +149,11 @@ _RESOURCES = select(_TABLE.id, _TABLE.resources).where(_TABLE.id.in_(bindparam("
 _LOG_COLUMNS = tuple(provisioner_job_logs.c[name] for name in Log._fields)
 _LOGS = (
     select(provisioner_job_logs.c.id, *_LOG_COLUMNS)
-    .where(provisioner_job_logs.c.job_id == bindparam("job_id"), provisioner_job_logs.c.id > bindparam("after"))
+    .where(
+        provisioner_job_logs.c.job_id == bindparam("job_id"),
+        provisioner_job_logs.c.id > bindparam("after"),
+        provisioner_job_logs.c.id < bindparam("before"),
+    )
     .order_by(provisioner_job_logs.c.id)
 )
 _its = provisioner_jobs.alias()
@@ -245,7 +251,8 @@ def add_logs(connection: Connection, job_id: UUID, logs: Iterable[Log]) -> None:
         connection.execute(insert(provisioner_job_logs), rows)
 
 
-def logs(connection: Connection, job_id: UUID, after: int) -> list[Numbered]:
-    """Those whose id is greater than `after`, oldest first."""
-    rows = connection.execute(_LOGS, {"job_id": job_id, "after": after})
+def logs(connection: Connection, job_id: UUID, after: int, before: int | None = None) -> list[Numbered]:
+    """Those whose id is greater than `after` and less than `before`, oldest first."""
+    values = {"job_id": job_id, "after": after, "before": MAX_LOG_ID if before is None else before}
+    rows = connection.execute(_LOGS, values)
     return [Numbered(row[0], Log(*row[1:])) for row in rows]
