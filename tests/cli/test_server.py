@@ -144,6 +144,15 @@ def test_a_database_that_cannot_be_written_is_refused(tmp_path: Path, path: str)
     assert "CODER_SQLITE_PATH" in refused(tmp_path, CODER_SQLITE_PATH=str(tmp_path / path))
 
 
+def test_tls_without_its_files_is_refused(tmp_path: Path) -> None:
+    assert "CODER_TLS_KEY_FILE: needed" in refused(tmp_path, CODER_TLS_ENABLE="true", CODER_TLS_CERT_FILE="tls.crt")
+
+
+def test_a_certificate_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    line = refused(tmp_path, "--tls-enable", "--tls-cert-file", "none.crt", "--tls-key-file", "none.key")
+    assert "CODER_TLS_CERT_FILE: none.crt cannot be read" in line
+
+
 def test_an_empty_path_is_refused(tmp_path: Path) -> None:
     assert "CODER_SQLITE_PATH" in refused(tmp_path, "--sqlite-path", "")
 

@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from typing_extensions import override
 
 from coder_enterprise.process.addresses import Address, listen
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.run import create_services
+from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.serving import Server
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.tls import ServerCertificate
 from tests.support.balancer import Balancer
 from tests.support.waiting import wait_for
 
@@ -27,8 +30,10 @@ DELAY = 0.5
 class RunningServer(Server):
     """Leaves the signals to pytest. An asynchronous context manager."""
 
-    def __init__(self, app: FastAPI, services: Services, delay: float = DELAY) -> None:
-        super().__init__(app, services.readiness, delay)
+    def __init__(
+        self, app: ASGIApp, readiness: Readiness, delay: float = DELAY, certificate: ServerCertificate | None = None
+    ) -> None:
+        super().__init__(app, readiness, delay, certificate)
         self.listener = listen("test", Address("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
 
@@ -84,7 +89,7 @@ class Load:
 def another(settings: Settings, database: Database, services: Services) -> RunningServer:
     """A server of the same deployment."""
     made = create_services(settings, database, services.deployment)
-    return RunningServer(create_app(made), made)
+    return RunningServer(create_app(made), made.readiness)
 
 
 async def test_a_rolling_restart_under_load_loses_no_request(
@@ -111,13 +116,13 @@ async def test_a_rolling_restart_under_load_loses_no_request(
 
 
 async def test_without_a_delay_it_ends_at_once(app: FastAPI, services: Services) -> None:
-    async with RunningServer(app, services, delay=0) as server:
+    async with RunningServer(app, services.readiness, delay=0) as server:
         server.end()
         assert server.should_exit
 
 
 async def test_told_twice_it_does_not_wait_for_the_delay(app: FastAPI, services: Services) -> None:
-    async with RunningServer(app, services, delay=3600) as server:
+    async with RunningServer(app, services.readiness, delay=3600) as server:
         server.end()
         assert services.readiness.ending
         assert not server.should_exit
@@ -128,7 +133,7 @@ async def test_told_twice_it_does_not_wait_for_the_delay(app: FastAPI, services:
 async def test_during_the_delay_a_kept_connection_is_answered_once_more_and_closed(
     app: FastAPI, services: Services
 ) -> None:
-    async with RunningServer(app, services, delay=3600) as server, httpx2.AsyncClient() as http:
+    async with RunningServer(app, services.readiness, delay=3600) as server, httpx2.AsyncClient() as http:
         url = f"http://127.0.0.1:{server.port}/api/v2/buildinfo"
         assert "connection" not in (await http.get(url)).headers
         server.end()
@@ -137,7 +142,7 @@ async def test_during_the_delay_a_kept_connection_is_answered_once_more_and_clos
 
 
 async def test_an_idle_connection_is_closed_at_the_end(app: FastAPI, services: Services) -> None:
-    async with RunningServer(app, services, delay=0.01) as server:
+    async with RunningServer(app, services.readiness, delay=0.01) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"\r\n\r\nOK")

@@ -24,6 +24,16 @@ for command in (server_data.backup, server_data.restore, server_data.reset_passw
 def run(
     context: typer.Context,
     http_address: Annotated[str, typer.Option(envvar="CODER_HTTP_ADDRESS", help=ADDRESS_HELP)] = "127.0.0.1:3000",
+    tls_enable: Annotated[
+        bool, typer.Option(envvar="CODER_TLS_ENABLE", help="Speak HTTPS there, with TLS 1.2 or later.")
+    ] = False,
+    tls_cert_file: Annotated[
+        Path | None,
+        typer.Option(envvar="CODER_TLS_CERT_FILE", help="The certificate and its chain (PEM); read anew when changed."),
+    ] = None,
+    tls_key_file: Annotated[
+        Path | None, typer.Option(envvar="CODER_TLS_KEY_FILE", help="Its key (PEM), without a password.")
+    ] = None,
     access_url: Annotated[
         str, typer.Option(envvar="CODER_ACCESS_URL", help="How others reach it. Default: from the address.")
     ] = "",
@@ -184,6 +194,7 @@ def run(
             parse_url,
         )
         from coder_enterprise.server.storage.database import StorageError
+        from coder_enterprise.server.tls import parse_tls
     except ImportError as error:
         typer.echo(
             f"coder-enterprise server: {error.name} is missing; run: pip install 'coder-enterprise[server]'",
@@ -196,6 +207,7 @@ def run(
     try:
         trusted_headers, trusted_origins = parse_trusted_proxies(proxy_trusted_headers, proxy_trusted_origins)
         settings = Settings(
+            tls=parse_tls(tls_enable, tls_cert_file, tls_key_file),
             access_url=parse_access_url(access_url),
             sqlite_path=sqlite_path,
             pg_connection_url=_pg_connection_url(context),

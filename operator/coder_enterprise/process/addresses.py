@@ -58,10 +58,10 @@ def listen(setting: str, address: Address) -> socket.socket:
         raise AddressError(f"{setting}: cannot listen on {address}: {cause}") from None
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Where it answers, as far as this machine knows."""
     host, port = listener.getsockname()[:2]
-    return f"http://{Address(host, port)}"
+    return f"{scheme}://{Address(host, port)}"
 
 
 def bracketed(url: str) -> str:

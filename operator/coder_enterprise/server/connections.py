@@ -27,6 +27,8 @@ BODY_TIMEOUT: Final = 60.0
 """Seconds from the end of the head to the end of the body."""
 WRITE_TIMEOUT: Final = 60.0
 """Seconds in which a client must read so much of an answer that the rest can be sent."""
+GOODBYE_TIMEOUT: Final = 3.0
+"""Seconds in which an idle client of TLS may agree to the end; it may not even read."""
 KEEP_ALIVE: Final = 75
 """Seconds without a request. Common ingresses keep their connections for 60: it must be they who close them."""
 MAX_CONNECTIONS: Final = 1000
@@ -82,6 +84,24 @@ class Connection(HttpToolsProtocol):
         self._expect(None)
         self._is_read()
         super().connection_lost(exc)
+
+    @override
+    def shutdown(self) -> None:
+        """At the server's end."""
+        super().shutdown()
+        if self._is_secured and self._is_idle:
+            self.loop.call_later(GOODBYE_TIMEOUT, self.transport.abort)
+
+    def make_room(self) -> None:
+        """Be gone at once: TLS would wait for the client."""
+        if self._is_secured:
+            self.transport.abort()
+        else:
+            self.close()
+
+    @property
+    def _is_secured(self) -> bool:
+        return self.scheme == "https"
 
     @override
     def handle_websocket_upgrade(self) -> None:
@@ -216,7 +236,7 @@ def _make_room(connections: Iterable[Any], newcomer: Connection) -> bool:
     waiting = [each for each in connections if isinstance(each, Connection) and each is not newcomer and each.waits]
     if not waiting:
         return False
-    min(waiting, key=lambda each: each.waits_since).close()
+    min(waiting, key=lambda each: each.waits_since).make_room()
     return True
 
 

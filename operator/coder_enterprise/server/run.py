@@ -46,10 +46,11 @@ from coder_enterprise.server.services.users import Users
 from coder_enterprise.server.services.workspace_builds import WorkspaceBuilds
 from coder_enterprise.server.services.workspace_quota import WorkspaceQuotas
 from coder_enterprise.server.services.workspaces import Workspaces
-from coder_enterprise.server.serving import Server
+from coder_enterprise.server.serving import Server, scheme_of
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
+from coder_enterprise.server.tls import ServerCertificate
 from coder_enterprise.server.workers.entitlements import EntitlementsWorker
 from coder_enterprise.server.workers.provisioners import ProvisionerCleaner
 from coder_enterprise.server.workers.proxies import ProxyHealthLoop
@@ -64,16 +65,17 @@ log = structlog.get_logger(__name__)
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Until SIGTERM or SIGINT. Raises `SettingsError` and `StorageError` before anything is served."""
     token = settings.bootstrap_token()
+    certificate = ServerCertificate(settings.tls) if settings.tls else None
     database = await _open(settings)
     try:
         deployment_id = await bootstrap(database, settings.first_user, token)
-        deployment = Deployment(settings.access_url or url_of(listener), deployment_id)
+        deployment = Deployment(settings.access_url or url_of(listener, scheme_of(certificate)), deployment_id)
         wanted = settings.development_license and settings.license_keys_file is None
         own_keys = await development_keys(database, deployment_id, wanted=wanted)
         services = create_services(settings, database, deployment, own_keys)
         await services.entitlements.refresh()
         app = create_app(services, settings.rate_limit, settings.trusted_headers, settings.trusted_origins)
-        server = Server(app, services.readiness, settings.shutdown_delay)
+        server = Server(app, services.readiness, settings.shutdown_delay, certificate)
         async with Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
             await server.serve(sockets=[listener])
     finally:

@@ -8,6 +8,7 @@ that its connection be closed; it goes on for the delay, then it listens no more
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,15 +20,22 @@ from typing_extensions import override
 
 from coder_enterprise.process.addresses import BACKLOG, url_of
 from coder_enterprise.process.signals import when_told_to_end
-from coder_enterprise.server.connections import KEEP_ALIVE, Connection
+from coder_enterprise.server.connections import HEAD_TIMEOUT, KEEP_ALIVE, WRITE_TIMEOUT, Connection
 from coder_enterprise.server.services.readiness import Readiness
+from coder_enterprise.server.tls import ServerCertificate
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish, once nothing new is accepted."""
+TLS_TIMEOUTS: Final[dict[str, Any]] = {"ssl_handshake_timeout": HEAD_TIMEOUT, "ssl_shutdown_timeout": WRITE_TIMEOUT}
+"""Of each connection. The second one is for a client that reads the last of what it was sent, too."""
 MAX_WEBSOCKET_MESSAGE: Final = 256 * 1024
 """Bytes; Coder and its daemons send no larger ones."""
 
 log = structlog.get_logger(__name__)
+
+
+def scheme_of(certificate: ServerCertificate | None) -> str:
+    return "https" if certificate else "http"
 
 
 def server_config(app: Callable[..., Any]) -> uvicorn.Config:
@@ -52,17 +60,31 @@ def server_config(app: Callable[..., Any]) -> uvicorn.Config:
 class Server(uvicorn.Server):
     """Ends with 0 when it is told to end."""
 
-    def __init__(self, app: Callable[..., Any], readiness: Readiness, delay: float) -> None:
-        """`delay`: seconds that it goes on after it was told to end."""
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        readiness: Readiness,
+        delay: float,
+        certificate: ServerCertificate | None = None,
+    ) -> None:
+        """`delay`: seconds that it goes on after it was told to end. Without a certificate it speaks plain HTTP."""
         super().__init__(server_config(app))
+        self._certificate = certificate
         self._readiness = readiness
         self._delay = delay
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """uvicorn itself would wait a minute for each handshake."""
+        await super().startup([])
         for listener in sockets or ():
-            print(f"listening on {url_of(listener)}", flush=True)
+            self.servers.append(await self._listen(listener))
+            print(f"listening on {url_of(listener, scheme_of(self._certificate))}", flush=True)
+
+    async def _listen(self, listener: socket.socket) -> asyncio.Server:
+        secured = {"ssl": self._certificate.context, **TLS_TIMEOUTS} if self._certificate else {}
+        make = functools.partial(Connection, self.config, self.server_state, self.lifespan.state)
+        return await asyncio.get_running_loop().create_server(make, sock=listener, backlog=BACKLOG, **secured)
 
     @contextmanager
     @override

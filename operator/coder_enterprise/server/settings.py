@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,6 +39,14 @@ class FirstUser:
     username: str
     email: str
     password: str = field(repr=False)
+
+
+class CertificateFiles(NamedTuple):
+    """In the form PEM."""
+
+    certificate: Path
+    """With those that lead to whom clients trust."""
+    key: Path
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,8 @@ class Settings:
     retention: Retention = Retention()
     relay_url: str = ""
     """Where the other replicas of the server reach this one; "" is nowhere."""
+    tls: CertificateFiles | None = None
+    """Nothing is plain HTTP."""
     shutdown_delay: float = 0.0
     """Seconds that it goes on serving, unready, after it was told to end."""
 
