@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from coder_enterprise.client import errors
 from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.kinds.base import Change
 from coder_enterprise.kinds.consent import Demand
@@ -216,6 +217,49 @@ async def test_a_rival_by_way_of_a_deployment_whose_token_was_never_accepted_is_
     await cluster.until(lambda: cluster.reason("coder", "coderdeployments", GUESTS) == "SecretNotFound")
     cluster.thing("one")
     await cluster.until(lambda: cluster.is_applied("one"))
+
+
+async def member_declares(cluster: Cluster, **spec: Any) -> None:
+    """A thing of the same name, by way of a CoderDeployment with the token of somebody who may only look there."""
+    cluster.coder.tokens.add("members")
+    cluster.connect("coder", GUESTS)
+    cluster.kubernetes.put_secret("token", GUESTS, token="members")
+    await cluster.until(lambda: cluster.reason("coder", "coderdeployments", GUESTS) == "Connected")
+    cluster.thing("one", GUESTS, **spec)
+
+
+async def test_a_rival_with_a_token_that_is_no_owners_keeps_no_owner_from_making_a_thing(cluster: Cluster) -> None:
+    await cluster.begin()
+    forbidden = errors.Forbidden(403, "your roles do not let you create things")
+    cluster.coder.fault = lambda operation: forbidden if operation == "things.create" else None
+    await member_declares(cluster)
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "Forbidden")
+    cluster.coder.come_back()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"))
+
+
+async def test_who_is_no_owner_holds_nothing_that_an_owner_adopts_or_deletes(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.put("one", "theirs")
+    await member_declares(cluster, adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.is_applied("one", GUESTS))
+    cluster.thing("one", adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    cluster.kubernetes.delete("things", "one")
+    await gone(cluster, namespace="team")
+    assert cluster.coder.things == {}
+
+
+async def test_who_is_no_owner_yields_to_an_owner_who_has_adopted_the_same_thing(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.coder.put("one")
+    await member_declares(cluster, adoptionPolicy="Adopt", resyncInterval="5s")
+    await cluster.until(lambda: cluster.is_applied("one", GUESTS))
+    cluster.thing("one", adoptionPolicy="Adopt")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    await cluster.until(lambda: cluster.reason("one", namespace=GUESTS) == "Conflict", within=30)
+    assert cluster.is_applied("one")
 
 
 # What is allowed

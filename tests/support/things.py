@@ -84,6 +84,8 @@ class World:
     poison: dict[str, errors.CoderError] = field(default_factory=dict)
     """What it answers to each call for the thing of that name."""
     tokens: set[str] = field(default_factory=lambda: {"good"})
+    owners: set[str] = field(default_factory=lambda: {"good"})
+    """Which of the tokens are of owners."""
     latency: float = 0.01
     points: Points = field(default_factory=Points)
     ids: Any = field(default_factory=itertools.count)
@@ -224,7 +226,14 @@ class WorldDeploymentKind(DeploymentKind):
             reason=Reason.CONNECTED,
             message="it answers",
             conditions=(DomainCondition("Reachable", "True", Reason.ANSWERING, "it answers"), *world._world.conditions),
-            fields={"identity": {"url": client.settings.url}, "circuit": "Closed", "features": features},
+            fields={
+                "identity": {
+                    "url": client.settings.url,
+                    "roles": ["owner"] if client.settings.token in world._world.owners else [],
+                },
+                "circuit": "Closed",
+                "features": features,
+            },
             features=features,
             grace=world._world.grace,
             figures=dict(world._world.figures),

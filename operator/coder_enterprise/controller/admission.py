@@ -7,8 +7,8 @@ For others, what a CoderDeployment allowed last is remembered when it is gone, f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -21,6 +21,9 @@ from coder_enterprise.kinds.common import ManagedSpec
 from coder_enterprise.kinds.consent import Allowance, Demand, refusal
 from coder_enterprise.kinds.reasons import Reason
 from coder_enterprise.kinds.resource import Key, Resource
+
+OWNER: Final = "owner"
+"""Coder's role that may do everything."""
 
 
 class Admission:
@@ -122,18 +125,26 @@ class Admission:
         return found + [entry for entry, selector in selecting if labels and selector.selects(labels)]
 
     def server_of(self, resource: Resource) -> str | None:
-        """The URL where its deployment's token was accepted; None while that is unknown. Also of a deployment that
-        another replica works for: it is in status, which whoever declares a deployment cannot write."""
+        """The URL where its deployment's token was accepted; None while that is unknown."""
         key = self.deployment_of(resource)
-        declared = self._declared(key)
-        if declared is None:
-            return None
         try:
             spec = self._spec(key)
         except ValidationError:
             return None
-        proven: str | None = (declared.status.get("identity") or {}).get("url")
+        proven: str | None = self._identity(key).get("url")
         return proven if spec is not None and proven == self._connection_kind.url(spec) else None
+
+    def acts_as_owner(self, resource: Resource) -> bool:
+        """Whether its deployment's token is an owner's, as far as is known."""
+        return OWNER in (self._identity(self.deployment_of(resource)).get("roles") or ())
+
+    def _identity(self, key: Key) -> Mapping[str, Any]:
+        """Whose token it is. Of a deployment that another replica works for, as its status has it, which whoever
+        declares a deployment cannot write."""
+        connection, declared = self._connections.get(key), self._declared(key)
+        if connection is not None and connection.probe is not None and connection.probe.usable:
+            return connection.probe.fields.get("identity") or {}
+        return (declared.status.get("identity") if declared is not None else None) or {}
 
     def _declared(self, key: Key) -> Resource | None:
         """The CoderDeployment, or what it was last."""

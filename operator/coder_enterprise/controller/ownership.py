@@ -109,7 +109,7 @@ class Ownership:
             other = self._store.get(key)
             if other is None or key == resource.key:
                 continue
-            if self._precedence(other, name) > mine if key in named else other.age > resource.age:
+            if self._precedence(other, name) > mine if key in named else self._rank(other) > self._rank(resource):
                 continue
             if not await self._counts(work.kind, work.context, other, resource):
                 continue
@@ -158,11 +158,20 @@ class Ownership:
             return False
 
     async def _counts(self, kind: ManagedKind[Any, Any], context: Context, other: Resource, resource: Resource) -> bool:
-        """Whether the other one may call the same Coder at all: who may not has no say about what is there."""
-        together = self._admission.deployment_of(other) == self._admission.deployment_of(resource)
-        on_one_server = together or self._admission.server_of(other) == context.client.settings.url
-        return on_one_server and await self._admission.permits(kind, other, understood(kind, other))
+        """Whether the other one may call the same Coder at all: who may not has no say about what is there. Neither has
+        one whose CoderDeployment is another, with the token of somebody who is no owner there, where ours is one's:
+        anybody with an account can declare that."""
+        if self._admission.deployment_of(other) != self._admission.deployment_of(resource):
+            if self._admission.server_of(other) != context.client.settings.url:
+                return False
+            if self._admission.acts_as_owner(resource) and not self._admission.acts_as_owner(other):
+                return False
+        return await self._admission.permits(kind, other, understood(kind, other))
 
-    def _precedence(self, resource: Resource, name: str) -> tuple[bool, bool, tuple[str, str]]:
-        """Sorts first who has claimed that very name before, then who has an id, then the oldest."""
-        return (not self._claims.proves(resource, name), resource.external_id is None, resource.age)
+    def _precedence(self, resource: Resource, name: str) -> tuple[bool, bool, tuple[bool, tuple[str, str]]]:
+        """Sorts first who has claimed that very name before, then who has an id, then by rank."""
+        return (not self._claims.proves(resource, name), resource.external_id is None, self._rank(resource))
+
+    def _rank(self, resource: Resource) -> tuple[bool, tuple[str, str]]:
+        """Sorts first who acts as an owner in Coder, then the oldest."""
+        return (not self._admission.acts_as_owner(resource), resource.age)
