@@ -331,6 +331,38 @@ async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     """Says nothing, and closes."""
 
 
+BANNER = "banner-of-the-mail-server"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"SSH-2.0-{BANNER}\r\n",
+        f"-ERR {BANNER} 'GET'\r\n",
+        f"HTTP/1.1 200 OK\r\n{BANNER}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Length: {BANNER}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nX: {BANNER * 1000}\r\n\r\n",
+        f"HTTP/1.1 200 {BANNER}\r\nX: {BANNER}\r\n",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{BANNER}\r\n",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n{BANNER}\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{BANNER}",
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: {BANNER}\r\nContent-Length: 2\r\n\r\n{{}}",
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(BANNER)}\r\n\r\n{BANNER}",
+        f"HTTP/1.1 200 OK\r\nContent-Type: {BANNER}/x\r\nContent-Length: {len(BANNER)}\r\n\r\n{BANNER}",
+        f"HTTP/1.1 418 {BANNER}\r\nContent-Type: text/{BANNER}\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+async def test_nothing_is_told_of_what_a_server_says_that_is_none_of_coders(answer: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer.encode())
+
+    async with raw_server(talk) as url:
+        error = await failure_at(url)
+    assert url in error.message
+    assert BANNER not in error.message.lower()
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://", "http://[::1", "http://a\u2100.example"])
 async def test_a_url_that_is_none_is_named(url: str) -> None:
     with pytest.raises(errors.Unreachable, match=r"spec\.url"):

@@ -136,7 +136,7 @@ async def _decoded(chunks: AsyncIterable[bytes], encoding: str) -> AsyncIterator
             yield chunk
         return
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise ValueError(f"the content encoding {encoding[:32]!r} was not asked for")
+        raise ValueError("its answer has a content encoding that was not asked for")
     decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
         async for chunk in chunks:

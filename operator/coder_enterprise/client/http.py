@@ -57,6 +57,10 @@ _MAX_WORDS: Final = 1024
 _BROKEN: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionResetError)
 """What a server that expects TLS makes of plain HTTP."""
 
+_CONTENT_TYPES: Final = frozenset(
+    {"text/html", "text/plain", "text/xml", "application/xml", "application/json", "application/octet-stream"}
+)
+
 T = TypeVar("T")
 
 
@@ -109,7 +113,9 @@ class _Answer:
 
     @property
     def content_type(self) -> str:
-        return self.headers.get("Content-Type", "no content type").partition(";")[0][:64]
+        """In words that are ours: what answers may be no Coder, and is not repeated."""
+        said = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return said if said in _CONTENT_TYPES else "something else" if said else "no content type"
 
 
 class Transport:
@@ -413,7 +419,12 @@ def _adapter(model: Any) -> Reader[Any]:
 
 
 def _cause(error: Exception) -> str:
-    """In few words; aiohttp's own tell the address once more."""
+    """In few words. aiohttp's own tell the address once more, and repeat what they could not read: it may be the
+    greeting of anything that listens there."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "it closed the connection before it had answered"
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return "its answer is no HTTP, or breaks off"
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return getattr(inner, "strerror", "") or str(inner) or type(error).__name__
 
