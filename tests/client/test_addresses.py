@@ -30,13 +30,28 @@ METADATA = "169.254.169.254"
         "fd00:ec2::254",
         "100.100.100.200",
         "168.63.129.16",
+        "192.0.0.192",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "::169.254.169.254",
+        "::ffff:0:a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "2852039166",
+        "0xA9FEA9FE",
+        "0251.0376.0251.0376",
+        "169.254.43518",
+        "169.254.169.254.",
+        "169。254。169。254",
+        "①⑥⑨.254.169.254",
     ],
 )
 def test_link_local_and_metadata_addresses_are_refused(address: str) -> None:
     assert is_refused(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "coder.example.com", ""])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "coder.example.com", "1.example.com", ""]
+)
 def test_all_others_are_not(address: str) -> None:
     assert not is_refused(address)
 
