@@ -6,6 +6,9 @@ the bytes take and give back.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from weakref import WeakValueDictionary
+
 
 class OverBudget(Exception):
     """The bytes would be too many; none of them are counted."""
@@ -31,6 +34,24 @@ class Budget:
         self.taken -= size
         if self._parent is not None:
             self._parent.give_back(size)
+
+
+class Budgets:
+    """One of `limit` bytes for each holder, which lives while somebody refers to it, such as a share.
+
+    What is taken counts for `parent`, too: no holder can take all that there is for the others.
+    """
+
+    def __init__(self, limit: int, parent: Budget) -> None:
+        self._limit = limit
+        self._parent = parent
+        self._budgets: WeakValueDictionary[Hashable, Budget] = WeakValueDictionary()
+
+    def of(self, holder: Hashable) -> Budget:
+        found = self._budgets.get(holder)
+        if found is None:
+            found = self._budgets[holder] = Budget(self._limit, self._parent)
+        return found
 
 
 class Share:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -201,3 +203,26 @@ async def test_what_a_body_took_is_given_back(services: Services, monkeypatch: p
     async with Client(create_app(services)) as caller:
         statuses = {(await caller.post("/users/login", content=b" " * 60)).status_code for _ in range(3)}
     assert statuses == {400}
+
+
+async def test_nobody_takes_what_others_need_for_theirs(
+    services: Services, monkeypatch: pytest.MonkeyPatch, owner: Client, member: Client
+) -> None:
+    monkeypatch.setattr(bodies, "MAX_BODIES_OF_ONE", 500)
+    monkeypatch.setattr(bodies, "MAX_BODIES", 600)
+    sent, rest = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{" + b" " * 450
+        sent.set()
+        await rest.wait()
+        yield b"}"
+
+    app = create_app(services)
+    async with Client(app, owner.token) as other, Client(app, member.token) as greedy, asyncio.TaskGroup() as group:
+        late = group.create_task(greedy.post("/users/me/keys/tokens", content=body()))
+        await sent.wait()
+        refused(await greedy.post("/users/me/keys/tokens", content=b"{" + b" " * 60), 429)
+        checked(await other.post(GROUPS, json={"name": "a"}))
+        rest.set()
+    checked(await late)

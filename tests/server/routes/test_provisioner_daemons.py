@@ -22,7 +22,9 @@ from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Feature
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
-from coder_enterprise.wire.provisioning.session import SessionClosed
+from coder_enterprise.wire.budgets import Budgets
+from coder_enterprise.wire.provisioning.drpc import encode_varint
+from coder_enterprise.wire.provisioning.session import SessionClosed, Stream, StreamReset
 from tests.support.api import Client, checked, refused
 from tests.support.provisioners import Daemon, create_version, listening, serve_url, session_of
 from tests.support.serving import eventually
@@ -327,3 +329,29 @@ async def test_a_user_connects_only_so_many_daemons_at_once(
         await eventually(lambda: not services.provisioner_daemons._connected.total())
         async with Daemon(address, session_of(member), name="a", tags=own):
             pass
+
+
+async def _send_half_a_packet(daemon: Daemon) -> Stream:
+    """Of a thousand bytes: the rest never comes."""
+    stream = await daemon.session.open()
+    await stream.write(bytes([1 << 1]) + b"".join(map(encode_varint, (1, 1, 1000))) + bytes(500))
+    return stream
+
+
+async def test_no_user_takes_what_the_daemons_of_others_need(
+    address: str, services: Services, monkeypatch: pytest.MonkeyPatch, owner: Client, member: Client
+) -> None:
+    held = services.provisioner_daemons._held
+    monkeypatch.setattr(held, "limit", 1600)
+    monkeypatch.setattr(services.provisioner_daemons, "_held_of_users", Budgets(800, held))
+    async with (
+        Daemon(address, session_of(member), tags={"scope": "user"}, name="one") as one,
+        Daemon(address, session_of(member), tags={"scope": "user"}, name="two") as two,
+        Daemon(address, session_of(owner), name="everybody's") as everybodys,
+    ):
+        await _send_half_a_packet(one)
+        await eventually(lambda: held.taken >= 500)
+        with pytest.raises(StreamReset):
+            await (await _send_half_a_packet(two)).read()
+        await _send_half_a_packet(everybodys)
+        await eventually(lambda: held.taken >= 1000)

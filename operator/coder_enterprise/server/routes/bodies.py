@@ -3,7 +3,8 @@
 The Content-Type does not matter, keys match in any case, unknown ones are ignored, null is a field's default, also
 in objects within, and what follows the first JSON value is ignored. So is the nil UUID of an id: Go's clients cannot
 leave one out, and send it for none. Text that no database can keep is refused: NUL, and half a surrogate pair. The
-bodies of all requests together have a budget, which each has its share of until it is answered.
+bodies of all requests together have a budget, and so have those of each sender; a body has its share of them until the
+request is answered.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coder_enterprise.server.errors import BadRequest, Overloaded, TooLarge, invalid
+from coder_enterprise.server.routes.clients import network_of
+from coder_enterprise.server.routes.logs import user_of
 from coder_enterprise.server.routes.openapi import SCHEMAS
-from coder_enterprise.wire.budgets import Budget, OverBudget, Share
+from coder_enterprise.wire.budgets import Budget, Budgets, OverBudget, Share
 from coder_enterprise.wire.profiles import Profile
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -34,12 +37,15 @@ MAX_FROM_ANYBODY: Final = 16 * 1024
 """Bytes of a body that is read before it is known who sends it."""
 MAX_BODIES: Final = 64 * 1024 * 1024
 """Bytes of all requests that are being read or answered."""
+MAX_BODIES_OF_ONE: Final = 16 * 1024 * 1024
+"""Bytes of those of one user, or of one client that is no user: nobody keeps the others from sending theirs."""
 
 NIL: Final = str(UUID(int=0))
 """How Go writes an id that is not set."""
 
 _NOT_JSON: Final = "Request body must be valid JSON."
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_BUDGETS: Final = "coder_enterprise.bodies"
 _SHARE: Final = "coder_enterprise.body"
 
 
@@ -48,14 +54,23 @@ class BodyBudget:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._budget = Budget(MAX_BODIES)
+        self._budgets = Budgets(MAX_BODIES_OF_ONE, Budget(MAX_BODIES))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        share = scope[_SHARE] = Share(self._budget)
+        scope[_BUDGETS] = self._budgets
         try:
             await self._app(scope, receive, send)
         finally:
-            share.resize(0)
+            if _SHARE in scope:
+                scope[_SHARE].resize(0)
+
+
+def _share(scope: Scope) -> Share:
+    """Of whoever sends the request: a user who has been authenticated, or else the client."""
+    if _SHARE not in scope:
+        scope[_SHARE] = Share(scope[_BUDGETS].of(user_of(scope) or network_of(scope)))
+    share: Share = scope[_SHARE]
+    return share
 
 
 def body(model: type[ModelT], limit: int = MAX_BODY, *, codersdk: type[ModelT] | None = None) -> Any:
@@ -157,9 +172,9 @@ def _where(problem: ErrorDetails) -> str:
 
 
 async def read_bytes(request: Request, limit: int = MAX_BODY) -> bytes:
-    """Raises `TooLarge` over `limit` bytes, and `Overloaded` when all bodies together are too much."""
+    """Raises `TooLarge` over `limit` bytes, and `Overloaded` when the sender's, or all together, are too much."""
     chunks: list[bytes] = []
-    share: Share = request.scope[_SHARE]
+    share = _share(request.scope)
     try:
         async for chunk in request.stream():
             size = share.size + len(chunk)
@@ -168,7 +183,7 @@ async def read_bytes(request: Request, limit: int = MAX_BODY) -> bytes:
             share.resize(size)
             chunks.append(chunk)
     except OverBudget:
-        raise Overloaded("The server is reading too many request bodies; try again in a moment.") from None
+        raise Overloaded("Too many request bodies are being sent; try again in a moment.") from None
     except ClientDisconnect:
         raise BadRequest("The request ended before its body did.") from None
     return b"".join(chunks)

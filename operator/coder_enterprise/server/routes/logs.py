@@ -42,6 +42,12 @@ def note_user(scope: Scope, username: str) -> None:
     scope[_USER] = username
 
 
+def user_of(scope: Scope) -> str | None:
+    """As it was noted; None until then."""
+    username: str | None = scope.get(_USER)
+    return username
+
+
 def report(scope: Scope, request_id: str, status: int, seconds: float, fault: Exception | None = None) -> None:
     """`seconds` is how long the answer took; `fault` what made it fail."""
     method = scope.get("method", "GET")  # a websocket has none
@@ -51,7 +57,7 @@ def report(scope: Scope, request_id: str, status: int, seconds: float, fault: Ex
         "route": getattr(scope.get("route"), "path", None),
         "status": status,
         "duration_ms": round(seconds * 1000, 1),
-        "user": scope.get(_USER),
+        "user": user_of(scope),
         "client": address_of(scope),
     }
     if trace := _TRACE_FORM.fullmatch(_header(scope, b"traceparent")):

@@ -39,7 +39,7 @@ from coder_enterprise.server.storage import provisioner_daemons, provisioner_job
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.provisioner_daemons import ProvisionerDaemon
 from coder_enterprise.server.storage.provisioner_jobs import Work
-from coder_enterprise.wire.budgets import Budget
+from coder_enterprise.wire.budgets import Budget, Budgets
 from coder_enterprise.wire.provisioner_daemons import (
     PSK_KEY,
     RESERVED_KEYS,
@@ -59,6 +59,10 @@ OFFLINE_AFTER: Final = timedelta(seconds=90)
 FORGOTTEN_AFTER: Final = timedelta(days=7)
 MAX_HELD: Final = 64 * 1024 * 1024
 """Bytes that all daemons together may have sent and nobody has used yet."""
+MAX_HELD_OF_USERS: Final = MAX_HELD // 2
+"""Of these, for daemons that users run for their own jobs: the others always have the rest."""
+MAX_HELD_OF_ONE_USER: Final = 2 * HELD_LIMIT
+"""Of these, for all daemons of one user."""
 MAX_OF_ONE_USER: Final = 16
 """Daemons for one user's own jobs: connected at once, and kept in the list."""
 MAX_NAME: Final = 64
@@ -125,6 +129,7 @@ class ProvisionerDaemons:
         self._jobs = jobs
         self._psk = psk
         self._held = Budget(MAX_HELD)
+        self._held_of_users = Budgets(MAX_HELD_OF_ONE_USER, Budget(MAX_HELD_OF_USERS, self._held))
         self._connected: Counter[str] = Counter()
         """By owner."""
 
@@ -197,7 +202,7 @@ class ProvisionerDaemons:
         daemon = serving.daemon
         self._connected[daemon.owner] += 1
         try:
-            async with Session(Role.SERVER, receive, send, Budget(HELD_LIMIT, self._held)) as session:
+            async with Session(Role.SERVER, receive, send, self._budget_of(daemon)) as session:
                 outcomes = await calls.until_first(
                     calls.serve(session, handlers(self._jobs, serving)), self._keep_seen(serving)
                 )
@@ -208,6 +213,9 @@ class ProvisionerDaemons:
                 log.warning("the connection of a provisioner daemon failed", daemon=daemon.name, error=str(outcome))
             elif isinstance(outcome, Exception):
                 raise outcome
+
+    def _budget_of(self, daemon: ProvisionerDaemon) -> Budget:
+        return Budget(HELD_LIMIT, self._held_of_users.of(daemon.owner) if daemon.owner else self._held)
 
     async def forget_old(self) -> None:
         """Daemons that have not been seen for a week."""
