@@ -107,6 +107,22 @@ async def test_all_pages_are_read(client: KubernetesClient, answers: Answers) ->
     assert [asked.partition("?")[2] for asked in answers.asked] == ["limit=500", "limit=500&continue=next"]
 
 
+async def test_a_kind_without_objects_has_no_list_of_them_in_metadata_alone(
+    client: KubernetesClient, answers: Answers
+) -> None:
+    answers.say(body={"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "1"}, "items": None})
+    assert [page async for page in client.pages(THINGS, metadata_only=True)] == [[]]
+
+
+@pytest.mark.parametrize("body", [{}, {"items": {}, "metadata": {}}, {"items": ["one"], "metadata": {}}, {"items": []}])
+async def test_a_list_that_is_none_is_an_error_of_kubernetes(
+    client: KubernetesClient, answers: Answers, body: object
+) -> None:
+    answers.say(body=body)
+    with pytest.raises(KubernetesError, match="something else than a list"):
+        [page async for page in client.pages(THINGS)]
+
+
 async def test_a_secret_is_decoded_and_a_missing_one_is_none(client: KubernetesClient, answers: Answers) -> None:
     answers.say(body={"data": {"token": "Z29vZA==", "broken": "%%%"}})
     answers.say(404, {})

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from coder_enterprise.controller.kubernetes import KubernetesClient, configuration
+from coder_enterprise.controller.picture import Picture
+from coder_enterprise.controller.store import Store
+from coder_enterprise.kinds.registry import MANAGED_KINDS
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, members, secret
 from tests.support.waiting import wait_until
@@ -65,6 +69,16 @@ def test_a_system_at_rest_writes_nothing(settled: Namespace, server: CoderServer
     wait_until(lambda: lists_of_groups(operator) >= start + 2, "two more resyncs")
     assert versions(settled) == before
     assert audited(server) == changes
+
+
+async def test_kinds_without_objects_are_compared_as_others(namespace: Namespace) -> None:
+    store = Store(lambda _: (), lambda *_: None)
+    kinds = {kind.names.plural: kind.names.kind for kind in MANAGED_KINDS}
+    async with KubernetesClient(await configuration(namespace.plane.kubeconfig)) as client:
+        picture = Picture(client, store, kinds, [namespace.name], missed=lambda _: None)
+        for plural in kinds:
+            await picture.compare(plural)
+    assert len(store) == 0
 
 
 def test_a_restart_writes_nothing(settled: Namespace, server: CoderServer, operator: OperatorProcess) -> None:

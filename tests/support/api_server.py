@@ -131,7 +131,7 @@ class APIServer:
             return await (faults.pop(0) if len(faults) > 1 else faults[0])(request)
         if plural not in self.plurals:
             return web.Response(status=404, text="404 page not found\n")
-        return await self._watch(request, plural) if verb == "watch" else self._list(plural, namespace)
+        return await self._watch(request, plural) if verb == "watch" else self._list(request, plural, namespace)
 
     def _discover(self, path: str) -> Body | None:
         groups = [
@@ -153,9 +153,11 @@ class APIServer:
         }
         return known.get(path)
 
-    def _list(self, plural: str, namespace: str) -> web.Response:
+    def _list(self, request: web.Request, plural: str, namespace: str) -> web.Response:
         items = [body for (space, _), body in self._objects[plural].items() if namespace in {"", space}]
-        return web.json_response({"kind": "List", "metadata": {"resourceVersion": self._version}, "items": items})
+        metadata_only = "PartialObjectMetadataList" in request.headers.get("Accept", "")
+        found = None if metadata_only and not items else items  # as Kubernetes answers
+        return web.json_response({"kind": "List", "metadata": {"resourceVersion": self._version}, "items": found})
 
     def _since(self, plural: str, version: str) -> list[Body]:
         return [body for body in self._told[plural] if int(body["metadata"]["resourceVersion"]) > int(version)]

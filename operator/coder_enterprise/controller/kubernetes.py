@@ -222,9 +222,8 @@ class KubernetesClient:
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         accept = METADATA_ONLY if metadata_only else "application/json"
         while True:
-            page = await self._request("GET", collection.path(namespace), query=query, accept=accept)
-            yield page["items"]
-            token = page["metadata"].get("continue")
+            items, token = _page(await self._request("GET", collection.path(namespace), query=query, accept=accept))
+            yield items
             if not token:
                 return
             query["continue"] = token
@@ -345,6 +344,16 @@ def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise KubernetesError(0, "UnexpectedAnswer", "the Kubernetes API answered something else than an object")
     return answer
+
+
+def _page(answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Its objects, and how to go on; of metadata alone, an API server says null where there are none."""
+    items, metadata = answer.get("items", ""), answer.get("metadata")
+    items = [] if items is None else items
+    listed = isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    if not listed or not isinstance(metadata, dict):
+        raise KubernetesError(0, "UnexpectedAnswer", "the Kubernetes API answered something else than a list")
+    return items, metadata.get("continue") or ""
 
 
 def _decode(value: str) -> str:
