@@ -121,6 +121,12 @@ def test_every_container_runs_our_image_with_limits_and_a_read_only_root(everyth
         assert container["resources"]["limits"]["memory"]
 
 
+def test_whom_the_pods_run_as_may_be_left_to_the_cluster(offline: Helm) -> None:
+    made = pod_templates(offline.template(*values(runAsUser="null", server__enabled="true")))
+    for template in made.values():
+        assert set(template["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
+
+
 def test_every_pod_listens_on_ipv4_and_ipv6(everything: list[Body]) -> None:
     for name, template in pod_templates(everything).items():
         (container,) = template["spec"]["containers"]
