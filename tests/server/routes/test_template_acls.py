@@ -311,3 +311,16 @@ async def test_a_change_is_in_the_audit_log_with_what_it_was(owner: Client, memb
     await grant(owner, template, users={member.user_id: "use"})
     logs = checked(await owner.get("/audit", params={"q": "resource_type:template action:write"}))["audit_logs"]
     assert logs[0]["diff"] == {"user_acl": {"old": {}, "new": {member.user_id: "use"}, "secret": False}}
+
+
+async def test_what_a_member_is_not_shown_of_people_cannot_be_searched(
+    sdk: Client, owner: Client, member: Client, template: Body
+) -> None:
+    await create_user(owner, "ann", email="ann@secret.example.com")
+    await grant(owner, template, users={member.user_id: "admin"})
+    url = f"{path(template)}/available"
+    sdk.headers["Coder-Session-Token"] = member.token
+    assert [user["username"] for user in checked(await sdk.get(url, params={"q": "an"}))["users"]] == ["ann"]
+    assert checked(await sdk.get(url, params={"q": "secret.example"}))["users"] == []
+    for query in ("role:owner", "status:suspended", "last_seen_after:2020-01-01T00:00:00Z"):
+        refused(await sdk.get(url, params={"q": query}), 400, "q")

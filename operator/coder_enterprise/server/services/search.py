@@ -25,7 +25,7 @@ def parse(query: str, keys: Collection[str]) -> dict[str, str]:
         if not colon:
             key, value = FREE, part
         elif key not in keys or key == FREE:
-            raise invalid(q=f"{key!r} is not a key that can be searched; there are {', '.join(keys)}")
+            raise invalid(q=f"{key!r} is not a key that can be searched; there are {', '.join(keys) or 'none'}")
         if key in values:
             raise invalid(q="only one free term is understood" if key == FREE else f"{key} comes twice")
         values[key] = value.replace('"', "")

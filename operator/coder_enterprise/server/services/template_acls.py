@@ -63,7 +63,7 @@ class TemplateACLs:
         """
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         template_id = references.uuid_parameter("template", reference)
-        which = users.parse_query(query)
+        which = users.parse_query(query) if _reads_people(actor) else users.parse_names_query(query)
 
         def work(connection: Connection) -> SDKACLAvailable:
             row = templates.visible(connection, actor, template_id)
@@ -86,9 +86,13 @@ class TemplateACLs:
         return Envelope(message="Successfully updated template ACL list.")
 
 
+def _reads_people(actor: Actor) -> bool:
+    return access.sees(actor, Subject(Kind.USER))
+
+
 def _people(connection: Connection, actor: Actor, rows: Sequence[User]) -> list[SDKUser]:
     """Who administers a template names people; who may not read them sees no more than it takes to tell them apart."""
-    if access.sees(actor, Subject(Kind.USER)):
+    if _reads_people(actor):
         return users.all_to_wire(connection, rows)
     return [users.named(row) for row in rows]
 

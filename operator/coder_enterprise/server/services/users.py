@@ -382,6 +382,11 @@ def parse_query(query: str) -> Filter:
     return which._replace(last_seen_before=before, last_seen_after=after)
 
 
+def parse_names_query(query: str) -> Filter:
+    """For those who see names alone: what they are not shown, they cannot search either. Raises `BadRequest`."""
+    return Filter(term=search.parse(query, ()).get(search.FREE, ""), in_emails=False)
+
+
 def role(name: str) -> Role:
     return Role(name=name, display_name=ROLE_NAMES.get(name, name))
 

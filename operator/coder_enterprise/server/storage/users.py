@@ -45,6 +45,8 @@ class Filter(NamedTuple):
 
     term: str = ""
     """Part of the username or of the e-mail, in lower case."""
+    in_emails: bool = True
+    """Whether the term may be part of the e-mail."""
     statuses: tuple[str, ...] = ()
     only: UUID | None = None
     roles: tuple[str, ...] = ()
@@ -148,6 +150,6 @@ def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
     if which.last_seen_after is not None:
         query = query.where(users.c.last_seen_at >= which.last_seen_after)
     if which.term:
-        matches = [users.c[name].contains(which.term, autoescape=True) for name in ("username_key", "email_key")]
-        query = query.where(matches[0] | matches[1])
+        keys = ("username_key", "email_key") if which.in_emails else ("username_key",)
+        query = query.where(or_(*(users.c[key].contains(which.term, autoescape=True) for key in keys)))
     return query
