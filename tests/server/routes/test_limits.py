@@ -132,6 +132,17 @@ async def _ask(caller: Client, path: str, headers: dict[str, str]) -> int:
     return (await caller.request(method, path, headers=headers, json={} if method == "POST" else None)).status_code
 
 
+async def test_guesses_at_the_old_password_are_few_without_a_limit_of_requests(
+    services: Services, monkeypatch: pytest.MonkeyPatch, member: Client
+) -> None:
+    """Whoever has found a session open."""
+    monkeypatch.setattr(limits, "GUESS_LIMIT", 3)
+    async with Client(create_app(services, -1), member.token) as caller:
+        guesses = [{"old_password": f"guess-{number}", "password": "correct-Horse-8-battery"} for number in range(5)]
+        statuses = [(await caller.put("/users/me/password", json=guess)).status_code for guess in guesses]
+    assert statuses == [400] * 3 + [429] * 2
+
+
 async def test_who_has_the_secret_is_no_guesser(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "GUESS_LIMIT", 5)
     async with Client(create_app(services)) as caller:

@@ -49,6 +49,8 @@ _SCIM: Final = re.compile(f"(?:{API})?/scim/.*")
 _DAEMON: Final = re.compile(f"{API}/organizations/[^/]+/provisionerdaemons/serve")
 _PROXY: Final = re.compile(f"{API}/workspaceproxies/me/[^/]+")
 _DOORS: Final = {_PASSWORD: Door.PASSWORD, _SCIM: Door.SCIM, _DAEMON: Door.DAEMON, _PROXY: Door.PROXY}
+_WRONG: Final[dict[Door, frozenset[int]]] = {Door.PASSWORD: frozenset({400, 401})}
+"""The statuses of a wrong guess: Coder answers 400 where the old password is wrong that comes with a new one."""
 
 
 class SlidingWindow:
@@ -91,7 +93,7 @@ class RateLimit:
             answer = _refusal(f"Too many requests were refused here: {GUESS_LIMIT} a minute are allowed.", {})
             await answer(scope, receive, send)
             return
-        noting = self._noting(send, (client, door), now) if door else send
+        noting = self._noting(send, client, door, now) if door else send
         if self._limit < 1:
             await self._app(scope, receive, noting)
             return
@@ -109,12 +111,13 @@ class RateLimit:
             return min(self._limit, PASSWORD_LIMIT), self._passwords.count((client, door), now)
         return self._limit, self._requests.count((client, path), now)
 
-    def _noting(self, send: Send, key: Hashable, now: float) -> Send:
+    def _noting(self, send: Send, client: str, door: Door, now: float) -> Send:
         """Counts an answer that refuses who asks."""
+        wrong = _WRONG.get(door, frozenset({401}))
 
         async def send_and_note(message: Message) -> None:
-            if message["type"] in _STARTS and message["status"] == 401:
-                self._guesses.count(key, now)
+            if message["type"] in _STARTS and message["status"] in wrong:
+                self._guesses.count((client, door), now)
             await send(message)
 
         return send_and_note
