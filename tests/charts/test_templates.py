@@ -131,7 +131,7 @@ def test_every_pod_listens_on_ipv4_and_ipv6(everything: list[Body]) -> None:
     for name, template in pod_templates(everything).items():
         (container,) = template["spec"]["containers"]
         addresses = [argument.partition("=")[2] for argument in container["args"] if "-address" in argument]
-        addresses += [each["value"] for each in container.get("env", ()) if each["name"] == "CODER_HTTP_ADDRESS"]
+        addresses += [each["value"] for each in container.get("env", ()) if each["name"].endswith("_ADDRESS")]
         assert all(address.startswith("[::]:") for address in addresses), name
 
 
@@ -171,7 +171,26 @@ def test_policies_monitors_and_services_select_pods_that_exist(everything: list[
             among = services if body["kind"] == "ServiceMonitor" else labels
             assert [each for each in among if wanted.items() <= each.items()], body
             seen.append(body["kind"])
-    assert len(seen) == 3 + 2 + 2 + 2
+    assert len(seen) == 3 + 2 + 3 + 2
+
+
+def test_monitors_name_ports_of_services_that_lead_to_ports_of_pods(everything: list[Body]) -> None:
+    services = [body for body in everything if body["kind"] == "Service"]
+    containers = [template["spec"]["containers"][0] for template in pod_templates(everything).values()]
+    ports = {port["name"] for container in containers for port in container.get("ports", ())}
+    for monitor in (body for body in everything if body["kind"] == "ServiceMonitor"):
+        labels = monitor["spec"]["selector"]["matchLabels"].items()
+        selected = [service for service in services if labels <= service["metadata"]["labels"].items()]
+        led = [port for service in selected for port in service["spec"]["ports"] if port["name"] == "metrics"]
+        assert [endpoint["port"] for endpoint in monitor["spec"]["endpoints"]] == ["metrics"]
+        assert len(led) == 1
+        assert led[0]["targetPort"] in ports
+
+
+def test_the_metrics_stay_in_the_cluster_however_the_server_is_exposed(offline: Helm) -> None:
+    objects = offline.template(*values(server__enabled="true", server__service__type="LoadBalancer"))
+    exposed = [body for body in objects if body["kind"] == "Service" and body["spec"].get("type") == "LoadBalancer"]
+    assert [port["name"] for body in exposed for port in body["spec"]["ports"]] == ["http"]
 
 
 def test_a_network_policy_lets_nobody_out_but_to_what_is_named(offline: Helm) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -144,6 +143,11 @@ def test_a_database_that_cannot_be_written_is_refused(tmp_path: Path, path: str)
     assert "CODER_SQLITE_PATH" in refused(tmp_path, CODER_SQLITE_PATH=str(tmp_path / path))
 
 
+def test_an_address_of_the_metrics_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+    line = refused(tmp_path, CODER_PROMETHEUS_ENABLE="true", CODER_PROMETHEUS_ADDRESS="nowhere")
+    assert "CODER_PROMETHEUS_ADDRESS" in line
+
+
 def test_tls_without_its_files_is_refused(tmp_path: Path) -> None:
     assert "CODER_TLS_KEY_FILE: needed" in refused(tmp_path, CODER_TLS_ENABLE="true", CODER_TLS_CERT_FILE="tls.crt")
 
@@ -185,7 +189,7 @@ def test_the_key_of_an_identity_provider_is_the_variable_without_the_end_of_a_li
 ) -> None:
     kept: list[Settings] = []
 
-    async def keep(settings: Settings, _: socket.socket) -> None:
+    async def keep(settings: Settings, *_: object) -> None:
         kept.append(settings)
 
     monkeypatch.setattr("coder_enterprise.server.run.serve", keep)

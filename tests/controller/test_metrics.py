@@ -26,7 +26,9 @@ def documented() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Type and labels by name, as the page says."""
     rows = [match for line in PAGE.read_text().splitlines() if (match := ROW.match(line))]
     return {
-        name: (type_, tuple(re.findall(r"`(\w+)`", labels))) for name, type_, labels in (row.groups() for row in rows)
+        name: (type_, tuple(re.findall(r"`(\w+)`", labels)))
+        for name, type_, labels in (row.groups() for row in rows)
+        if not name.startswith(f"{metrics.NAMESPACE}_server_")
     }
 
 

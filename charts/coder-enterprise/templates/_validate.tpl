@@ -67,6 +67,8 @@ can see the namespace; otherwise the pods wait for the Secret, and `kubectl desc
 {{- define "ce.serverEnvNames" -}}
 - CODER_HTTP_ADDRESS
 - CODER_ACCESS_URL
+- CODER_PROMETHEUS_ENABLE
+- CODER_PROMETHEUS_ADDRESS
 - CODER_SQLITE_PATH
 - CODER_PG_CONNECTION_URL
 - CODER_DERP_SERVER_RELAY_URL

@@ -113,6 +113,12 @@ def run(
             envvar="CODER_DERP_SERVER_RELAY_URL", help="Where the other replicas of the server reach this one."
         ),
     ] = "",
+    prometheus_enable: Annotated[
+        bool, typer.Option(envvar="CODER_PROMETHEUS_ENABLE", help="Serve metrics at an address of their own.")
+    ] = False,
+    prometheus_address: Annotated[
+        str, typer.Option(envvar="CODER_PROMETHEUS_ADDRESS", help="Where /metrics listens, in plain HTTP.")
+    ] = "127.0.0.1:2112",
     shutdown_delay: Annotated[
         str,
         typer.Option(
@@ -175,6 +181,7 @@ def run(
     if context.invoked_subcommand is not None:
         return
     listener = listen_at(context, "CODER_HTTP_ADDRESS", http_address)
+    metrics = listen_at(context, "CODER_PROMETHEUS_ADDRESS", prometheus_address) if prometheus_enable else None
     try:
         import uvloop
 
@@ -233,7 +240,7 @@ def run(
             relay_url=parse_url("CODER_DERP_SERVER_RELAY_URL", derp_server_relay_url),
             shutdown_delay=parse_delay("CODER_SHUTDOWN_DELAY", shutdown_delay),
         )
-        uvloop.run(serve(settings, listener))
+        uvloop.run(serve(settings, listener, metrics))
     except (SettingsError, StorageError, RequestError) as error:
         typer.echo(f"coder-enterprise server: {error}", err=True)
         raise typer.Exit(1) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Final, Protocol
 
 import structlog
@@ -14,6 +14,7 @@ from coder_enterprise.process.addresses import url_of
 from coder_enterprise.server.probes import Probes
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.metrics import MetricsPage
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
 from coder_enterprise.server.services.bootstrap import bootstrap
@@ -25,6 +26,7 @@ from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
+from coder_enterprise.server.services.metrics import ServiceMetrics
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.provisioner_daemons import ProvisionerDaemons
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
@@ -46,9 +48,10 @@ from coder_enterprise.server.services.users import Users
 from coder_enterprise.server.services.workspace_builds import WorkspaceBuilds
 from coder_enterprise.server.services.workspace_quota import WorkspaceQuotas
 from coder_enterprise.server.services.workspaces import Workspaces
-from coder_enterprise.server.serving import Server, scheme_of
+from coder_enterprise.server.serving import Server, scheme_of, serving_aside
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.measured import MeasuredDatabase
 from coder_enterprise.server.storage.open import open_database, open_postgresql_database
 from coder_enterprise.server.tls import ServerCertificate
 from coder_enterprise.server.workers.entitlements import EntitlementsWorker
@@ -62,8 +65,9 @@ NONE: Final[Mapping[str, bytes]] = {}
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, listener: socket.socket) -> None:
-    """Until SIGTERM or SIGINT. Raises `SettingsError` and `StorageError` before anything is served."""
+async def serve(settings: Settings, listener: socket.socket, metrics: socket.socket | None = None) -> None:
+    """Until SIGTERM or SIGINT; without a socket for them there are no metrics. Raises `SettingsError` and
+    `StorageError` before anything is served."""
     token = settings.bootstrap_token()
     certificate = ServerCertificate(settings.tls) if settings.tls else None
     database = await _open(settings)
@@ -76,17 +80,19 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await services.entitlements.refresh()
         app = create_app(services, settings.rate_limit, settings.trusted_headers, settings.trusted_origins)
         server = Server(app, services.readiness, settings.shutdown_delay, certificate)
-        async with Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
+        aside = serving_aside(MetricsPage(app), metrics) if metrics else nullcontext()
+        async with aside, Probes() as probes, _in_background(*_workers(settings, database, services, probes)):
             await server.serve(sockets=[listener])
     finally:
         await database.close()
 
 
 def create_services(
-    settings: Settings, database: Database, deployment: Deployment, own_keys: Mapping[str, bytes] = NONE
+    settings: Settings, storage: Database, deployment: Deployment, own_keys: Mapping[str, bytes] = NONE
 ) -> Services:
     """`own_keys` are those that the server itself signs licences with. Every feature is off until `entitlements` are
     refreshed. Raises `SettingsError`."""
+    database = MeasuredDatabase(storage)
     configured = frozenset({Feature.SCIM} if settings.scim_auth_header else ())
     entitlements = Entitlements(database, {**settings.license_keys(), **own_keys}, deployment.id, configured)
     sessions = Sessions(database)
@@ -125,6 +131,7 @@ def create_services(
         workspaces=Workspaces(database, jobs),
         workspace_builds=WorkspaceBuilds(database, jobs, logs),
         workspace_quotas=WorkspaceQuotas(database, entitlements),
+        metrics=ServiceMetrics(database, entitlements, proxy_health),
     )
 
 

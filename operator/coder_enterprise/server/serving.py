@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import structlog
@@ -55,6 +55,26 @@ def server_config(app: Callable[..., Any]) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN_TIMEOUT,
     )
+
+
+class _Aside(uvicorn.Server):
+    @contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        """They are the server's."""
+        yield
+
+
+@asynccontextmanager
+async def serving_aside(app: Callable[..., Any], listener: socket.socket) -> AsyncIterator[None]:
+    """Plain HTTP for whoever looks after the server, at an address of its own, and until the server has ended."""
+    server = _Aside(server_config(app))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 class Server(uvicorn.Server):

@@ -32,7 +32,6 @@ Route = tuple[str, str]
 PUBLIC: Final[set[Route]] = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
-    ("GET", "/metrics"),
     ("GET", "/api/v2/"),
     ("GET", "/api/v2/buildinfo"),
     ("GET", "/api/v2/entitlements"),

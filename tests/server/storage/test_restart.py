@@ -12,7 +12,7 @@ from tests.support.api import Body
 from tests.support.provisioners import Daemon, build, build_template, create_workspace, upload
 from tools.server_process import CoderServer
 
-OF_THE_PROCESS: Final = frozenset({"/metrics", "/latency-check", "/derp/latency-check", "/api/v2/replicas"})
+OF_THE_PROCESS: Final = frozenset({"/latency-check", "/derp/latency-check", "/api/v2/replicas"})
 """What tells of one run of the server."""
 MOMENTS: Final = frozenset({"refreshed_at", "checked_at", "last_used", "last_seen_at"})
 """Fields that move by themselves."""

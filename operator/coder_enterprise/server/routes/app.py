@@ -26,7 +26,6 @@ from coder_enterprise.server.routes import (
     licenses,
     logs,
     members,
-    metrics,
     organizations,
     provisioner_daemons,
     provisioner_keys,
@@ -56,7 +55,6 @@ from coder_enterprise.wire.buildinfo import VERSION
 # Literal paths such as /users/login come before /users/{user}.
 ROUTERS: Final = (
     deployment.health,
-    metrics.router,
     deployment.router,
     authentication.router,
     users.router,
@@ -111,6 +109,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _no_route)
     # The last one added is the first one asked.
     app.state.metrics = RequestMetrics()
+    app.state.metrics.registry.register(services.metrics)
     app.add_middleware(BodyBudget)
     app.add_middleware(RateLimit, limit=rate_limit)
     app.add_middleware(CommonHeaders, readiness=services.readiness)

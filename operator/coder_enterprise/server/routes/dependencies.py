@@ -21,6 +21,7 @@ from coder_enterprise.server.services.groups import Groups
 from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
+from coder_enterprise.server.services.metrics import ServiceMetrics
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.provisioner_daemons import ProvisionerDaemons
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
@@ -83,6 +84,7 @@ class Services:
     workspaces: Workspaces
     workspace_builds: WorkspaceBuilds
     workspace_quotas: WorkspaceQuotas
+    metrics: ServiceMetrics
 
     def answer(self, shape: Shape[T], value: T) -> Response:
         return answer(self.profile, shape, value)

@@ -1,16 +1,17 @@
-"""What the server counts about its requests, as Prometheus metrics at /metrics, under the names that Coder uses."""
+"""What the server counts about its requests, under the names that Coder uses, and /metrics, where Prometheus asks.
+
+`services.metrics` has what is told of the service itself.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-router = APIRouter(tags=["General"])
 
 UNKNOWN_ROUTE: Final = "none"
 """In place of paths that no route has: else everybody could make new labels."""
@@ -65,7 +66,16 @@ class CountRequests:
                 self._metrics.latencies.labels(scope["method"], route).observe(time.perf_counter() - started)
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-async def get_metrics(request: Request) -> Response:
-    metrics: RequestMetrics = request.app.state.metrics
-    return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+class MetricsPage:
+    """The ASGI application at the address of the metrics, which is not that of the API: it asks nobody who they are."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: Response = PlainTextResponse("Not Found. See /metrics.", status_code=404)
+        if scope["type"] == "http" and scope["path"] == "/metrics":
+            state = self._app.state
+            await state.services.metrics.refresh()
+            answer = Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        await answer(scope, receive, send)

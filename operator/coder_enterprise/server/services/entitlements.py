@@ -17,7 +17,7 @@ from uuid import UUID
 from coder_enterprise.server.errors import Forbidden, TooSoon
 from coder_enterprise.server.services import sessions
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.license_cover import counts, endings, given, is_paid
+from coder_enterprise.server.services.license_cover import counts, endings, given, is_paid, paid_until
 from coder_enterprise.server.services.license_tokens import Claims, InvalidLicense, read
 from coder_enterprise.server.storage import licenses, users
 from coder_enterprise.server.storage.database import Connection, Database
@@ -173,6 +173,7 @@ def _too_many_users(state: SDKFeatureState) -> Iterator[str]:
 class _Result:
     entitlements: wire.SDKEntitlements
     next_change: datetime | None
+    paid_until: datetime | None = None
 
 
 class Entitlements:
@@ -203,6 +204,11 @@ class Entitlements:
     @property
     def current(self) -> wire.SDKEntitlements:
         return self._result.entitlements
+
+    @property
+    def paid_until(self) -> datetime | None:
+        """As `license_cover.paid_until`."""
+        return self._result.paid_until
 
     def enabled(self, feature: Feature) -> bool:
         return self.current.features[feature].enabled
@@ -280,7 +286,11 @@ class Entitlements:
             replicas=self._replicas,
             errors=tuple(stored.errors),
         )
-        return _Result(compute(stored.claims, circumstances), next_change(stored.claims, moment))
+        return _Result(
+            compute(stored.claims, circumstances),
+            next_change(stored.claims, moment),
+            paid_until(stored.claims, moment),
+        )
 
 
 @dataclass
