@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from starlette.types import Receive, Scope, Send
 from structlog.testing import LogCapture
 
-from coder_enterprise.server import connections, serving
+from coder_enterprise.server import connections, handshakes, serving
 from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.settings import CertificateFiles, SettingsError
 from coder_enterprise.server.storage.database import Database
@@ -185,10 +185,36 @@ async def test_tls_1_1_is_refused(server: RunningServer) -> None:
 async def test_who_does_not_finish_the_handshake_is_cut_off(
     mount: Mount, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(serving.TLS_TIMEOUTS, "ssl_handshake_timeout", 0.05)
+    monkeypatch.setitem(handshakes.TIMEOUTS, "ssl_handshake_timeout", 0.05)
     async with RunningServer(answer, Readiness(database), certificate=ServerCertificate(mount.files)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_those_who_do_not_begin_the_handshake_make_room(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the process would have no files left for others."""
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(handshakes, "SPARE", 1)
+    silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(4)]
+    async with httpx2.AsyncClient(verify=any_certificate()) as http:
+        assert (await http.get(f"https://127.0.0.1:{server.port}/")).text == "https"
+        async with asyncio.timeout(5):  # long before they are cut off for being slow
+            for reader, _ in silent[:3]:
+                assert await reader.read() == b""
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_those_who_do_not_begin_the_handshake_do_not_hold_up_the_end(mount: Mount, database: Database) -> None:
+    async with RunningServer(answer, Readiness(database), certificate=ServerCertificate(mount.files)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        server.should_exit = True
+        async with asyncio.timeout(5):
+            await server.task
             assert await reader.read() == b""
         writer.close()
 

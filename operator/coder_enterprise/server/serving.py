@@ -20,14 +20,13 @@ from typing_extensions import override
 
 from coder_enterprise.process.addresses import BACKLOG, url_of
 from coder_enterprise.process.signals import when_told_to_end
-from coder_enterprise.server.connections import HEAD_TIMEOUT, KEEP_ALIVE, WRITE_TIMEOUT, Connection
+from coder_enterprise.server.connections import KEEP_ALIVE, Connection
+from coder_enterprise.server.handshakes import SecuredListener
 from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.tls import ServerCertificate
 
 DRAIN_TIMEOUT: Final = 10
 """Seconds that requests have to finish, once nothing new is accepted."""
-TLS_TIMEOUTS: Final[dict[str, Any]] = {"ssl_handshake_timeout": HEAD_TIMEOUT, "ssl_shutdown_timeout": WRITE_TIMEOUT}
-"""Of each connection. The second one is for a client that reads the last of what it was sent, too."""
 MAX_WEBSOCKET_MESSAGE: Final = 256 * 1024
 """Bytes; Coder and its daemons send no larger ones."""
 
@@ -101,10 +100,12 @@ class Server(uvicorn.Server):
             self.servers.append(await self._listen(listener))
             print(f"listening on {url_of(listener, scheme_of(self._certificate))}", flush=True)
 
-    async def _listen(self, listener: socket.socket) -> asyncio.Server:
-        secured = {"ssl": self._certificate.context, **TLS_TIMEOUTS} if self._certificate else {}
+    async def _listen(self, listener: socket.socket) -> Any:
+        """What uvicorn closes at the end."""
         make = functools.partial(Connection, self.config, self.server_state, self.lifespan.state)
-        return await asyncio.get_running_loop().create_server(make, sock=listener, backlog=BACKLOG, **secured)
+        if self._certificate:
+            return SecuredListener(listener, self._certificate.context, make, self.server_state.connections)
+        return await asyncio.get_running_loop().create_server(make, sock=listener, backlog=BACKLOG)
 
     @contextmanager
     @override
