@@ -75,6 +75,7 @@ EXPECTED: Final[dict[tuple[Kind, Action], tuple[str, set[Whom]]]] = {
     (Kind.API_KEY, CREATE): ("o", {Whom.OWN}),
     (Kind.API_KEY, DELETE): ("o", {Whom.OWN}),
     (Kind.AUDIT_LOG, READ): ("oa", set()),
+    (Kind.DEPLOYMENT, READ): ("oa", set()),
     (Kind.PROXY, READ): ("o", set()),
     (Kind.PROXY, CREATE): ("o", set()),
     (Kind.PROXY, UPDATE): ("o", set()),

@@ -60,6 +60,7 @@ class Kind(StrEnum):
     WORKSPACE_BUILD = "builds of workspaces"
     API_KEY = "API keys"
     AUDIT_LOG = "the audit log"
+    DEPLOYMENT = "the deployment's statistics"
     PROXY = "workspace proxies"
     REPLICA = "replicas"
     PROVISIONER_KEY = "provisioner keys"
@@ -166,6 +167,7 @@ RULES: Final = (
     _rule(Kind.API_KEY, (Action.READ, Action.CREATE, Action.DELETE), (OWNER,)),
     _rule(Kind.API_KEY, (Action.READ, Action.CREATE, Action.DELETE), (MEMBER,), Whom.OWN),
     _rule(Kind.AUDIT_LOG, _READ, (OWNER, AUDITOR)),
+    _rule(Kind.DEPLOYMENT, _READ, (OWNER, AUDITOR)),
     _rule(Kind.PROXY, _ALL, (OWNER,)),
     _rule(Kind.REPLICA, _READ, (OWNER,)),
     _rule(Kind.PROVISIONER_KEY, (Action.READ, Action.CREATE, Action.DELETE), (OWNER, TEMPLATE_ADMIN)),

@@ -17,6 +17,7 @@ from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.routes.metrics import MetricsPage
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
+from coder_enterprise.server.services.authorization import Authorization
 from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.development_license import development_keys
@@ -27,6 +28,7 @@ from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.metrics import ServiceMetrics
+from coder_enterprise.server.services.observations import Observations
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.provisioner_daemons import ProvisionerDaemons
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
@@ -103,6 +105,8 @@ def create_services(
     return Services(
         profile=settings.profile,
         deployment=deployment,
+        observations=Observations(database),
+        authorization=Authorization(database),
         sessions=sessions,
         users=Users(database, sessions),
         organizations=Organizations(database),

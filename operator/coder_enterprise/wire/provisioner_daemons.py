@@ -81,6 +81,13 @@ class ProvisionerKey(WireModel):
     tags: dict[str, str]
 
 
+class KeyDaemons(WireModel):
+    """A key, and the daemons that came with it."""
+
+    key: ProvisionerKey
+    daemons: list[SDKProvisionerDaemon]
+
+
 def _documented(daemons: list[SDKProvisionerDaemon]) -> list[ProvisionerDaemon]:
     return [
         ProvisionerDaemon(
@@ -99,4 +106,6 @@ DAEMONS: Final[Shape[list[SDKProvisionerDaemon]]] = Shape(
     View(list[ProvisionerDaemon], convert=_documented), View(list[SDKProvisionerDaemon])
 )
 KEY_CREATED: Final[Shape[CreateProvisionerKeyResponse]] = Shape(View(CreateProvisionerKeyResponse, 201))
+KEY: Final[Shape[ProvisionerKey]] = Shape(View(ProvisionerKey))
+KEY_DAEMONS: Final[Shape[list[KeyDaemons]]] = Shape(View(list[KeyDaemons]))
 KEYS: Final[Shape[list[ProvisionerKey]]] = Shape(View(list[ProvisionerKey]))

@@ -111,6 +111,17 @@ class UpdatePasswordRequest(WireModel):
     password: str = Field(repr=False)
 
 
+class ValidatePasswordRequest(WireModel):
+    password: str = Field(repr=False)
+
+
+class ValidatePasswordResponse(WireModel):
+    valid: bool
+    details: str = ""
+    """What is wrong with it."""
+
+
+PASSWORD_VALIDATED: Final[Shape[ValidatePasswordResponse]] = Shape(View(ValidatePasswordResponse))
 USER: Final[Shape[SDKUser]] = Shape(View(User), View(SDKUser))
 USER_CREATED: Final[Shape[SDKUser]] = Shape(View(User, 201), View(SDKUser, 201))
 USER_ROLES: Final[Shape[UserRoles]] = Shape(View(UserRoles))

@@ -34,6 +34,7 @@ PUBLIC: Final[set[Route]] = {
     ("GET", "/readyz"),
     ("GET", "/api/v2/"),
     ("GET", "/api/v2/buildinfo"),
+    ("GET", "/api/v2/updatecheck"),
     ("GET", "/api/v2/entitlements"),
     ("GET", "/api/v2/users/first"),
     ("POST", "/api/v2/users/first"),
@@ -47,6 +48,8 @@ FOR_PROXIES: Final[set[Route]] = {
     ("POST", "/api/v2/workspaceproxies/me/deregister"),
 }
 """With the token of a workspace proxy in place of a session."""
+FOR_DAEMONS: Final[set[Route]] = {("GET", "/api/v2/provisionerkeys/{provisionerkey}")}
+"""With a provisioner key in place of a session: refused in the tests of provisioner keys."""
 EVERYBODY: Final[set[Route]] = {
     ("POST", "/api/v2/users/logout"),
     ("GET", "/api/v2/users"),  # a member sees one
@@ -54,6 +57,14 @@ EVERYBODY: Final[set[Route]] = {
     ("GET", "/api/v2/templates/examples"),
     ("GET", "/api/v2/organizations"),
     ("GET", "/api/v2/organizations/{organization}"),
+    ("GET", "/api/v2/experiments"),
+    ("GET", "/api/v2/experiments/available"),
+    ("GET", "/api/v2/applications/host"),
+    ("GET", "/api/v2/deployment/ssh"),
+    ("POST", "/api/v2/authcheck"),
+    ("POST", "/api/v2/users/validate-password"),
+    ("GET", "/api/v2/groups"),  # a member sees their own
+    ("GET", "/api/v2/templates"),  # a member sees those they may use
     ("GET", "/api/v2/organizations/{organization}/groups"),  # a member sees their own
     ("GET", "/api/v2/licenses"),  # a member sees none
     ("GET", "/api/v2/appearance"),
@@ -110,6 +121,8 @@ REFUSED_TO_MEMBERS: Final[dict[Route, int]] = {
     ("GET", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
     ("DELETE", "/api/v2/users/{user}/keys/tokens/{key}"): 400,
     ("GET", "/api/v2/audit"): 403,
+    ("GET", "/api/v2/deployment/stats"): 403,
+    ("GET", "/api/v2/organizations/{organization}/provisionerkeys/daemons"): 404,
     ("POST", "/api/v2/workspaceproxies"): 403,
     ("GET", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
     ("PATCH", "/api/v2/workspaceproxies/{workspaceproxy}"): 404,
@@ -143,6 +156,8 @@ WITH_A_DAEMON: Final[set[Route]] = {
 """What needs more than a row to be refused or not: refused in the tests of provisioner daemons, files, template
 versions and workspaces."""
 BODIES: Final[dict[Route, Body]] = {
+    ("POST", "/api/v2/authcheck"): {"checks": {}},
+    ("POST", "/api/v2/users/validate-password"): {"password": "another-Horse-8-battery"},
     ("POST", "/api/v2/users"): {"username": "bob", "email": "bob@example.com", "login_type": "none"},
     ("PUT", "/api/v2/users/{user}/roles"): {"roles": ["owner"]},
     ("PATCH", "/api/v2/groups/{group}"): {"name": "mine"},
@@ -202,7 +217,7 @@ def test_every_route_says_who_may_not_call_it(app: FastAPI) -> None:
     documented = {
         (method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations
     }
-    assert documented == PUBLIC | FOR_PROXIES | EVERYBODY | WITH_A_DAEMON | set(REFUSED_TO_MEMBERS)
+    assert documented == PUBLIC | FOR_PROXIES | FOR_DAEMONS | EVERYBODY | WITH_A_DAEMON | set(REFUSED_TO_MEMBERS)
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC), ids=" ".join)
@@ -220,7 +235,7 @@ async def test_any_other_route_needs_a_session(nobody: Client, values: dict[str,
 @pytest.mark.parametrize("route", sorted(EVERYBODY), ids=" ".join)
 async def test_some_routes_are_everybodys(member: Client, values: dict[str, str], route: Route) -> None:
     method, path = route
-    assert (await member.request(method, SITE + _path(path, values))).status_code == 200
+    assert (await member.request(method, SITE + _path(path, values), json=BODIES.get(route))).status_code == 200
 
 
 @pytest.mark.parametrize(("route", "status"), sorted(REFUSED_TO_MEMBERS.items()), ids=str)
@@ -246,12 +261,13 @@ async def boss(people: People) -> Client:
     return await people.with_roles("owner")
 
 
-WRITES: Final = sorted(
-    route
-    for route in {*EVERYBODY, *REFUSED_TO_MEMBERS} - {("POST", "/api/v2/licenses/refresh-entitlements")}
-    if route[0] != "GET"
-)
-"""All but one that writes nothing. What needs a daemon goes through the same seam: see below."""
+WITHOUT_A_WRITE: Final[set[Route]] = {
+    ("POST", "/api/v2/licenses/refresh-entitlements"),
+    ("POST", "/api/v2/authcheck"),
+    ("POST", "/api/v2/users/validate-password"),
+}
+WRITES: Final = sorted(route for route in {*EVERYBODY, *REFUSED_TO_MEMBERS} - WITHOUT_A_WRITE if route[0] != "GET")
+"""All but those that write nothing. What needs a daemon goes through the same seam: see below."""
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ from __future__ import annotations
 import uuid
 
 import pytest
+import structlog
 
+from coder_enterprise.server.errors import Unavailable
+from coder_enterprise.server.routes.dependencies import Services
 from tests.support.api import Client, checked, refused
+from tests.support.provisioners import Daemon, session_of
 
 KEYS = "/organizations/default/provisionerkeys"
 
@@ -66,3 +70,46 @@ async def test_what_is_not_there_is_not_found(owner: Client) -> None:
     refused(await owner.get(other), 404)
     refused(await owner.post(other, json={"name": "x"}), 404)
     refused(await owner.delete(f"{KEYS}/x"), 404)
+
+
+async def test_a_key_tells_which_it_is(owner: Client, nobody: Client) -> None:
+    key = await create(owner, "site", zone="a")
+    (shown,) = (await owner.get(KEYS)).json()
+    assert checked(await nobody.get(f"/provisionerkeys/{key}")) == shown
+    with_header = await nobody.get("/provisionerkeys/site", headers={"Coder-Provisioner-Daemon-Key": key})
+    assert checked(with_header) == shown
+
+
+async def test_no_other_credential_tells_which_a_key_is(owner: Client, nobody: Client) -> None:
+    await create(owner, "site")
+    refused(await nobody.get("/provisionerkeys/site"), 401)
+    refused(await owner.get("/provisionerkeys/site"), 401)
+
+
+async def test_a_key_in_a_path_is_not_logged(
+    owner: Client, nobody: Client, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(_: str) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(services.provisioner_keys, "of_secret", unavailable)
+    key = await create(owner, "site")
+    with structlog.testing.capture_logs() as lines:
+        refused(await nobody.get(f"/provisionerkeys/{key}"), 503)
+    assert [line["path"] for line in lines] == ["/api/v2/provisionerkeys/…"]
+    assert key not in str(lines)
+
+
+async def test_daemons_are_listed_by_their_keys(owner: Client, address: str) -> None:
+    key = await create(owner, "site")
+    await create(owner, "unused")
+    async with (
+        Daemon(address, {"Coder-Provisioner-Daemon-Key": key}, name="keyed"),
+        Daemon(address, session_of(owner), name="signed-in"),
+    ):
+        found = (await owner.get(f"{KEYS}/daemons")).json()
+    assert {item["key"]["name"]: [daemon["name"] for daemon in item["daemons"]] for item in found} == {
+        "site": ["keyed"],
+        "unused": [],
+        "user-auth": ["signed-in"],
+    }

@@ -17,9 +17,11 @@ from typing_extensions import override
 from coder_enterprise.server import context
 from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.routes import (
+    about,
     appearance,
     audit,
     authentication,
+    authorization,
     deployment,
     files,
     groups,
@@ -31,6 +33,7 @@ from coder_enterprise.server.routes import (
     provisioner_keys,
     proxies,
     quiet_hours,
+    refused,
     replicas,
     scim,
     template_acls,
@@ -56,6 +59,8 @@ from coder_enterprise.wire.buildinfo import VERSION
 ROUTERS: Final = (
     deployment.health,
     deployment.router,
+    about.router,
+    authorization.router,
     authentication.router,
     users.router,
     organizations.router,
@@ -78,6 +83,7 @@ ROUTERS: Final = (
     template_versions.router,
     workspaces.router,
     workspaces.quota,
+    refused.router,
 )
 
 # A websocket is accepted, or refused with an answer.

@@ -137,12 +137,14 @@ def _is_absent(name: str, item: Any) -> bool:
 
 
 def _nested(item: Any, annotation: Any) -> Any:
-    """The same in a model, and in a list of models, within."""
+    """The same in a model, and in a list or a map of models, within."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _fields(item or {}, annotation) if item is None or isinstance(item, dict) else item
     inner = get_args(annotation)
     if isinstance(item, list) and get_origin(annotation) is list:
         return [_nested(part, inner[0]) for part in item]
+    if isinstance(item, dict) and get_origin(annotation) is dict:
+        return {key: _nested(part, inner[1]) for key, part in item.items()}
     if get_origin(annotation) in (Union, UnionType):
         for choice in inner:
             item = _nested(item, choice)

@@ -14,6 +14,7 @@ from coder_enterprise.server.routes.logs import note_user
 from coder_enterprise.server.routes.openapi import BEARER, SESSION_COOKIE, SESSION_HEADER, secured_by
 from coder_enterprise.server.services.appearance import Appearance
 from coder_enterprise.server.services.audit_logs import Audit
+from coder_enterprise.server.services.authorization import Authorization
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.files import Files
@@ -22,6 +23,7 @@ from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.licenses import Licenses
 from coder_enterprise.server.services.members import Members
 from coder_enterprise.server.services.metrics import ServiceMetrics
+from coder_enterprise.server.services.observations import Observations
 from coder_enterprise.server.services.organizations import Organizations
 from coder_enterprise.server.services.provisioner_daemons import ProvisionerDaemons
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
@@ -56,6 +58,8 @@ API: Final = "/api/v2"
 class Services:
     profile: Profile
     deployment: Deployment
+    observations: Observations
+    authorization: Authorization
     sessions: Sessions
     users: Users
     organizations: Organizations

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from coder_enterprise.server.errors import BadRequest
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
-from coder_enterprise.server.routes.dependencies import API, Authenticated
+from coder_enterprise.server.routes.dependencies import API, SESSION_TOKEN, Authenticated
+from coder_enterprise.server.routes.pages import MAX_SEARCH
+from coder_enterprise.server.services.groups import Which
 from coder_enterprise.wire.groups import (
     GROUP,
     GROUP_CREATED,
@@ -19,6 +22,27 @@ from coder_enterprise.wire.groups import (
 )
 
 router = APIRouter(prefix=API, tags=["Enterprise"])
+
+
+_FILTERS: Final = frozenset(Which._fields)
+
+
+async def _which(
+    request: Request,
+    organization: Annotated[str, Query(description="Id or name")] = "",
+    has_member: Annotated[str, Query(description="User id or name, or `me`")] = "",
+    group_ids: Annotated[str, Query(max_length=MAX_SEARCH, description="Ids, with commas")] = "",
+) -> Which:
+    """Raises `BadRequest` for a filter that there is not: it would hide nothing."""
+    unknown = sorted(set(request.query_params) - _FILTERS - {SESSION_TOKEN})
+    if unknown:
+        raise BadRequest("Query parameters have invalid values.", validations=dict.fromkeys(unknown, "is not known"))
+    return Which(organization, has_member, group_ids)
+
+
+@router.get("/groups", **documented(GROUPS), summary="Get groups")
+async def find_groups(caller: Authenticated, which: Annotated[Which, Depends(_which)]) -> Response:
+    return await caller.answer_list(GROUPS, await caller.services.groups.find(caller.actor, which))
 
 
 @router.get("/groups/{group}", **documented(GROUP), summary="Get group by ID")

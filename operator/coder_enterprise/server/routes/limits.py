@@ -46,7 +46,7 @@ class Door(StrEnum):
 
 _PASSWORD: Final = re.compile(f"{API}/users/(login|first|[^/]+/password)")
 _SCIM: Final = re.compile(f"(?:{API})?/scim/.*")
-_DAEMON: Final = re.compile(f"{API}/organizations/[^/]+/provisionerdaemons/serve")
+_DAEMON: Final = re.compile(f"{API}/(organizations/[^/]+/provisionerdaemons/serve|provisionerkeys/[^/]+)")
 _PROXY: Final = re.compile(f"{API}/workspaceproxies/me/[^/]+")
 _DOORS: Final = {_PASSWORD: Door.PASSWORD, _SCIM: Door.SCIM, _DAEMON: Door.DAEMON, _PROXY: Door.PROXY}
 _WRONG: Final[dict[Door, frozenset[int]]] = {Door.PASSWORD: frozenset({400, 401})}

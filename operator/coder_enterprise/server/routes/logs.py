@@ -23,6 +23,9 @@ _TRACE_FORM: Final = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _USER: Final = "coder_enterprise.user"
 
+SECRETS: Final = "/provisionerkeys/"
+"""What follows it directly below the API's root is a secret: Coder's clients send a provisioner key in its own path."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,6 +38,12 @@ def request_id(scope: Scope) -> str:
 def _header(scope: Scope, name: bytes) -> str:
     value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
     return value.decode("latin-1")
+
+
+def _path(scope: Scope) -> str:
+    before, found, _ = str(scope["path"]).partition(SECRETS)
+    is_secret = found and "/organizations/" not in before
+    return f"{before}{found}…" if is_secret else str(scope["path"])
 
 
 def note_user(scope: Scope, username: str) -> None:
@@ -63,9 +72,9 @@ def report(scope: Scope, request_id: str, status: int, seconds: float, fault: Ex
     if trace := _TRACE_FORM.fullmatch(_header(scope, b"traceparent")):
         fields |= {"trace_id": trace[1], "span_id": trace[2]}
     if fault is not None:
-        log.error("a fault of the server", **fields, path=scope["path"], exc_info=fault)
+        log.error("a fault of the server", **fields, path=_path(scope), exc_info=fault)
     elif status >= 500:
-        log.error("a request that could not be served", **fields, path=scope["path"])
+        log.error("a request that could not be served", **fields, path=_path(scope))
     elif method in _READS:
         log.debug("a read", **fields)
     else:

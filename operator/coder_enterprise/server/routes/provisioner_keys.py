@@ -1,16 +1,24 @@
-"""/organizations/{organization}/provisionerkeys."""
+"""/organizations/{organization}/provisionerkeys, and /provisionerkeys for who has one."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
-from coder_enterprise.server.routes.dependencies import API, Authenticated
+from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
+from coder_enterprise.server.routes.logs import SECRETS
+from coder_enterprise.server.routes.openapi import DAEMON_KEY, any_of
 from coder_enterprise.server.routes.provisioner_daemons import LICENSED
-from coder_enterprise.wire.provisioner_daemons import KEY_CREATED, KEYS, CreateProvisionerKeyRequest
+from coder_enterprise.wire.provisioner_daemons import (
+    KEY,
+    KEY_CREATED,
+    KEY_DAEMONS,
+    KEYS,
+    CreateProvisionerKeyRequest,
+)
 
 router = APIRouter(prefix=API, tags=["Enterprise"])
 
@@ -33,6 +41,28 @@ async def create_key(
 ) -> Response:
     created = await caller.services.provisioner_keys.create(caller.actor, organization, request)
     return caller.answer(KEY_CREATED, created)
+
+
+@router.get("/organizations/{organization}/provisionerkeys/daemons", **documented(KEY_DAEMONS), dependencies=[LICENSED])
+async def list_daemons_by_key(organization: str, caller: Authenticated) -> Response:
+    found = await caller.services.provisioner_daemons.by_key(caller.actor, organization)
+    return await caller.answer_list(KEY_DAEMONS, found)
+
+
+@router.get(
+    f"{SECRETS}{{provisionerkey}}",
+    **documented(KEY),
+    dependencies=[LICENSED],
+    openapi_extra={"security": any_of(DAEMON_KEY)},
+)
+async def get_key_of_secret(
+    provisionerkey: Annotated[str, Path(description="The key itself, which the header may hold in its place")],
+    request: Request,
+    services: Public,
+) -> Response:
+    """The key is what authenticates, so that the answer is about no other one."""
+    secret = request.headers.get("coder-provisioner-daemon-key", provisionerkey)
+    return services.answer(KEY, await services.provisioner_keys.of_secret(secret))
 
 
 @router.delete("/organizations/{organization}/provisionerkeys/{key}", status_code=204, dependencies=[LICENSED])

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
+from coder_enterprise.server.routes.pages import Search
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.templates import (
     EXAMPLES,
@@ -27,6 +28,11 @@ router = APIRouter(prefix=API, tags=["Templates"])
 async def list_examples(caller: Authenticated) -> Response:
     """This server brings none."""
     return caller.answer(EXAMPLES, [])
+
+
+@router.get("/templates", **documented(TEMPLATES))
+async def find_templates(caller: Authenticated, q: Search = "") -> Response:
+    return await caller.answer_list(TEMPLATES, await caller.services.templates.find(caller.actor, q))
 
 
 @router.get("/templates/{template}", **documented(TEMPLATE))

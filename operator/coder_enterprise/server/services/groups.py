@@ -7,7 +7,7 @@ renamed, filled or deleted. The order of the checks in `_patch` is Coder's own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from coder_enterprise.server import access, names
@@ -29,6 +29,14 @@ MAX_URL: Final = 2048
 INT32: Final = range(-(2**31), 2**31)
 GROUPS: Final = Subject(Kind.GROUP)
 PEOPLE: Final = Subject(Kind.USER)
+
+
+class Which(NamedTuple):
+    """As it was sent; "" is all."""
+
+    organization: str = ""
+    has_member: str = ""
+    group_ids: str = ""
 
 
 class Groups:
@@ -57,17 +65,18 @@ class Groups:
 
         return await self._database.read(work)
 
+    async def find(self, actor: Actor, which: Which) -> list[SDKGroup]:
+        """Those of all organizations that the actor may see. Raises `BadRequest` for what the filter cannot find."""
+        self._entitlements.require(Feature.TEMPLATE_RBAC)
+        return await self._database.read(lambda connection: _find(connection, actor, which))
+
     async def list(self, actor: Actor, organization: str) -> list[SDKGroup]:
         """All that the actor may see, in no order. Raises `NotFound` for the organization."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
 
         def work(connection: Connection) -> list[SDKGroup]:
             home = references.organization(connection, organization)
-            rows = groups.of_organization(connection, home.id)
-            if not access.sees(actor, GROUPS):
-                own = groups.group_ids_of(connection, actor.id)
-                rows = [row for row in rows if row.id in own]
-            return all_to_wire(connection, actor, home.id, rows)
+            return all_to_wire(connection, actor, home.id, _seen_of(connection, actor, home.id))
 
         return await self._database.read(work)
 
@@ -101,6 +110,41 @@ def _visible(connection: Connection, actor: Actor, row: GroupRow | None) -> Grou
         if not access.sees(actor, Subject(Kind.GROUP, ties=frozenset(ties))):
             raise NotFound
     return row
+
+
+def _seen_of(connection: Connection, actor: Actor, organization_id: UUID) -> list[GroupRow]:
+    rows = groups.of_organization(connection, organization_id)
+    if access.sees(actor, GROUPS):
+        return rows
+    own = groups.group_ids_of(connection, actor.id)
+    return [row for row in rows if row.id in own]
+
+
+def _find(connection: Connection, actor: Actor, which: Which) -> list[SDKGroup]:
+    homes = organizations.all_of(connection)
+    if which.organization:
+        try:
+            homes = [references.organization(connection, which.organization)]
+        except NotFound:
+            raise invalid(organization="there is no such organization") from None
+    wanted = _ids(which.group_ids)
+    if which.has_member:
+        member = references.user(connection, actor, which.has_member)
+        theirs = groups.group_ids_of(connection, member.id)
+        wanted = theirs if wanted is None else theirs & wanted
+    found: list[SDKGroup] = []
+    for home in homes:
+        rows = [row for row in _seen_of(connection, actor, home.id) if wanted is None or row.id in wanted]
+        if rows:
+            found += all_to_wire(connection, actor, home.id, rows)
+    return found
+
+
+def _ids(text: str) -> set[UUID] | None:
+    """A list with commas; None for "", which is no condition. Raises `BadRequest`."""
+    if not text:
+        return None
+    return {references.uuid_parameter("group_ids", part.strip()) for part in text.split(",")}
 
 
 def _create(connection: Connection, actor: Actor, reference: str, request: CreateGroupRequest) -> SDKGroup:

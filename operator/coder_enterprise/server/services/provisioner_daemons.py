@@ -20,7 +20,15 @@ import structlog
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor
-from coder_enterprise.server.errors import BadRequest, Forbidden, Overloaded, RequestError, Unauthorized, invalid
+from coder_enterprise.server.errors import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    Overloaded,
+    RequestError,
+    Unauthorized,
+    invalid,
+)
 from coder_enterprise.server.services import audit, provisioner_tags, references, sessions
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
@@ -31,7 +39,7 @@ from coder_enterprise.server.services.provisioner_jobs import (
     require_user,
     status,
 )
-from coder_enterprise.server.services.provisioner_keys import hash_key
+from coder_enterprise.server.services.provisioner_keys import KEYS, hash_key, to_wire
 from coder_enterprise.server.services.provisioner_protocol import handlers
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.services.templates import access_of
@@ -39,6 +47,7 @@ from coder_enterprise.server.storage import provisioner_daemons, provisioner_job
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.provisioner_daemons import ProvisionerDaemon
 from coder_enterprise.server.storage.provisioner_jobs import Work
+from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.wire.budgets import Budget, Budgets
 from coder_enterprise.wire.provisioner_daemons import (
     PSK_KEY,
@@ -46,6 +55,8 @@ from coder_enterprise.wire.provisioner_daemons import (
     USER_AUTH_KEY,
     DaemonJob,
     DaemonStatus,
+    KeyDaemons,
+    ProvisionerKey,
     SDKProvisionerDaemon,
 )
 from coder_enterprise.wire.provisioner_jobs import PROVISIONERS
@@ -137,21 +148,29 @@ class ProvisionerDaemons:
         """Comes before anything else, even before who asks. Raises `Forbidden`."""
         self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
 
+    async def by_key(self, actor: Actor, organization: str) -> list[KeyDaemons]:
+        """Every key with its daemons, and those without one where there are any. Raises `NotFound` like the keys."""
+        self.require_feature()
+
+        def work(connection: Connection) -> list[KeyDaemons]:
+            home = references.organization(connection, organization)
+            if not access.sees(actor, KEYS):
+                raise NotFound
+            daemons = _shown(connection, actor, home.id)
+            keys = [to_wire(row) for row in provisioner_keys.of_organization(connection, home.id)]
+            return _grouped([*keys, *_reserved(home.id)], daemons)
+
+        return await self._database.read(work)
+
     async def list(self, actor: Actor, organization: str) -> list[SDKProvisionerDaemon]:
         """For every user, newest first; what they do is told of the templates that the actor sees.
 
         Raises `NotFound` for the organization.
         """
         self.require_feature()
-
-        def work(connection: Connection) -> list[SDKProvisionerDaemon]:
-            home = references.organization(connection, organization)
-            found = provisioner_daemons.of_organization(connection, home.id)
-            seen = {row.id for row in templates.of_organization(connection, home.id, access_of(actor))}
-            work_of = [item.seen_by(seen) for item in provisioner_jobs.work_of(connection, home.id)]
-            return _to_wire(found, work_of, now())
-
-        return await self._database.read(work)
+        return await self._database.read(
+            lambda connection: _shown(connection, actor, references.organization(connection, organization).id)
+        )
 
     async def admit(self, organization: str, query: Query, credentials: Credentials) -> Serving:
         """The daemon that may serve; it is not registered yet.
@@ -275,6 +294,29 @@ class ProvisionerDaemons:
         if key is None:
             raise Unauthorized("The provisioner key is unknown.")
         return _Admitted("key", key.tags, key)
+
+
+def _shown(connection: Connection, actor: Actor, organization_id: UUID) -> list[SDKProvisionerDaemon]:
+    found = provisioner_daemons.of_organization(connection, organization_id)
+    seen = {row.id for row in templates.of_organization(connection, organization_id, access_of(actor))}
+    work_of = [item.seen_by(seen) for item in provisioner_jobs.work_of(connection, organization_id)]
+    return _to_wire(found, work_of, now())
+
+
+def _reserved(organization_id: UUID) -> list[ProvisionerKey]:
+    """What stands for a key where there is none."""
+    return [
+        ProvisionerKey(id=key_id, created_at=NEVER, organization=organization_id, name=name, tags={})
+        for key_id, name in RESERVED_KEYS.items()
+    ]
+
+
+def _grouped(keys: Iterable[ProvisionerKey], daemons: Sequence[SDKProvisionerDaemon]) -> list[KeyDaemons]:
+    found = [
+        KeyDaemons.model_construct(key=key, daemons=[daemon for daemon in daemons if daemon.key_id == key.id])
+        for key in keys
+    ]
+    return [item for item in found if item.daemons or item.key.id not in RESERVED_KEYS]
 
 
 def _register(connection: Connection, serving: Serving) -> ProvisionerDaemon:

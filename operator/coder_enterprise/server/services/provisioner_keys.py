@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import NotFound, invalid, taken
+from coder_enterprise.server.errors import NotFound, Unauthorized, invalid, taken
 from coder_enterprise.server.services import audit, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
@@ -48,7 +48,16 @@ class ProvisionerKeys:
                 raise NotFound
             return provisioner_keys.of_organization(connection, home.id)
 
-        return [_to_wire(row) for row in await self._database.read(work)]
+        return [to_wire(row) for row in await self._database.read(work)]
+
+    async def of_secret(self, key: str) -> ProvisionerKey:
+        """Whose secret it is: the key is its own credential. Raises `Unauthorized`."""
+        self._entitlements.require(Feature.EXTERNAL_PROVISIONER_DAEMONS)
+        digest = hash_key(key)
+        row = await self._database.look_up(lambda connection: provisioner_keys.by_hash(connection, digest))
+        if row is None:
+            raise Unauthorized("The provisioner key is unknown.")
+        return to_wire(row)
 
     async def create(
         self, actor: Actor, organization: str, request: CreateProvisionerKeyRequest
@@ -116,7 +125,7 @@ def _resource(row: KeyRow) -> tuple[str, object, str]:
     return "provisioner_key", row.id, row.name
 
 
-def _to_wire(row: KeyRow) -> ProvisionerKey:
+def to_wire(row: KeyRow) -> ProvisionerKey:
     return ProvisionerKey.model_construct(
         id=row.id, created_at=row.created_at, organization=row.organization_id, name=row.name, tags=row.tags
     )

@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
 from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
-from coder_enterprise.server.services import audit, references
+from coder_enterprise.server.services import audit, references, search
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.storage import template_acls, template_versions, templates, workspaces
+from coder_enterprise.server.storage import organizations, template_acls, template_versions, templates, workspaces
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.templates import Access
 from coder_enterprise.server.storage.templates import Template as TemplateRow
@@ -49,6 +49,8 @@ _ALIASES: Final = {
     "delete_ttl_ms": "time_til_dormant_autodelete_ms",
     "template_use_classic_parameter_flow": "use_classic_parameter_flow",
 }
+_KEYS: Final = ("organization", "name", "exact_name", "deprecated")
+_BOOLEANS: Final = ("true", "false")
 _NO_VERSION: Final = UUID(int=0)
 TEMPLATES: Final = Subject(Kind.TEMPLATE)
 
@@ -57,6 +59,21 @@ class Templates:
     def __init__(self, database: Database, entitlements: Entitlements) -> None:
         self._database = database
         self._entitlements = entitlements
+
+    async def find(self, actor: Actor, query: str) -> list[Template]:
+        """Those of all organizations that the actor may see. Raises `BadRequest` for a query that cannot be read."""
+        values = search.parse(query, _KEYS)
+        deprecated = search.one_of("deprecated", values["deprecated"], _BOOLEANS)[0] if "deprecated" in values else ""
+
+        def work(connection: Connection) -> list[Template]:
+            if (wanted := values.get("organization")) is not None:
+                homes = [references.organization(connection, wanted)]
+            else:
+                homes = organizations.all_of(connection)
+            rows = [row for home in homes for row in templates.of_organization(connection, home.id, access_of(actor))]
+            return [self._to_wire(row) for row in rows if _matches(row, values, deprecated)]
+
+        return await self._database.read(work)
 
     async def list(self, actor: Actor, organization: str) -> list[Template]:
         """All that the actor may see, by name. Raises `NotFound` for the organization."""
@@ -118,6 +135,13 @@ class Templates:
         if not self._entitlements.enabled(Feature.CONTROL_SHARED_PORTS):
             shown.max_port_share_level = UNRESTRICTED
         return shown
+
+
+def _matches(row: TemplateRow, values: Mapping[str, str], deprecated: str) -> bool:
+    name = row.name.lower()
+    part = values.get("name") or values.get(search.FREE, "")
+    is_deprecated = "true" if row.settings.get("deprecation_message") else "false"
+    return part in name and values.get("exact_name", name) == name and (not deprecated or deprecated == is_deprecated)
 
 
 def access_of(actor: Actor) -> Access:

@@ -40,14 +40,14 @@ _ALL: Select[Any] = (
 _GET = _ALL.where(workspace_builds.c.id == bindparam("build_id"))
 _BY_JOB = _ALL.where(workspace_builds.c.job_id == bindparam("job_id"))
 _later = workspace_builds.alias()
-_IS_LATEST = (
+IS_LATEST = (
     workspace_builds.c.build_number
     == select(func.max(_later.c.build_number))
     .where(_later.c.workspace_id == workspace_builds.c.workspace_id)
     .correlate(workspace_builds)
     .scalar_subquery()
 )
-_LATEST = _ALL.where(workspace_builds.c.workspace_id.in_(bindparam("workspace_ids", expanding=True)), _IS_LATEST)
+_LATEST = _ALL.where(workspace_builds.c.workspace_id.in_(bindparam("workspace_ids", expanding=True)), IS_LATEST)
 _STATE = select(workspace_builds.c.state).where(workspace_builds.c.id == bindparam("build_id"))
 _COST = select(workspace_builds.c.daily_cost).where(
     workspace_builds.c.workspace_id == bindparam("workspace_id"),
@@ -57,7 +57,7 @@ _CONSUMED = (
     select(func.coalesce(func.sum(workspace_builds.c.daily_cost), 0))
     .select_from(workspace_builds)
     .join(workspaces, workspaces.c.id == workspace_builds.c.workspace_id)
-    .where(workspaces.c.owner_id == bindparam("owner_id"), workspaces.c.name_key.is_not(None), _IS_LATEST)
+    .where(workspaces.c.owner_id == bindparam("owner_id"), workspaces.c.name_key.is_not(None), IS_LATEST)
 )
 _CONSUMED_IN = _CONSUMED.where(workspaces.c.organization_id == bindparam("organization_id"))
 

@@ -6,10 +6,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, literal_column, select, update
 
 from coder_enterprise.server.storage.database import Connection, unique
-from coder_enterprise.server.storage.schema import organizations, templates, users, workspaces
+from coder_enterprise.server.storage.schema import (
+    organizations,
+    provisioner_jobs,
+    templates,
+    users,
+    workspace_builds,
+    workspaces,
+)
+from coder_enterprise.server.storage.workspace_builds import IS_LATEST
 
 
 class Workspace(NamedTuple):
@@ -40,6 +48,16 @@ class Filter(NamedTuple):
     template: str = ""
     name: str = ""
     """All three in lower case; part of the name is enough."""
+
+
+class Latest(NamedTuple):
+    """What became of a workspace's latest build."""
+
+    transition: str
+    started: bool
+    completed: bool
+    canceled: bool
+    failed: bool
 
 
 # Statements are built once: building one costs more than running it.
@@ -77,6 +95,22 @@ _OF_TEMPLATE = (
     .limit(1)
 )
 
+_FATE = (
+    workspace_builds.c.transition,
+    provisioner_jobs.c.started_at.is_not(None),
+    provisioner_jobs.c.completed_at.is_not(None),
+    provisioner_jobs.c.canceled_at.is_not(None),
+    provisioner_jobs.c.error != literal_column("''"),
+)
+_BY_LATEST_BUILD: Select[Any] = (
+    select(*_FATE, func.count())
+    .select_from(workspaces)
+    .join(workspace_builds, workspace_builds.c.workspace_id == workspaces.c.id)
+    .join(provisioner_jobs, provisioner_jobs.c.id == workspace_builds.c.job_id)
+    .where(workspaces.c.name_key.is_not(None), IS_LATEST)
+    .group_by(*_FATE)
+)
+
 
 def create(connection: Connection, workspace: Workspace) -> None:
     """Raises `Duplicate` when the owner has a workspace of that name, in any case."""
@@ -99,6 +133,11 @@ def page(connection: Connection, which: Filter, limit: int | None, offset: int) 
 
 def count(connection: Connection, which: Filter) -> int:
     return int(connection.execute(_filtered(_COUNT, which)).scalar_one())
+
+
+def count_by_latest_build(connection: Connection) -> dict[Latest, int]:
+    """Of those that are not deleted."""
+    return {Latest(*row[:-1]): row[-1] for row in connection.execute(_BY_LATEST_BUILD)}
 
 
 def has_any(connection: Connection, template_id: UUID) -> bool:
