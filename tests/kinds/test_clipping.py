@@ -31,6 +31,8 @@ SCHEMA = {
         ({"name": "annabella"}, {"name": "anna…"}),
         ({"people": ["ann", "bobby", "cid"]}, {"people": ["ann", "bo…"]}),
         ({"features": {"a": "long", "b": "x"}}, {"features": {"a": "l…"}}),
+        ({"count": 10**30}, {"count": 2**63 - 1}),
+        ({"count": -(10**30)}, {"count": -(2**63 - 1)}),
         ({"name": None}, {"name": None}),
         ({"unknown": "as it is"}, {"unknown": "as it is"}),
     ],

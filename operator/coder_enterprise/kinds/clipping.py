@@ -1,7 +1,7 @@
 """Cuts a status down to what its schema allows: called by the controller's writer, before each status patch.
 
-Texts, lists and maps of Coder's may be longer than any status may be, and the API server would refuse the whole patch
-for one of them: the object would say nothing any more.
+Texts, lists and maps of Coder's may be longer than any status may be, and numbers greater; the API server would refuse
+the whole patch for one of them: the object would say nothing any more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 MORE: Final = "…"
+LARGEST: Final = 2**63 - 1
+"""What Kubernetes reads as an integer, and with the other sign."""
 
 
 def clip(schema: Mapping[str, Any], value: Any) -> Any:
@@ -17,6 +19,8 @@ def clip(schema: Mapping[str, Any], value: Any) -> Any:
     if isinstance(value, str):
         longest = schema.get("maxLength", len(value))
         return value if len(value) <= longest else value[: longest - 1] + MORE
+    if isinstance(value, int):
+        return max(-LARGEST, min(value, LARGEST))
     if isinstance(value, (list, tuple)):
         items = schema.get("items", {})
         return [clip(items, item) for item in value[: schema.get("maxItems")]]
