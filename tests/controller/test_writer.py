@@ -122,8 +122,17 @@ async def test_the_answer_of_a_successor_is_not_taken_for_the_object(desk: Desk)
     desk.kubernetes.delete("things", "one")
     desk.kubernetes.apply("things", "one")
     with pytest.raises(Gone):
-        await desk.writer.status(thing, {"id": "x"})
+        await desk.writer.status(thing, {"color": "red"})
     assert desk.store.get(KEY) is None, "the watch brings it, as something new"
+
+
+async def test_an_id_is_never_recorded_on_a_successor_which_could_belong_to_another_deployment(desk: Desk) -> None:
+    thing = desk.thing()
+    desk.kubernetes.delete("things", "one")
+    desk.kubernetes.apply("things", "one")
+    with pytest.raises(Gone):
+        await desk.writer.status(thing, {**thing.status, "id": "x"})
+    assert "id" not in desk.kubernetes.objects["things", TEAM, "one"]["status"]
 
 
 async def test_releasing_the_last_finalizer_of_an_object_on_its_way_out_forgets_it(desk: Desk) -> None:

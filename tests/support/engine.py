@@ -179,7 +179,7 @@ class FakeKubernetes:
         self.on_write(what)
         known = self._find(collection, namespace, name)
         expected = body.get("metadata", {}).get("resourceVersion")
-        if not subresource and expected not in {None, known["metadata"]["resourceVersion"]}:
+        if expected not in {None, known["metadata"]["resourceVersion"]}:
             raise Conflicted(409, "Conflict", "the object has been modified")
         updated = copy.deepcopy(known)
         part = "status" if subresource else "metadata"

@@ -44,7 +44,20 @@ class Writer:
         patch = difference(resource.status, clip(self._schemas.get(resource.key.kind, {}), status))
         if not patch:
             return resource
+        if patch.get("id"):
+            return await self._record(resource, patch)
         return (await self._patch("status", resource, {"status": patch}, "status")).as_read(resource)
+
+    async def _record(self, resource: Resource, patch: Mapping[str, Any]) -> Resource:
+        """An id proves whose a thing is, so it must not reach another object that was made in this one's place. Of a
+        write to status the API server compares the version, and not the uid."""
+        latest = resource
+        while True:
+            body = {"metadata": {"resourceVersion": latest.resource_version}, "status": patch}
+            try:
+                return (await self._patch("status", latest, body, "status")).as_read(resource)
+            except Conflicted:
+                latest = await self._read(latest)
 
     async def claim(self, resource: Resource, claim: str | None) -> Resource:
         """Before the first create: our finalizer, and the claim of what is about to be created.
