@@ -331,6 +331,17 @@ async def test_a_user_connects_only_so_many_daemons_at_once(
             pass
 
 
+async def test_daemons_that_come_at_the_same_time_are_counted_before_they_are_registered(
+    services: Services, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provisioner_daemons, "MAX_OF_ONE_USER", 2)
+    async with listening(services) as address, contextlib.AsyncExitStack() as stack:
+        daemons = [Daemon(address, session_of(member), name="a", tags={"scope": "user"}) for _ in range(6)]
+        connecting = (stack.enter_async_context(daemon) for daemon in daemons)
+        outcomes = await asyncio.gather(*connecting, return_exceptions=True)
+    assert sum(isinstance(outcome, Daemon) for outcome in outcomes) == 2
+
+
 async def _send_half_a_packet(daemon: Daemon) -> Stream:
     """Of a thousand bytes: the rest never comes."""
     stream = await daemon.session.open()

@@ -63,18 +63,21 @@ async def refuse_without_upgrade(organization: str, request: Request, services: 
 @router.websocket(f"{PATH}/serve")
 async def serve(organization: str, websocket: WebSocket) -> None:
     services: Services = websocket.app.state.services
-    try:
-        serving = await _admit(services, organization, websocket)
-        require_own_origin(websocket)
-        serving = await services.provisioner_daemons.register(serving)
-    except RequestError as error:
-        return await websocket.send_denial_response(refusal(error))
-    await websocket.accept()
-    try:
-        await services.provisioner_daemons.serve(serving, _receiver(websocket), websocket.send_bytes)
-    finally:
-        with contextlib.suppress(Exception):  # the daemon may have closed it, in any of the ways there are
-            await websocket.close()
+    daemons = services.provisioner_daemons
+    with contextlib.ExitStack() as place:
+        try:
+            serving = await _admit(services, organization, websocket)
+            require_own_origin(websocket)
+            place.enter_context(daemons.place_of(serving))
+            serving = await daemons.register(serving)
+        except RequestError as error:
+            return await websocket.send_denial_response(refusal(error))
+        await websocket.accept()
+        try:
+            await daemons.serve(serving, _receiver(websocket), websocket.send_bytes)
+        finally:
+            with contextlib.suppress(Exception):  # the daemon may have closed it, in any of the ways there are
+                await websocket.close()
 
 
 async def _admit(services: Services, organization: str, connection: HTTPConnection) -> Serving:

@@ -7,10 +7,11 @@ is `wire.provisioning`'s; what it can ask is `provisioner_protocol`'s.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -201,14 +202,25 @@ class ProvisionerDaemons:
         )
         return Serving(daemon, admitted.user)
 
-    async def register(self, serving: Serving) -> Serving:
-        """As it is kept: one that comes back is the one that it was.
-
-        Raises `Unauthorized`, `Forbidden`, and `Overloaded`.
-        """
+    @contextlib.contextmanager
+    def place_of(self, serving: Serving) -> Iterator[None]:
+        """Among those that a user may have connected; held from before it is registered. Raises `Overloaded`."""
         owner = serving.daemon.owner
         if owner and self._connected[owner] >= MAX_OF_ONE_USER:
             raise Overloaded(f"{MAX_OF_ONE_USER} daemons of yours are connected; no more can be.")
+        self._connected[owner] += 1
+        try:
+            yield
+        finally:
+            self._connected[owner] -= 1
+            if not self._connected[owner]:
+                del self._connected[owner]
+
+    async def register(self, serving: Serving) -> Serving:
+        """As it is kept: one that comes back is the one that it was.
+
+        Raises `Unauthorized` and `Forbidden`.
+        """
 
         def work(connection: Connection) -> ProvisionerDaemon:
             require_user(connection, serving)
@@ -219,14 +231,10 @@ class ProvisionerDaemons:
     async def serve(self, serving: Serving, receive: Receive, send: Send) -> None:
         """Until either side ends the connection, or the daemon may not serve any more. Raises nothing of the peer's."""
         daemon = serving.daemon
-        self._connected[daemon.owner] += 1
-        try:
-            async with Session(Role.SERVER, receive, send, self._budget_of(daemon)) as session:
-                outcomes = await calls.until_first(
-                    calls.serve(session, handlers(self._jobs, serving)), self._keep_seen(serving)
-                )
-        finally:
-            self._connected[daemon.owner] -= 1
+        async with Session(Role.SERVER, receive, send, self._budget_of(daemon)) as session:
+            outcomes = await calls.until_first(
+                calls.serve(session, handlers(self._jobs, serving)), self._keep_seen(serving)
+            )
         for outcome in outcomes:
             if isinstance(outcome, SessionClosed):
                 log.warning("the connection of a provisioner daemon failed", daemon=daemon.name, error=str(outcome))
