@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,8 @@ from coder_enterprise.cli.options import ADDRESS_HELP, listen_at
 if TYPE_CHECKING:
     from coder_enterprise.server.settings import FirstUser
 
+
+ENCRYPTION_KEYS: Final = "CODER_EXTERNAL_TOKEN_ENCRYPTION_KEYS"
 
 app = typer.Typer(invoke_without_command=True)
 for command in (server_data.backup, server_data.restore, server_data.reset_password, server_data.create_owner):
@@ -161,8 +163,9 @@ def run(
     Secrets are read from the environment alone, for options are visible to everybody on the machine: the first
     owner's password from CODER_FIRST_USER_PASSWORD, the URL of a PostgreSQL database, which several servers may
     share, from CODER_PG_CONNECTION_URL, the pre-shared key of provisioner daemons from
-    CODER_PROVISIONER_DAEMON_PSK, and what an identity provider sends as Authorization to /scim/v2 from
-    CODER_SCIM_AUTH_HEADER.
+    CODER_PROVISIONER_DAEMON_PSK, what an identity provider sends as Authorization to /scim/v2 from
+    CODER_SCIM_AUTH_HEADER, and the keys that encrypt values of template variables from
+    CODER_EXTERNAL_TOKEN_ENCRYPTION_KEYS.
 
     Examples:
 
@@ -193,6 +196,7 @@ def run(
             SettingsError,
             parse_access_url,
             parse_delay,
+            parse_encryption_keys,
             parse_interval,
             parse_profile,
             parse_retention,
@@ -233,6 +237,7 @@ def run(
             ),
             trusted_headers=trusted_headers,
             trusted_origins=trusted_origins,
+            encryption_keys=parse_encryption_keys(ENCRYPTION_KEYS, os.environ.get(ENCRYPTION_KEYS, "")),
             provisioner_daemon_psk=os.environ.get("CODER_PROVISIONER_DAEMON_PSK", ""),
             quiet_hours_default_schedule=quiet_hours_default_schedule,
             allow_custom_quiet_hours=allow_custom_quiet_hours,

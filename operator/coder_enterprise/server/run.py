@@ -47,6 +47,7 @@ from coder_enterprise.server.services.template_versions import TemplateVersions
 from coder_enterprise.server.services.templates import Templates
 from coder_enterprise.server.services.tokens import Tokens
 from coder_enterprise.server.services.users import Users
+from coder_enterprise.server.services.variables import Variables
 from coder_enterprise.server.services.workspace_builds import WorkspaceBuilds
 from coder_enterprise.server.services.workspace_quota import WorkspaceQuotas
 from coder_enterprise.server.services.workspaces import Workspaces
@@ -61,6 +62,7 @@ from coder_enterprise.server.workers.provisioners import ProvisionerCleaner
 from coder_enterprise.server.workers.proxies import ProxyHealthLoop
 from coder_enterprise.server.workers.replicas import ReplicaSync
 from coder_enterprise.server.workers.retention import RetentionWorker
+from coder_enterprise.server.workers.variables import VariablesWorker
 
 NONE: Final[Mapping[str, bytes]] = {}
 
@@ -99,7 +101,8 @@ def create_services(
     entitlements = Entitlements(database, {**settings.license_keys(), **own_keys}, deployment.id, configured)
     sessions = Sessions(database)
     logs = JobLogs(database)
-    jobs = ProvisionerJobs(database, entitlements, deployment, logs)
+    variables = Variables(settings.encryption_keys)
+    jobs = ProvisionerJobs(database, entitlements, deployment, logs, variables)
     schedule = default_schedule(settings.quiet_hours_default_schedule)
     proxy_health = ProxyHealth(database.notifications)
     return Services(
@@ -131,7 +134,7 @@ def create_services(
         job_logs=logs,
         files=Files(database),
         retention=Retention(database, settings.retention),
-        template_versions=TemplateVersions(database, jobs, logs),
+        template_versions=TemplateVersions(database, jobs, logs, variables),
         workspaces=Workspaces(database, jobs),
         workspace_builds=WorkspaceBuilds(database, jobs, logs),
         workspace_quotas=WorkspaceQuotas(database, entitlements),
@@ -149,6 +152,7 @@ def _workers(settings: Settings, database: Database, services: Services, probes:
     yield ProxyHealthLoop(database, services.proxies.health, probes, settings.proxy_health_interval)
     yield ReplicaSync(services.replicas, probes, services.entitlements.count_replicas)
     yield RetentionWorker(services.retention)
+    yield VariablesWorker(database, Variables(settings.encryption_keys))
     yield ProvisionerCleaner(services.provisioner_jobs, services.provisioner_daemons)
 
 

@@ -79,6 +79,9 @@ class Settings:
     """What an identity provider sends as Authorization; "" is no SCIM at the server's root."""
     rate_limit: int = 512
     """Requests a minute from one address to one path; none below 1."""
+    encryption_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Of 32 bytes each, for values of template variables: the first one encrypts. Without any they are kept as they
+    are."""
     provisioner_daemon_psk: str = field(default="", repr=False)
     """The pre-shared key that provisioner daemons may come with; "" is none."""
     quiet_hours_default_schedule: str = ""
@@ -150,7 +153,7 @@ def read_license_keys(setting: str, path: Path) -> dict[str, bytes]:
         raise SettingsError(f"{setting}: {path} cannot be read: {cause}") from None
     if not isinstance(content, Mapping):
         raise SettingsError(f"{setting}: {path} must hold one JSON object: key id to public key")
-    keys = {key_id: _public_key(value) for key_id, value in content.items()}
+    keys = {key_id: _key(value) for key_id, value in content.items()}
     wrong = sorted(key_id for key_id, key in keys.items() if key is None)
     if wrong:
         raise SettingsError(
@@ -160,12 +163,25 @@ def read_license_keys(setting: str, path: Path) -> dict[str, bytes]:
     return {key_id: key for key_id, key in keys.items() if key is not None}
 
 
-def _public_key(value: Any) -> bytes | None:
+def _key(value: Any) -> bytes | None:
+    """Of 32 bytes."""
     try:
         key = base64.b64decode(value, validate=True)
     except (binascii.Error, TypeError, ValueError):
         return None
     return key if len(key) == 32 else None
+
+
+def parse_encryption_keys(variable: str, text: str) -> tuple[bytes, ...]:
+    """Base64, with commas between them. Raises `SettingsError`, which shows none of them."""
+    keys = [_key(part) for part in _listed(text)]
+    wrong = [str(number) for number, key in enumerate(keys, start=1) if key is None]
+    if wrong:
+        raise SettingsError(
+            f"{variable}: key {', '.join(wrong)} of {len(keys)} is not the base64 of 32 bytes; "
+            "`openssl rand -base64 32` makes one"
+        )
+    return tuple(key for key in keys if key is not None)
 
 
 _SUPPORT_LINKS: Final = TypeAdapter(tuple[SupportLink, ...])

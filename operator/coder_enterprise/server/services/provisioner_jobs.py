@@ -24,6 +24,7 @@ from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.job_logs import JobLogs
 from coder_enterprise.server.services.provisioner_results import clean, job_id_of
+from coder_enterprise.server.services.variables import Undecipherable, Variables
 from coder_enterprise.server.services.workspace_quota import is_limited
 from coder_enterprise.server.storage import actors, provisioner_daemons, provisioner_jobs, workspace_builds, workspaces
 from coder_enterprise.server.storage.database import Connection, Database
@@ -87,8 +88,16 @@ class ProvisionerJobs:
     It raises `Unauthorized` or `Forbidden` when the user whose daemon it is may not run it any more.
     """
 
-    def __init__(self, database: Database, entitlements: Entitlements, deployment: Deployment, logs: JobLogs) -> None:
+    def __init__(
+        self,
+        database: Database,
+        entitlements: Entitlements,
+        deployment: Deployment,
+        logs: JobLogs,
+        variables: Variables,
+    ) -> None:
         self._database = database
+        self._variables = variables
         self._logs = logs
         self._entitlements = entitlements
         self._deployment = deployment
@@ -127,7 +136,7 @@ class ProvisionerJobs:
 
     async def update(self, serving: Serving, request: pb.UpdateJobRequest) -> pb.UpdateJobResponse:
         """Keep logs and what was read of a template; say whether the job shall end."""
-        answer = await self._database.write(lambda connection: _update(connection, serving, request))
+        answer = await self._database.write(lambda connection: _update(connection, serving, request, self._variables))
         if request.logs:
             await self._logs.tell(job_id_of(request.job_id))
         return answer
@@ -190,7 +199,7 @@ class ProvisionerJobs:
             return None
         access_url = self._deployment.access_url
         taking = asyncio.ensure_future(
-            self._database.write(lambda connection: _start_next(connection, serving, access_url))
+            self._database.write(lambda connection: _start_next(connection, serving, access_url, self._variables))
         )
         try:
             return await asyncio.shield(taking)
@@ -320,7 +329,9 @@ def _fitting(connection: Connection, serving: Serving) -> list[dict[str, str]]:
     return [tags for tags in waiting if provisioner_tags.accepts(daemon.tags, tags)]
 
 
-def _start_next(connection: Connection, serving: Serving, access_url: str) -> pb.AcquiredJob | None:
+def _start_next(
+    connection: Connection, serving: Serving, access_url: str, variables: Variables
+) -> pb.AcquiredJob | None:
     daemon = serving.daemon
     while fitting := _fitting(connection, serving):
         job = provisioner_jobs.next_for(connection, daemon.organization_id, daemon.provisioners, fitting)
@@ -329,7 +340,11 @@ def _start_next(connection: Connection, serving: Serving, access_url: str) -> pb
         moment = now()
         values = {"started_at": moment, "updated_at": moment, "worker_id": daemon.id}
         provisioner_jobs.update_fields(connection, job.id, values)
-        order = provisioner_orders.order(connection, job, access_url)
+        try:
+            order = provisioner_orders.order(connection, job, access_url, variables)
+        except Undecipherable as error:
+            _end(connection, job, str(error), "", moment)
+            continue
         if order.ByteSize() <= MAX_MESSAGE:
             return order
         _end(connection, job, TOO_LARGE, "", moment)
@@ -349,10 +364,12 @@ def _running(connection: Connection, serving: Serving, job_id: str) -> Job:
     return job
 
 
-def _update(connection: Connection, serving: Serving, request: pb.UpdateJobRequest) -> pb.UpdateJobResponse:
+def _update(
+    connection: Connection, serving: Serving, request: pb.UpdateJobRequest, variables: Variables
+) -> pb.UpdateJobResponse:
     moment = now()
     job = _running(connection, serving, request.job_id)._replace(updated_at=moment)
-    values = provisioner_results.note_template(connection, job, request)
+    values = provisioner_results.note_template(connection, job, request, variables)
     size, overflowed = _add_logs(connection, job, request.logs)
     provisioner_jobs.update_fields(
         connection, job.id, {"updated_at": moment, "logs_size": size, "logs_overflowed": overflowed}

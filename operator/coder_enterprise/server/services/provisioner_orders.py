@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from coder_enterprise.server.services.variables import Variables
 from coder_enterprise.server.storage import (
     files,
     groups,
@@ -24,8 +25,11 @@ BUILD: Final = "workspace_build"
 TRANSITIONS: Final = {"start": pb.START, "stop": pb.STOP, "delete": pb.DESTROY}
 
 
-def order(connection: Connection, job: Job, access_url: str) -> pb.AcquiredJob:
-    """No session token and no SSH key of the workspace's owner are sent: there is nothing that would make them."""
+def order(connection: Connection, job: Job, access_url: str, variables: Variables) -> pb.AcquiredJob:
+    """Raises `Undecipherable`.
+
+    No session token and no SSH key of the workspace's owner are sent: there is nothing that would make them.
+    """
     initiator, file = users.get(connection, job.initiator_id), files.get(connection, job.file_id)
     if initiator is None or file is None:
         raise AssertionError("users and files of jobs are never deleted")
@@ -37,18 +41,18 @@ def order(connection: Connection, job: Job, access_url: str) -> pb.AcquiredJob:
         template_source_archive=file.data,
     )
     if job.type == IMPORT:
-        made.template_import.CopyFrom(_template_import(connection, job, initiator, access_url))
+        made.template_import.CopyFrom(_template_import(connection, job, initiator, access_url, variables))
     else:
-        made.workspace_build.CopyFrom(_workspace_build(connection, job, access_url))
+        made.workspace_build.CopyFrom(_workspace_build(connection, job, access_url, variables))
     return made
 
 
-def values_of(version: TemplateVersion) -> list[pb.VariableValue]:
-    return [pb.VariableValue(**variable) for variable in version.variables]
+def values_of(version: TemplateVersion, variables: Variables) -> list[pb.VariableValue]:
+    return [pb.VariableValue(**variable) for variable in variables.plain(version)]
 
 
 def _template_import(
-    connection: Connection, job: Job, initiator: User, access_url: str
+    connection: Connection, job: Job, initiator: User, access_url: str, variables: Variables
 ) -> pb.AcquiredJob.TemplateImport:
     version = template_versions.by_job(connection, job.id)
     if version is None:
@@ -60,10 +64,12 @@ def _template_import(
         workspace_owner=initiator.username,
         workspace_owner_id=str(initiator.id),
     )
-    return pb.AcquiredJob.TemplateImport(metadata=metadata, user_variable_values=values_of(version))
+    return pb.AcquiredJob.TemplateImport(metadata=metadata, user_variable_values=values_of(version, variables))
 
 
-def _workspace_build(connection: Connection, job: Job, access_url: str) -> pb.AcquiredJob.WorkspaceBuild:
+def _workspace_build(
+    connection: Connection, job: Job, access_url: str, variables: Variables
+) -> pb.AcquiredJob.WorkspaceBuild:
     build = workspace_builds.by_job(connection, job.id)
     if build is None:
         raise AssertionError("a build's job is made with the build")
@@ -92,7 +98,7 @@ def _workspace_build(connection: Connection, job: Job, access_url: str) -> pb.Ac
         workspace_build_id=str(build.id),
         workspace_name=workspace.name,
         rich_parameter_values=[pb.RichParameterValue(name=k, value=v) for k, v in build.parameters.items()],
-        variable_values=values_of(version),
+        variable_values=values_of(version, variables),
         metadata=metadata,
         state=workspace_builds.state(connection, build.id),
     )

@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 
 from coder_enterprise.server.services import provisioner_tags
 from coder_enterprise.server.services.provisioner_orders import BUILD, IMPORT
+from coder_enterprise.server.services.variables import Undecipherable, Variable, Variables
 from coder_enterprise.server.storage import template_versions, workspace_builds, workspaces
 from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.provisioner_jobs import Job
+from coder_enterprise.server.storage.template_versions import TemplateVersion
 from coder_enterprise.wire.provisioning import messages_pb2 as pb
 from coder_enterprise.wire.provisioning.calls import RPCError
 
@@ -26,25 +28,38 @@ def clean(text: str) -> str:
     return text.replace("\0", "")
 
 
-def note_template(connection: Connection, job: Job, request: pb.UpdateJobRequest) -> list[pb.VariableValue]:
+def note_template(
+    connection: Connection, job: Job, request: pb.UpdateJobRequest, variables: Variables
+) -> list[pb.VariableValue]:
     """Keep what was read of a template; the values of its variables, if these were sent.
 
-    Raises `RPCError` when one has no value and needs one, and `BadRequest` for tags that cannot be.
+    Raises `RPCError` when one has no value and needs one, or one that cannot be deciphered, and `BadRequest` for tags
+    that cannot be.
     """
     version = template_versions.by_job(connection, job.id)
     if version is None:
         return []
     changes: dict[str, Any] = {}
+    values: list[Variable] = []
     if request.readme:
         changes["readme"] = clean(request.readme.decode(errors="replace"))[:MAX_README]
     if request.workspace_tags:
         provisioner_tags.check(request.workspace_tags, "workspace_tags")
         changes["workspace_tags"] = dict(request.workspace_tags)
     if request.template_variables:
-        changes["variables"] = _values(request.template_variables, version.variables)
+        values = _values(request.template_variables, _plain(version, variables))
+        changes["variables"] = variables.kept(version.id, values)
     if changes:
         template_versions.update_fields(connection, version.id, {**changes, "updated_at": job.updated_at})
-    return [pb.VariableValue(**variable) for variable in changes.get("variables", ())]
+    return [pb.VariableValue(**value) for value in values]
+
+
+def _plain(version: TemplateVersion, variables: Variables) -> list[Variable]:
+    """Raises `RPCError`."""
+    try:
+        return variables.plain(version)
+    except Undecipherable as error:
+        raise RPCError(str(error)) from None
 
 
 def complete(connection: Connection, job: Job, request: pb.CompletedJob, moment: datetime) -> list[dict[str, Any]]:
@@ -80,7 +95,7 @@ def _require(job: Job, kind: str | None) -> None:
         raise RPCError(f"job {job.id} is a {KINDS[job.type]}, and the message is for {kind or 'nothing'}")
 
 
-def _values(variables: Iterable[pb.TemplateVariable], known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _values(variables: Iterable[pb.TemplateVariable], known: Sequence[Variable]) -> list[Variable]:
     sent = {variable["name"]: variable["value"] for variable in known}
     missing = [item.name for item in variables if item.required and not sent.get(item.name, item.default_value)]
     if missing:

@@ -20,6 +20,7 @@ from coder_enterprise.server.services.job_logs import Find, JobLogs, Span
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_orders import IMPORT
 from coder_enterprise.server.services.templates import changeable, visible
+from coder_enterprise.server.services.variables import Variables
 from coder_enterprise.server.storage import files, template_versions, templates, users
 from coder_enterprise.server.storage import provisioner_jobs as stored_jobs
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
@@ -32,7 +33,8 @@ MAX_MESSAGE: Final = 1048
 
 
 class TemplateVersions:
-    def __init__(self, database: Database, jobs: ProvisionerJobs, logs: JobLogs) -> None:
+    def __init__(self, database: Database, jobs: ProvisionerJobs, logs: JobLogs, variables: Variables) -> None:
+        self._variables = variables
         self._database = database
         self._jobs = jobs
         self._logs = logs
@@ -40,7 +42,7 @@ class TemplateVersions:
     async def create(self, actor: Actor, organization: str, request: CreateTemplateVersionRequest) -> TemplateVersion:
         """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         made = await self._database.write_as(
-            actor, lambda connection, actor: _create(connection, actor, organization, request)
+            actor, lambda connection, actor: _create(connection, actor, organization, request, self._variables)
         )
         await self._jobs.announce(made.organization_id)
         return made
@@ -122,7 +124,11 @@ def usable(connection: Connection, version_id: UUID, template_id: UUID, field: s
 
 
 def _create(
-    connection: Connection, actor: Actor, organization: str, request: CreateTemplateVersionRequest
+    connection: Connection,
+    actor: Actor,
+    organization: str,
+    request: CreateTemplateVersionRequest,
+    variables: Variables,
 ) -> TemplateVersion:
     home = references.organization(connection, organization)
     template_id = _template_of(connection, actor, home.id, request.template_id)
@@ -139,6 +145,7 @@ def _create(
         input={"template_version_id": str(version_id)},
         tags=tags,
     )
+    values = [{"name": item.name, "value": item.value, "sensitive": False} for item in request.user_variable_values]
     row = VersionRow(
         id=version_id,
         organization_id=home.id,
@@ -148,9 +155,7 @@ def _create(
         name=request.name or f"version-{secrets.token_hex(4)}",
         message=request.message,
         readme="",
-        variables=[
-            {"name": value.name, "value": value.value, "sensitive": False} for value in request.user_variable_values
-        ],
+        variables=variables.kept(version_id, values),
         parameters=[],
         workspace_tags={},
         created_at=moment,

@@ -23,7 +23,7 @@ class TemplateVersion(NamedTuple):
     message: str
     readme: str
     variables: list[dict[str, Any]]
-    """Name, value, and whether it is sensitive. Values are never shown."""
+    """As `services.variables` keeps them. Values are never shown."""
     parameters: list[dict[str, Any]]
     workspace_tags: dict[str, str]
     created_at: datetime
@@ -38,6 +38,14 @@ _OF_TEMPLATE = (
     select(*_COLUMNS)
     .where(template_versions.c.template_id == bindparam("template_id"))
     .order_by(template_versions.c.created_at, template_versions.c.id)
+)
+
+
+_VARIABLES = (
+    select(template_versions.c.id, template_versions.c.variables)
+    .where(template_versions.c.id > bindparam("after"))
+    .order_by(template_versions.c.id)
+    .limit(bindparam("count"))
 )
 
 
@@ -60,6 +68,11 @@ def by_job(connection: Connection, job_id: UUID) -> TemplateVersion | None:
 def of_template(connection: Connection, template_id: UUID) -> list[TemplateVersion]:
     """Oldest first."""
     return [TemplateVersion(*row) for row in connection.execute(_OF_TEMPLATE, {"template_id": template_id})]
+
+
+def variables_after(connection: Connection, after: UUID, count: int) -> list[tuple[UUID, list[dict[str, Any]]]]:
+    """By id, of all versions."""
+    return [(row.id, row.variables) for row in connection.execute(_VARIABLES, {"after": after, "count": count})]
 
 
 def update_fields(connection: Connection, version_id: UUID, values: Mapping[str, Any]) -> None:
