@@ -34,6 +34,42 @@ class TemplateVersion(WireModel):
     archived: bool = False
 
 
+class PatchTemplateVersionRequest(WireModel):
+    """An empty or absent name is kept, and so is an absent message."""
+
+    name: str = ""
+    message: str | None = None
+
+
+class ParameterOption(WireModel):
+    name: str
+    description: str = ""
+    value: str
+    icon: str = ""
+
+
+class TemplateVersionParameter(WireModel):
+    """What one is asked for when a workspace is made of it."""
+
+    name: str
+    display_name: str = ""
+    description: str = ""
+    description_plaintext: str = ""
+    type: str = "string"
+    form_type: str = "input"
+    mutable: bool = False
+    default_value: str = ""
+    icon: str = ""
+    options: list[ParameterOption] = Field(default_factory=list)
+    validation_error: str = ""
+    validation_regex: str = ""
+    validation_min: int | None = None
+    validation_max: int | None = None
+    validation_monotonic: str = ""
+    required: bool = False
+    ephemeral: bool = False
+
+
 class VariableValue(WireModel):
     name: str
     value: str = Field(default="", repr=False)
@@ -55,5 +91,8 @@ class UpdateActiveTemplateVersionRequest(WireModel):
 
 
 TEMPLATE_VERSION: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion))
+PARAMETERS: Final[Shape[list[TemplateVersionParameter]]] = Shape(View(list[TemplateVersionParameter]))
+PRESETS: Final[Shape[list[str]]] = Shape(View(list[str]))
+"""Always empty: they are not part of what daemons send here."""
 TEMPLATE_VERSION_CREATED: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion, 201))
 TEMPLATE_VERSIONS: Final[Shape[list[TemplateVersion]]] = Shape(View(list[TemplateVersion]))

@@ -13,10 +13,13 @@ from coder_enterprise.server.routes.following import NOT_FOLLOWED, LogSpan, send
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.provisioner_jobs import LOGS, RESOURCES
 from coder_enterprise.wire.template_versions import (
+    PARAMETERS,
+    PRESETS,
     TEMPLATE_VERSION,
     TEMPLATE_VERSION_CREATED,
     TEMPLATE_VERSIONS,
     CreateTemplateVersionRequest,
+    PatchTemplateVersionRequest,
     UpdateActiveTemplateVersionRequest,
 )
 
@@ -69,6 +72,52 @@ async def get_version_logs(version: str, caller: Authenticated, span: LogSpan) -
 @router.websocket("/templateversions/{version}/logs")
 async def follow_version_logs(version: str, caller: Authenticated, span: LogSpan, websocket: WebSocket) -> None:
     await send_lines(websocket, caller, caller.services.template_versions.follow(caller.actor, version, span))
+
+
+@router.patch(
+    "/templateversions/{version}",
+    **documented(TEMPLATE_VERSION),
+    openapi_extra=expects(PatchTemplateVersionRequest),
+)
+async def patch_version(
+    version: str,
+    caller: Authenticated,
+    request: Annotated[PatchTemplateVersionRequest, body(PatchTemplateVersionRequest)],
+) -> Response:
+    return caller.answer(
+        TEMPLATE_VERSION, await caller.services.template_versions.patch(caller.actor, version, request)
+    )
+
+
+@router.get("/templates/{template}/versions/{name}", **documented(TEMPLATE_VERSION))
+async def get_version_by_name(template: str, name: str, caller: Authenticated) -> Response:
+    found = await caller.services.template_versions.by_name(caller.actor, template, name)
+    return caller.answer(TEMPLATE_VERSION, found)
+
+
+@router.get("/organizations/{organization}/templates/{template}/versions/{name}", **documented(TEMPLATE_VERSION))
+async def get_version_by_names(organization: str, template: str, name: str, caller: Authenticated) -> Response:
+    found = await caller.services.template_versions.by_names(caller.actor, organization, template, name)
+    return caller.answer(TEMPLATE_VERSION, found)
+
+
+@router.get(
+    "/organizations/{organization}/templates/{template}/versions/{name}/previous", **documented(TEMPLATE_VERSION)
+)
+async def get_previous_version(organization: str, template: str, name: str, caller: Authenticated) -> Response:
+    found = await caller.services.template_versions.by_names(caller.actor, organization, template, name, previous=True)
+    return caller.answer(TEMPLATE_VERSION, found)
+
+
+@router.get("/templateversions/{version}/rich-parameters", **documented(PARAMETERS))
+async def list_parameters(version: str, caller: Authenticated) -> Response:
+    return caller.answer(PARAMETERS, await caller.services.template_versions.parameters(caller.actor, version))
+
+
+@router.get("/templateversions/{version}/presets", **documented(PRESETS))
+async def list_presets(version: str, caller: Authenticated) -> Response:
+    await caller.services.template_versions.require(caller.actor, version)
+    return caller.answer(PRESETS, [])
 
 
 @router.get("/templateversions/{version}/resources", **documented(RESOURCES))

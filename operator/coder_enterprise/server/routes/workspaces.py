@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response, WebSocket
+from fastapi import APIRouter, Depends, Path, Query, Response, WebSocket
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
-from coder_enterprise.server.routes.following import NOT_FOLLOWED, LogSpan, send_lines
+from coder_enterprise.server.routes.following import MAX_ID, NOT_FOLLOWED, LogSpan, send_lines
 from coder_enterprise.server.routes.pages import page
 from coder_enterprise.server.services.users import Page
 from coder_enterprise.wire.common import RESPONSE
@@ -17,6 +17,7 @@ from coder_enterprise.wire.provisioner_jobs import LOGS
 from coder_enterprise.wire.workspaces import (
     BUILD,
     BUILD_CREATED,
+    BUILDS,
     QUOTA,
     WORKSPACE,
     WORKSPACE_CREATED,
@@ -49,6 +50,38 @@ async def create_workspace(
 ) -> Response:
     created = await caller.services.workspaces.create(caller.actor, organization, user, request)
     return caller.answer(WORKSPACE_CREATED, created)
+
+
+@router.post("/users/{user}/workspaces", **documented(WORKSPACE_CREATED), openapi_extra=expects(CreateWorkspaceRequest))
+async def create_workspace_of_user(
+    user: str, caller: Authenticated, request: Annotated[CreateWorkspaceRequest, body(CreateWorkspaceRequest)]
+) -> Response:
+    created = await caller.services.workspaces.create(caller.actor, None, user, request)
+    return caller.answer(WORKSPACE_CREATED, created)
+
+
+@router.get("/users/{user}/workspace/{name}", **documented(WORKSPACE))
+async def get_workspace_by_name(
+    user: str,
+    name: str,
+    caller: Authenticated,
+    include_deleted: Annotated[bool, Query(description="Also one that was deleted")] = False,
+) -> Response:
+    found = await caller.services.workspaces.by_name(caller.actor, user, name, deleted=include_deleted)
+    return caller.answer(WORKSPACE, found)
+
+
+@router.get("/users/{user}/workspace/{name}/builds/{number}", **documented(BUILD))
+async def get_build_by_number(
+    user: str, name: str, number: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Authenticated
+) -> Response:
+    return caller.answer(BUILD, await caller.services.workspace_builds.by_number(caller.actor, user, name, number))
+
+
+@router.get("/workspaces/{workspace}/builds", **documented(BUILDS))
+async def list_builds(workspace: str, caller: Authenticated, which: Annotated[Page, Depends(page)]) -> Response:
+    found = await caller.services.workspace_builds.of_workspace(caller.actor, workspace, which)
+    return await caller.answer_list(BUILDS, found)
 
 
 @router.get("/workspaces/{workspace}", **documented(WORKSPACE))

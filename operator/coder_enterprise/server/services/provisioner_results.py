@@ -121,10 +121,23 @@ def _complete_import(connection: Connection, job: Job, done: pb.CompletedJob.Tem
             "default_value": clean(item.default_value),
             "mutable": item.mutable,
             "ephemeral": item.ephemeral,
+            **_asked(item),
         }
-        for item in done.rich_parameters
+        for item in sorted(done.rich_parameters, key=lambda item: item.order)
     ]
     template_versions.update_fields(connection, version.id, {"parameters": parameters, "updated_at": moment})
+
+
+def _asked(item: pb.RichParameter) -> dict[str, Any]:
+    """How people are asked for the parameter."""
+    bounds = {name: getattr(item, name) for name in ("validation_min", "validation_max") if item.HasField(name)}
+    validation = ("validation_error", "validation_regex", "validation_monotonic")
+    texts = ("display_name", "description", "type", "icon", *validation)
+    options = [
+        {name: clean(getattr(option, name)) for name in ("name", "description", "value", "icon")}
+        for option in item.options
+    ]
+    return {**bounds, **{name: clean(getattr(item, name)) for name in texts}, "options": options}
 
 
 def _resources(found: Iterable[pb.Resource], transition: str) -> list[dict[str, Any]]:

@@ -7,26 +7,33 @@ by those who see the template.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
-from typing import Final
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import BadRequest, NotFound, invalid, taken
+from coder_enterprise.server.errors import BadRequest, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit, provisioner_jobs, provisioner_tags, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.job_logs import Find, JobLogs, Span
 from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_orders import IMPORT
-from coder_enterprise.server.services.templates import changeable, visible
+from coder_enterprise.server.services.templates import access_of, changeable, visible
 from coder_enterprise.server.services.variables import Variables
 from coder_enterprise.server.storage import files, template_versions, templates, users
 from coder_enterprise.server.storage import provisioner_jobs as stored_jobs
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.template_versions import TemplateVersion as VersionRow
+from coder_enterprise.server.storage.templates import Template
 from coder_enterprise.wire.provisioner_jobs import PROVISIONERS, ProvisionerJobLog, WorkspaceResource
-from coder_enterprise.wire.template_versions import CreateTemplateVersionRequest, MinimalUser, TemplateVersion
+from coder_enterprise.wire.template_versions import (
+    CreateTemplateVersionRequest,
+    MinimalUser,
+    PatchTemplateVersionRequest,
+    TemplateVersion,
+    TemplateVersionParameter,
+)
 
 MAX_NAME: Final = 32
 MAX_MESSAGE: Final = 1048
@@ -51,6 +58,52 @@ class TemplateVersions:
         """Raises `BadRequest` for what is no id, and `NotFound`."""
         version_id = references.uuid_parameter("templateversion", reference)
         return await self._database.read(lambda connection: _one(connection, _seen(connection, actor, version_id)))
+
+    async def by_name(self, actor: Actor, template: str, name: str) -> TemplateVersion:
+        """Of the template with that id. Raises `BadRequest` for what is no id, and `NotFound`."""
+        template_id = references.uuid_parameter("template", template)
+
+        def work(connection: Connection) -> TemplateVersion:
+            return _one(connection, _named(connection, visible(connection, actor, template_id), name))
+
+        return await self._database.read(work)
+
+    async def by_names(
+        self, actor: Actor, organization: str, template: str, name: str, *, previous: bool = False
+    ) -> TemplateVersion:
+        """The version, or the `previous` one. Raises `NotFound`."""
+
+        def work(connection: Connection) -> TemplateVersion:
+            home = references.organization(connection, organization)
+            found = templates.by_name(connection, home.id, template, access_of(actor))
+            if found is None:
+                raise NotFound
+            row = _named(connection, found, name)
+            shown = template_versions.before(connection, row) if previous else row
+            if shown is None:
+                raise NotFound
+            return _one(connection, shown)
+
+        return await self._database.read(work)
+
+    async def patch(self, actor: Actor, reference: str, request: PatchTemplateVersionRequest) -> TemplateVersion:
+        """Raises `BadRequest`, `NotFound`, `Forbidden`, and `Conflict` for a name that is taken."""
+        version_id = references.uuid_parameter("templateversion", reference)
+        return await self._database.write_as(
+            actor, lambda connection, actor: _patch(connection, actor, version_id, request)
+        )
+
+    async def parameters(self, actor: Actor, reference: str) -> list[TemplateVersionParameter]:
+        """What workspaces of it are asked for, in the order of the template. Raises like `get`."""
+        version_id = references.uuid_parameter("templateversion", reference)
+        return await self._database.read(
+            lambda connection: [_parameter(item) for item in _seen(connection, actor, version_id).parameters]
+        )
+
+    async def require(self, actor: Actor, reference: str) -> None:
+        """That the actor may see it. Raises like `get`."""
+        version_id = references.uuid_parameter("templateversion", reference)
+        await self._database.read(lambda connection: _seen(connection, actor, version_id))
 
     async def of_template(self, actor: Actor, reference: str) -> list[TemplateVersion]:
         """Oldest first. Raises `BadRequest` for what is no id, and `NotFound`."""
@@ -164,9 +217,69 @@ def _create(
     try:
         template_versions.create(connection, row)
     except Duplicate:
-        raise taken(f"The template has a version named {row.name!r} already.") from None
+        raise _taken(row.name) from None
     audit.record(connection, actor.id, "create", _resource(row), after=_shown(row))
     return _one(connection, row)
+
+
+def _named(connection: Connection, template: Template, name: str) -> VersionRow:
+    """Raises `NotFound`."""
+    row = template_versions.by_name(connection, template.id, name)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _patch(
+    connection: Connection, actor: Actor, version_id: UUID, request: PatchTemplateVersionRequest
+) -> TemplateVersion:
+    row = _seen(connection, actor, version_id)
+    _require_change(connection, actor, row)
+    changed = row._replace(
+        name=request.name or row.name, message=row.message if request.message is None else request.message
+    )
+    problems = _text_problems(changed.name, changed.message)
+    if problems:
+        raise invalid(**problems)
+    if changed == row:
+        return _one(connection, row)
+    changed = changed._replace(updated_at=now())
+    values = {name: getattr(changed, name) for name in ("name", "message", "updated_at")}
+    try:
+        template_versions.update_fields(connection, row.id, values)
+    except Duplicate:
+        raise _taken(changed.name) from None
+    audit.record(connection, actor.id, "write", _resource(changed), before=_shown(row), after=_shown(changed))
+    return _one(connection, changed)
+
+
+def _taken(name: str) -> RequestError:
+    return taken(f"The template has a version named {name!r} already.")
+
+
+def _text_problems(name: str, message: str) -> dict[str, str]:
+    """What is wrong with which field."""
+    problems: dict[str, str] = {}
+    if problem := names.name_problem(name, MAX_NAME):
+        problems["name"] = problem
+    if len(message) > MAX_MESSAGE:
+        problems["message"] = f"must have at most {MAX_MESSAGE} characters"
+    return problems
+
+
+def _parameter(item: Mapping[str, Any]) -> TemplateVersionParameter:
+    """Versions that an older server imported say only what a build needs."""
+    made = TemplateVersionParameter.model_validate(item)
+    made.description_plaintext = made.description
+    made.form_type = _form(made)
+    return made
+
+
+def _form(item: TemplateVersionParameter) -> str:
+    """How it is asked for where the template does not say; so it is in Coder."""
+    if item.options:
+        return "radio"
+    return {"bool": "checkbox", "list(string)": "tag-select"}.get(item.type, "input")
 
 
 def _template_of(connection: Connection, actor: Actor, organization_id: UUID, text: str) -> UUID | None:
@@ -186,11 +299,7 @@ def _template_of(connection: Connection, actor: Actor, organization_id: UUID, te
 def _check(connection: Connection, actor: Actor, request: CreateTemplateVersionRequest) -> UUID:
     """The file. Raises `BadRequest`."""
     provisioner_tags.check(request.tags)
-    problems: dict[str, str] = {}
-    if request.name and (problem := names.name_problem(request.name, MAX_NAME)):
-        problems["name"] = problem
-    if len(request.message) > MAX_MESSAGE:
-        problems["message"] = f"must have at most {MAX_MESSAGE} characters"
+    problems = _text_problems(request.name or "any", request.message)
     if request.storage_method != "file":
         problems["storage_method"] = "must be file"
     if request.provisioner not in PROVISIONERS:

@@ -16,6 +16,7 @@ from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
 from coder_enterprise.server.services.provisioner_orders import BUILD
 from coder_enterprise.server.services.template_versions import usable
 from coder_enterprise.server.services.templates import access_of, may_change
+from coder_enterprise.server.services.users import Page
 from coder_enterprise.server.storage import provisioner_jobs as stored_jobs
 from coder_enterprise.server.storage import templates, workspace_builds, workspaces
 from coder_enterprise.server.storage.database import Connection, Database
@@ -58,6 +59,29 @@ class WorkspaceBuilds:
         await self._jobs.announce(organization_id)
         return made
 
+    async def of_workspace(self, actor: Actor, workspace: str, page: Page) -> list[WorkspaceBuild]:
+        """Newest first. Raises `BadRequest` for what is no id, and `NotFound`."""
+        workspace_id = references.uuid_parameter("workspace", workspace)
+
+        def work(connection: Connection) -> list[WorkspaceBuild]:
+            home = visible(connection, actor, workspace_id)
+            rows = workspace_builds.of_workspace(connection, home.id, page.limit, page.offset)
+            return to_wire(connection, [(home, row) for row in rows])
+
+        return await self._database.read(work)
+
+    async def by_number(self, actor: Actor, user: str, name: str, number: int) -> WorkspaceBuild:
+        """Raises `BadRequest` for the user, and `NotFound`."""
+
+        def work(connection: Connection) -> WorkspaceBuild:
+            home = named(connection, actor, user, name)
+            row = workspace_builds.by_number(connection, home.id, number)
+            if row is None:
+                raise NotFound
+            return to_wire(connection, [(home, row)])[0]
+
+        return await self._database.read(work)
+
     async def get(self, actor: Actor, reference: str) -> WorkspaceBuild:
         """Raises `BadRequest` for what is no id, and `NotFound`."""
         build_id = references.uuid_parameter("workspacebuild", reference)
@@ -95,6 +119,18 @@ def visible(connection: Connection, actor: Actor, workspace_id: UUID) -> Workspa
     """Raises `NotFound`."""
     row = _readable(connection, actor, workspace_id)
     if row.deleted:
+        raise NotFound
+    return row
+
+
+def named(connection: Connection, actor: Actor, user: str, name: str, *, deleted: bool = False) -> Workspace:
+    """The user's workspace; with `deleted` also one that is not there any more.
+
+    Raises `BadRequest` for the user, and `NotFound`.
+    """
+    owner = references.user(connection, actor, user)
+    row = workspaces.by_name(connection, owner.id, name)
+    if row is None or not access.sees(actor, _of(row)) or (row.deleted and not deleted):
         raise NotFound
     return row
 

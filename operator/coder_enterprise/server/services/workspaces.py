@@ -38,8 +38,13 @@ class Workspaces:
         self._database = database
         self._jobs = jobs
 
-    async def create(self, actor: Actor, organization: str, user: str, request: CreateWorkspaceRequest) -> Workspace:
-        """With its first build. Raises `NotFound`, `BadRequest`, `Forbidden`, and `Conflict` for the name."""
+    async def create(
+        self, actor: Actor, organization: str | None, user: str, request: CreateWorkspaceRequest
+    ) -> Workspace:
+        """With its first build; without an organization, in its template's.
+
+        Raises `NotFound`, `BadRequest`, `Forbidden`, and `Conflict` for the name.
+        """
         made = await self._database.write_as(
             actor, lambda connection, actor: _create(connection, actor, organization, user, request)
         )
@@ -51,6 +56,12 @@ class Workspaces:
         workspace_id = references.uuid_parameter("workspace", reference)
         return await self._database.read(
             lambda connection: _to_wire(connection, [builds.visible(connection, actor, workspace_id)])[0]
+        )
+
+    async def by_name(self, actor: Actor, user: str, name: str, *, deleted: bool) -> Workspace:
+        """With `deleted` also one that is not there any more. Raises `BadRequest` for the user, and `NotFound`."""
+        return await self._database.read(
+            lambda connection: _to_wire(connection, [builds.named(connection, actor, user, name, deleted=deleted)])[0]
         )
 
     async def list(self, actor: Actor, query: str, page: Page) -> WorkspacesResponse:
@@ -78,14 +89,15 @@ def _parse(actor: Actor, query: str) -> Filter:
 
 
 def _create(
-    connection: Connection, actor: Actor, organization: str, user: str, request: CreateWorkspaceRequest
+    connection: Connection, actor: Actor, organization: str | None, user: str, request: CreateWorkspaceRequest
 ) -> Workspace:
-    home = references.organization(connection, organization)
+    home_id = references.organization(connection, organization).id if organization is not None else None
     owner = references.user(connection, actor, user)
     access.require(actor, Action.CREATE, Subject(Kind.WORKSPACE, owner.id))
-    if not organizations.members_among(connection, home.id, [owner.id]):
-        raise NotFound
-    template, version = _source(connection, actor, home.id, request)
+    if home_id is not None:
+        _require_member(connection, home_id, owner)
+    template, version = _source(connection, actor, home_id, request)
+    _require_member(connection, template.organization_id, owner)
     if problem := names.name_problem(request.name, MAX_NAME):
         raise invalid(name=problem)
     row = _row(owner, template, request.name)
@@ -100,8 +112,14 @@ def _create(
     return _to_wire(connection, [row])[0]
 
 
+def _require_member(connection: Connection, organization_id: UUID, owner: User) -> None:
+    """Raises `NotFound`."""
+    if not organizations.members_among(connection, organization_id, [owner.id]):
+        raise NotFound
+
+
 def _source(
-    connection: Connection, actor: Actor, organization_id: UUID, request: CreateWorkspaceRequest
+    connection: Connection, actor: Actor, organization_id: UUID | None, request: CreateWorkspaceRequest
 ) -> tuple[Template, TemplateVersion]:
     """What the workspace is made of. Raises `BadRequest`; a template that the actor does not see is not there."""
     field = "template_version_id" if request.template_version_id else "template_id"
@@ -113,7 +131,7 @@ def _source(
     version = template_versions.get(connection, reference) if request.template_version_id else None
     template_id = version.template_id if version else reference
     template = _seen_template(connection, actor, template_id) if version or field == "template_id" else None
-    if template is None or template.organization_id != organization_id:
+    if template is None or organization_id not in (None, template.organization_id):
         raise invalid(**{field: "there is no such template"})
     if template.settings.get("deprecation_message"):
         raise invalid(**{field: f"the template is deprecated: {template.settings['deprecation_message']}"})

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Uuid, bindparam, insert, select, tuple_, update
 
 from coder_enterprise.server.storage.database import Connection, unique
-from coder_enterprise.server.storage.schema import template_versions
+from coder_enterprise.server.storage.schema import Moment, template_versions
 
 
 class TemplateVersion(NamedTuple):
@@ -39,8 +39,17 @@ _OF_TEMPLATE = (
     .where(template_versions.c.template_id == bindparam("template_id"))
     .order_by(template_versions.c.created_at, template_versions.c.id)
 )
-
-
+_BY_NAME = _OF_TEMPLATE.where(template_versions.c.name == bindparam("version_name"))
+_BEFORE = (
+    select(*_COLUMNS)
+    .where(
+        template_versions.c.template_id == bindparam("template_id"),
+        tuple_(template_versions.c.created_at, template_versions.c.id)
+        < tuple_(bindparam("moment", type_=Moment), bindparam("version_id", type_=Uuid)),
+    )
+    .order_by(template_versions.c.created_at.desc(), template_versions.c.id.desc())
+    .limit(1)
+)
 _VARIABLES = (
     select(template_versions.c.id, template_versions.c.variables)
     .where(template_versions.c.id > bindparam("after"))
@@ -75,5 +84,19 @@ def variables_after(connection: Connection, after: UUID, count: int) -> list[tup
     return [(row.id, row.variables) for row in connection.execute(_VARIABLES, {"after": after, "count": count})]
 
 
+def by_name(connection: Connection, template_id: UUID, name: str) -> TemplateVersion | None:
+    row = connection.execute(_BY_NAME, {"template_id": template_id, "version_name": name}).first()
+    return TemplateVersion(*row) if row else None
+
+
+def before(connection: Connection, version: TemplateVersion) -> TemplateVersion | None:
+    """The one that was made last before it, of the same template."""
+    values = {"template_id": version.template_id, "moment": version.created_at, "version_id": version.id}
+    row = connection.execute(_BEFORE, values).first()
+    return TemplateVersion(*row) if row else None
+
+
 def update_fields(connection: Connection, version_id: UUID, values: Mapping[str, Any]) -> None:
-    connection.execute(update(template_versions).where(template_versions.c.id == version_id).values(**values))
+    """Raises `Duplicate` like `create`."""
+    with unique(connection):
+        connection.execute(update(template_versions).where(template_versions.c.id == version_id).values(**values))

@@ -48,6 +48,10 @@ IS_LATEST = (
     .scalar_subquery()
 )
 _LATEST = _ALL.where(workspace_builds.c.workspace_id.in_(bindparam("workspace_ids", expanding=True)), IS_LATEST)
+_OF_WORKSPACE = _ALL.where(workspace_builds.c.workspace_id == bindparam("workspace_id")).order_by(
+    workspace_builds.c.build_number.desc()
+)
+_BY_NUMBER = _OF_WORKSPACE.where(workspace_builds.c.build_number == bindparam("number"))
 _STATE = select(workspace_builds.c.state).where(workspace_builds.c.id == bindparam("build_id"))
 _COST = select(workspace_builds.c.daily_cost).where(
     workspace_builds.c.workspace_id == bindparam("workspace_id"),
@@ -83,6 +87,17 @@ def latest(connection: Connection, workspace_ids: Iterable[UUID]) -> dict[UUID, 
     """Of each workspace."""
     rows = connection.execute(_LATEST, {"workspace_ids": list(workspace_ids)})
     return {build.workspace_id: build for build in (Build(*row) for row in rows)}
+
+
+def of_workspace(connection: Connection, workspace_id: UUID, limit: int | None, offset: int) -> list[Build]:
+    """Newest first; `limit` None is all."""
+    query = _OF_WORKSPACE.offset(offset).limit(limit)
+    return [Build(*row) for row in connection.execute(query, {"workspace_id": workspace_id})]
+
+
+def by_number(connection: Connection, workspace_id: UUID, number: int) -> Build | None:
+    row = connection.execute(_BY_NUMBER, {"workspace_id": workspace_id, "number": number}).first()
+    return Build(*row) if row else None
 
 
 def state(connection: Connection, build_id: UUID) -> bytes:

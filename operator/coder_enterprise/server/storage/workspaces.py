@@ -81,6 +81,11 @@ _ALL: Select[Any] = (
     .join(templates, templates.c.id == workspaces.c.template_id)
 )
 _GET = _ALL.where(workspaces.c.id == bindparam("workspace_id"))
+_BY_NAME = (
+    _ALL.where(workspaces.c.owner_id == bindparam("owner_id"), func.lower(workspaces.c.name) == bindparam("key"))
+    .order_by(workspaces.c.name_key.is_(None), workspaces.c.updated_at.desc())
+    .limit(1)
+)
 _LIVING = _ALL.where(workspaces.c.name_key.is_not(None))
 _COUNT: Select[Any] = (
     select(func.count())
@@ -122,6 +127,12 @@ def create(connection: Connection, workspace: Workspace) -> None:
 def get(connection: Connection, workspace_id: UUID) -> Workspace | None:
     """Also one that is deleted."""
     row = connection.execute(_GET, {"workspace_id": workspace_id}).first()
+    return Workspace(*row) if row else None
+
+
+def by_name(connection: Connection, owner_id: UUID, name: str) -> Workspace | None:
+    """Without regard to case; the one that was deleted last when none of that name lives."""
+    row = connection.execute(_BY_NAME, {"owner_id": owner_id, "key": name.lower()}).first()
     return Workspace(*row) if row else None
 
 
