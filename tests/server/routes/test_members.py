@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from coder_enterprise.server.storage import organizations
 from tests.support.api import Client, checked, create_group, create_user, refused
 
 MEMBERS = "/organizations/default/members"
@@ -32,6 +35,24 @@ async def test_members_are_listed_by_username(owner: Client, url: str) -> None:
 async def test_a_member_without_roles_sees_themselves(owner: Client, member: Client, auditor: Client) -> None:
     assert [item["user_id"] for item in (await member.get(MEMBERS)).json()] == [member.user_id]
     assert len((await auditor.get(MEMBERS)).json()) == 3
+
+
+async def test_who_sees_only_themselves_makes_nobody_else_be_read(
+    owner: Client, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of thousands, read for each member who asks, keeps all the others waiting."""
+    read: list[int] = []
+    members = organizations.members
+
+    def counted(*arguments: Any) -> list[Any]:
+        found = members(*arguments)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(organizations, "members", counted)
+    await member.get(MEMBERS)
+    await owner.get(MEMBERS)
+    assert read == [1, 2]
 
 
 async def test_a_user_leaves_with_their_groups_and_comes_back_without(owner: Client, user_admin: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from coder_enterprise.server import access
@@ -16,6 +17,8 @@ from coder_enterprise.server.storage.database import Connection, Database, Dupli
 from coder_enterprise.server.storage.users import User
 from coder_enterprise.wire.members import Member, MemberWithUser
 
+PEOPLE: Final = Subject(Kind.USER)
+
 
 class Members:
     def __init__(self, database: Database) -> None:
@@ -26,11 +29,8 @@ class Members:
 
         def work(connection: Connection) -> list[MemberWithUser]:
             home = references.organization(connection, organization)
-            return [
-                _to_wire(home.id, user, since)
-                for user, since in organizations.members(connection, home.id)
-                if access.sees(actor, references.person(user))
-            ]
+            only = None if access.sees(actor, PEOPLE) else actor.id
+            return [_to_wire(home.id, user, since) for user, since in organizations.members(connection, home.id, only)]
 
         return await self._database.read(work)
 

@@ -76,9 +76,13 @@ def add_member(connection: Connection, organization_id: UUID, user_id: UUID, mom
         connection.execute(insert(organization_members), values)
 
 
-def members(connection: Connection, organization_id: UUID) -> list[tuple[User, datetime]]:
-    """By username, with the moment since which each belongs to it; without those who are deleted."""
-    rows = connection.execute(_MEMBERS, {"organization_id": organization_id})
+def members(connection: Connection, organization_id: UUID, only: UUID | None = None) -> list[tuple[User, datetime]]:
+    """By username, with the moment since which each belongs to it; without those who are deleted.
+
+    `only` is one user: nobody else is looked for.
+    """
+    query = _MEMBERS if only is None else _MEMBERS.where(users.c.id == only)
+    rows = connection.execute(query, {"organization_id": organization_id})
     return [(User(*row[:-1]), row[-1]) for row in rows]
 
 
