@@ -12,7 +12,7 @@ import yaml
 from coder_enterprise import __version__
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.server.serving import DRAIN_TIMEOUT
-from tests.support.helm import CHART, Body, Helm, HelmFailed, values
+from tests.support.helm import CHART, RELEASE, Body, Helm, HelmFailed, values
 from tools.generate.rbac import chart_rules
 
 EVERYTHING = values(
@@ -208,6 +208,48 @@ def test_a_network_policy_lets_nobody_out_but_to_what_is_named(offline: Helm) ->
         [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
     ]
     assert [port["port"] for port in egress[0]["ports"]] == [53, 53]
+
+
+def test_with_a_certificate_everything_that_asks_the_server_speaks_https(offline: Helm) -> None:
+    options = values(
+        server__enabled="true",
+        server__tls__secretName="server-tls",
+        server__service__port="443",
+        deployment__caBundleSecretRef__name="server-tls",
+    )
+    objects = offline.template(*options)
+    pod = pod_templates(objects)["coder-enterprise-server"]["spec"]
+    (container,) = pod["containers"]
+    probes = [container[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")]
+    assert {probe["scheme"] for probe in probes} == {"HTTPS"}
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    assert variables["CODER_TLS_ENABLE"] == "true"
+    mount = next(mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "tls")
+    assert variables["CODER_TLS_CERT_FILE"] == f"{mount}/tls.crt"
+    assert variables["CODER_TLS_KEY_FILE"] == f"{mount}/tls.key"
+    assert {"secretName": "server-tls", "defaultMode": 0o440} in [volume.get("secret") for volume in pod["volumes"]]
+    url = f"https://coder-enterprise-server.{RELEASE}.svc"
+    spec = find(objects, "CoderDeployment", "coder")["spec"]
+    assert (variables["CODER_ACCESS_URL"], spec["url"]) == (url, url)
+    assert spec["caBundleSecretRef"] == {"name": "server-tls", "key": "ca.crt"}
+    (probe,) = find(objects, "Pod", "coder-enterprise-test")["spec"]["containers"]
+    assert f"{url}/readyz" in probe["args"]
+    assert probe["env"] == [{"name": "SSL_CERT_FILE", "value": "/etc/coder-enterprise/ca/ca.crt"}]
+
+
+def test_proxies_and_keys_of_the_server_are_set(offline: Helm) -> None:
+    options = values(
+        server__enabled="true",
+        server__trustedProxies__headers="{X-Forwarded-For,X-Real-Ip}",
+        server__trustedProxies__origins="{10.0.0.0/8,fd00::/8}",
+        server__encryptionKeys__secretName="encryption",
+    )
+    pod = pod_templates(offline.template(*options))["coder-enterprise-server"]["spec"]
+    variables = {each["name"]: each for each in pod["containers"][0]["env"]}
+    assert variables["CODER_PROXY_TRUSTED_HEADERS"]["value"] == "X-Forwarded-For,X-Real-Ip"
+    assert variables["CODER_PROXY_TRUSTED_ORIGINS"]["value"] == "10.0.0.0/8,fd00::/8"
+    reference = variables["CODER_EXTERNAL_TOKEN_ENCRYPTION_KEYS"]["valueFrom"]["secretKeyRef"]
+    assert reference == {"name": "encryption", "key": "keys"}
 
 
 def test_postgresql_needs_no_volume_and_rolls(offline: Helm) -> None:

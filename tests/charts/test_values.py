@@ -113,8 +113,21 @@ def test_a_typo_is_refused(offline: Helm, setting: str, message: str) -> None:
             {"server__enabled": "true", "server__env[0]__name": "CODER_HTTP_ADDRESS", "server__env[0]__value": "x"},
             "server.env: CODER_HTTP_ADDRESS is set by the chart",
         ),
+        (
+            {"server__enabled": "true", "server__trustedProxies__headers": "{X-Forwarded-For}"},
+            "server.trustedProxies.headers and server.trustedProxies.origins need each other",
+        ),
     ],
-    ids=["both databases", "two on SQLite", "two Coders", "no token", "no url", "unwatched", "set twice"],
+    ids=[
+        "both databases",
+        "two on SQLite",
+        "two Coders",
+        "no token",
+        "no url",
+        "unwatched",
+        "set twice",
+        "half a proxy",
+    ],
 )
 def test_values_that_contradict_each_other_are_refused(offline: Helm, settings: dict[str, str], message: str) -> None:
     with pytest.raises(HelmFailed) as refused:

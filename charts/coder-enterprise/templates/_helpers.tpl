@@ -30,8 +30,12 @@
 
 {{- define "ce.serverURL" -}}
 {{- $port := .Values.server.service.port | int -}}
-http://{{ include "ce.server" . }}.{{ .Release.Namespace }}.svc{{ if ne $port 80 }}:{{ $port }}{{ end }}
+{{- $scheme := include "ce.serverScheme" . -}}
+{{- $own := ternary 443 80 (eq $scheme "https") -}}
+{{ $scheme }}://{{ include "ce.server" . }}.{{ .Release.Namespace }}.svc{{ if ne $port $own }}:{{ $port }}{{ end }}
 {{- end -}}
+
+{{- define "ce.serverScheme" -}}{{ ternary "https" "http" (not (empty .Values.server.tls.secretName)) }}{{- end -}}
 
 {{/* "true" when the server licenses everything for itself. */}}
 {{- define "ce.developmentLicense" -}}

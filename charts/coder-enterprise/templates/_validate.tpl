@@ -10,12 +10,30 @@
     {{- fail (printf "server.replicas is %d, but SQLite serves exactly one: set it to 1, or name a PostgreSQL database in server.postgresql.secretName" (int $server.replicas)) -}}
   {{- end -}}
   {{- range $server.env -}}
-    {{- if has .name (include "ce.serverEnvNames" $ | fromYamlArray) -}}
+    {{- $own := include "ce.serverEnvNames" $ | fromYamlArray -}}
+    {{- if $server.trustedProxies.headers -}}
+      {{- $own = concat $own (list "CODER_PROXY_TRUSTED_HEADERS" "CODER_PROXY_TRUSTED_ORIGINS") -}}
+    {{- end -}}
+    {{- if $server.encryptionKeys.secretName -}}
+      {{- $own = append $own "CODER_EXTERNAL_TOKEN_ENCRYPTION_KEYS" -}}
+    {{- end -}}
+    {{- if has .name $own -}}
       {{- fail (printf "server.env: %s is set by the chart; use the values of the chart for it" .name) -}}
     {{- end -}}
   {{- end -}}
   {{- if $postgresql -}}
     {{- include "ce.requireSecret" (list . $postgresql (list $server.postgresql.key) "server.postgresql.secretName" (printf "kubectl create secret generic %s -n %s --from-literal=%s=postgres://USER:PASSWORD@HOST/DATABASE" $postgresql .Release.Namespace $server.postgresql.key)) -}}
+  {{- end -}}
+  {{- with $server.tls.secretName -}}
+    {{- include "ce.requireSecret" (list $ . (list "tls.crt" "tls.key") "server.tls.secretName" (printf "kubectl create secret tls %s -n %s --cert=tls.crt --key=tls.key" . $.Release.Namespace)) -}}
+  {{- end -}}
+  {{- with $server.encryptionKeys -}}
+    {{- if .secretName -}}
+      {{- include "ce.requireSecret" (list $ .secretName (list .key) "server.encryptionKeys.secretName" (printf "kubectl create secret generic %s -n %s --from-literal=%s=$(openssl rand -base64 32)" .secretName $.Release.Namespace .key)) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- if ne (empty $server.trustedProxies.headers) (empty $server.trustedProxies.origins) -}}
+    {{- fail "server.trustedProxies.headers and server.trustedProxies.origins need each other: set both, such as X-Forwarded-For and 10.0.0.0/8" -}}
   {{- end -}}
   {{- with $server.owner.secretName -}}
     {{- include "ce.requireSecret" (list $ . (list "password" "token") "server.owner.secretName" (printf "kubectl create secret generic %s -n %s --from-file=password --from-file=token" . $.Release.Namespace)) -}}
@@ -79,5 +97,8 @@ can see the namespace; otherwise the pods wait for the Secret, and `kubectl desc
 - CODER_LICENSE_KEYS_FILE
 - CODER_DEVELOPMENT_LICENSE
 - CODER_SHUTDOWN_DELAY
+- CODER_TLS_ENABLE
+- CODER_TLS_CERT_FILE
+- CODER_TLS_KEY_FILE
 - POD_IP
 {{- end -}}
