@@ -66,6 +66,17 @@ async def test_ten_minutes_of_outage_are_one_condition_one_event_and_no_write_on
     assert cluster.writes() == before
 
 
+async def test_a_hundred_deployments_that_keep_silent_keep_nobody_waiting(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    for number in range(100):
+        cluster.connect(f"d{number}", "strangers", World(f"http://{number}.silent.test", latency=30.0))
+    await asyncio.sleep(10)
+    cluster.thing("one", color="red")
+    await cluster.until(lambda: cluster.is_applied("one"), within=1)
+
+
 async def test_an_outage_is_seen_within_a_minute_although_nothing_was_to_be_done(cluster: Cluster) -> None:
     await cluster.begin(resyncInterval="1h")
     await apply_all(cluster)

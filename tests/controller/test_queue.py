@@ -114,14 +114,26 @@ async def test_a_busy_lane_does_not_delay_another(queue: Queue) -> None:
     assert await nothing_comes(queue)
 
 
-async def test_no_more_keys_are_in_work_than_the_limit() -> None:
+async def test_no_more_keys_of_a_lane_are_in_work_than_the_limit_of_all() -> None:
     queue = Queue(limit=1, lane_limit=5)
-    queue.add(key("a"), "one", Priority.USER)
-    queue.add(key("b"), "two", Priority.USER)
+    queue.add(key("a"), "lane", Priority.USER)
+    queue.add(key("b"), "lane", Priority.USER)
     first = await queue.get()
     assert await nothing_comes(queue)
     queue.done(first.key)
     assert (await queue.get()).key == key("b")
+
+
+async def test_a_lane_of_which_nothing_is_in_work_waits_for_no_other_lane() -> None:
+    queue = Queue(limit=1, lane_limit=5)
+    queue.add(key("a"), "slow", Priority.USER)
+    await queue.get()
+    queue.add(key("b"), "fast", Priority.RESYNC)
+    queue.add(key("c"), "fast", Priority.RESYNC)
+    assert (await queue.get()).key == key("b")
+    assert await nothing_comes(queue)
+    queue.done(key("b"))
+    assert (await queue.get()).key == key("c")
 
 
 async def test_a_forgotten_key_does_not_come(queue: Queue) -> None:

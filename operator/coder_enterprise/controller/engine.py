@@ -31,7 +31,7 @@ from coder_enterprise.controller.limits import MAX_DELAY, MAX_SLOW_DELAY, Backof
 from coder_enterprise.controller.managed import PENDING, ManagedReconciler
 from coder_enterprise.controller.namespaces import Namespaces
 from coder_enterprise.controller.picture import Picture
-from coder_enterprise.controller.queue import IN_FLIGHT, Item, Priority, Queue
+from coder_enterprise.controller.queue import WORKERS, Item, Priority, Queue
 from coder_enterprise.controller.result import Again, Result
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.watch import Watch
@@ -139,7 +139,7 @@ class Engine:
             asyncio.create_task(self._sweep(), name="sweep"),
             asyncio.create_task(self._picture.sweep(), name="compare"),
             asyncio.create_task(self._recorder.run(), name="events"),
-            *(asyncio.create_task(self._work(), name=f"worker-{number}") for number in range(IN_FLIGHT)),
+            *(asyncio.create_task(self._work(), name=f"worker-{number}") for number in range(WORKERS)),
         ]
 
     async def drain(self) -> None:

@@ -2,7 +2,8 @@
 
 The manager's workers take keys out; the watch, the reconcilers and the timers put them in. A key that is added
 while it is being worked on runs once more afterwards. A lane that is held (its deployment is out) lets only what
-a user just did pass, so that an outage costs nothing and delays nobody else.
+a user just did pass, so that an outage costs nothing and delays nobody else. Nor do deployments that take their time:
+a lane of which nothing is in work has its turn although all places are taken.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from typing import Final, NamedTuple
 from coder_enterprise.client.clock import now
 from coder_enterprise.kinds.resource import Key
 
+WORKERS: Final = 512
+"""Keys in work at most, which wait for answers most of the time."""
 IN_FLIGHT: Final = 64
+"""From there on, only one of each lane."""
 IN_FLIGHT_PER_LANE: Final = 16
 MANY: Final = 64
 """Timers of keys that were added anew meanwhile, before they are dropped."""
@@ -225,11 +229,10 @@ class Queue:
             self._set_alarm()
 
     def _take(self) -> Item | None:
-        if len(self._running) >= self._limit:
-            return None
+        full = len(self._running) >= self._limit
         for _ in range(len(self._turns)):
             lane = self._turns.popleft()
-            item = self._take_from(lane)
+            item = None if full and lane.running else self._take_from(lane)
             if lane.needed:
                 self._turns.append(lane)
             else:
