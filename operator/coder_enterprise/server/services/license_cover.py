@@ -37,8 +37,8 @@ def is_paid(claims: Claims, now: datetime) -> bool:
 
 
 def paid_until(every: Sequence[Claims], now: datetime) -> datetime | None:
-    """When the first of what licences give now enters its grace period; in the past where one is in it; None without
-    a licence that gives anything."""
+    """When the first of what licences give now enters its grace period; `now` or before where one is in it, None
+    without a licence that gives anything."""
     features = [item for item in Feature if any(given(claims, item) > 0 for claims in every if counts(claims, now))]
     ends = [_until([claims for claims in every if given(claims, item) > 0], now, _paid_until) for item in features]
     return min(ends, default=None)
