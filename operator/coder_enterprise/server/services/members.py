@@ -8,7 +8,7 @@ from uuid import UUID
 
 from coder_enterprise.server import access
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import BadRequest, Conflict, NotFound
+from coder_enterprise.server.errors import BadRequest, NotFound
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.users import role
@@ -35,7 +35,7 @@ class Members:
         return await self._database.read(work)
 
     async def add(self, actor: Actor, organization: str, reference: str) -> Member:
-        """Raises `NotFound` for the organization, `BadRequest` for the user, `Forbidden`, `Conflict` for a member."""
+        """Raises `NotFound` for the organization, `BadRequest` for no user and for a member, and `Forbidden`."""
 
         def work(connection: Connection, actor: Actor) -> Member:
             home = references.organization(connection, organization)
@@ -48,7 +48,7 @@ class Members:
             try:
                 organizations.add_member(connection, home.id, user.id, moment)
             except Duplicate:
-                raise Conflict(f"User {user.username!r} is a member of organization {home.name!r} already.") from None
+                raise BadRequest(f"User {user.username!r} is a member of organization {home.name!r} already.") from None
             _audit(connection, actor, "create", home.name, user)
             return Member(user_id=user.id, organization_id=home.id, created_at=moment, updated_at=moment, roles=[])
 

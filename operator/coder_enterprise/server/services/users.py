@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import MEMBER, OWNER, ROLE_NAMES, Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import BadRequest, Conflict, NotFound, invalid, taken
+from coder_enterprise.server.errors import BadRequest, Conflict, Forbidden, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, passwords, references, search, sessions
 from coder_enterprise.server.services import organizations as default_organization
 from coder_enterprise.server.services.clock import now
@@ -88,7 +88,7 @@ class Users:
         )
 
     async def delete(self, actor: Actor, reference: str) -> None:
-        """Raises `Forbidden`, and `BadRequest` for an unknown user or oneself."""
+        """Raises `Forbidden`, also for oneself, and `BadRequest` for an unknown user."""
         await self._change(actor, reference, Action.DELETE, _delete)
 
     async def suspend(self, actor: Actor, reference: str) -> SDKUser:
@@ -258,7 +258,7 @@ def bring_back(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
 
 def _delete(connection: Connection, actor: Actor, row: UserRow) -> UserRow:
     if row.id == actor.id:
-        raise BadRequest("You cannot delete yourself.")
+        raise Forbidden("You cannot delete yourself.", "Another owner or user-admin can.")
     users.delete(connection, row.id, now())
     api_keys.remove_of_user(connection, row.id)
     _audit(connection, actor.id, "delete", None, row)
