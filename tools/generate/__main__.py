@@ -19,6 +19,7 @@ from coder_enterprise.kinds.resource import GROUP
 from coder_enterprise.server.routes.app import ROUTERS, routes_of
 from coder_enterprise.server.routes.openapi import document
 from tools.generate.chart import CHART, kept, readme
+from tools.generate.compatibility import compatibility
 from tools.generate.rbac import rbac
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,11 @@ def openapi() -> dict[Path, str]:
     """What the server says of its API."""
     text = json.dumps(document(routes_of(*ROUTERS)), indent=2, ensure_ascii=False)
     return {ROOT / "docs" / "reference" / "openapi.json": f"{text}\n"}
+
+
+def routes() -> dict[Path, str]:
+    """Which of Coder's routes the server has."""
+    return {ROOT / "docs" / "reference" / "compatibility.md": compatibility()}
 
 
 def protobuf() -> dict[Path, str]:
@@ -91,7 +97,7 @@ def write(wanted: dict[Path, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    wanted = crds() | rbac() | readme() | openapi() | protobuf()
+    wanted = crds() | rbac() | readme() | openapi() | routes() | protobuf()
     return check(wanted) if parser.parse_args().check else write(wanted)
 
 
