@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from coder_enterprise.server.errors import Overloaded, Unavailable
 from coder_enterprise.server.routes.dependencies import Services
@@ -87,6 +88,13 @@ async def test_buildinfo_tells_the_version_and_the_address(nobody: Client) -> No
 
 async def test_the_openapi_document_is_public(nobody: Client) -> None:
     assert "/api/v2/groups/{group}" in checked(await nobody.get("/openapi.json"))["paths"]
+
+
+async def test_the_document_is_written_once(app: FastAPI, nobody: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await nobody.get("/openapi.json")
+    monkeypatch.setattr(app, "openapi", lambda: pytest.fail("it is written again"))
+    second = await nobody.get("/openapi.json")
+    assert (second.status_code, second.content) == (200, first.content)
 
 
 async def test_the_openapi_document_is_the_committed_one(nobody: Client) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -43,7 +45,7 @@ from coder_enterprise.server.routes import (
     users,
     workspaces,
 )
-from coder_enterprise.server.routes.answers import envelope, refusal
+from coder_enterprise.server.routes.answers import JSONBytes, envelope, refusal
 from coder_enterprise.server.routes.bodies import BodyBudget
 from coder_enterprise.server.routes.clients import ClientAddress
 from coder_enterprise.server.routes.dependencies import API, Services
@@ -102,11 +104,12 @@ def create_app(
     # One flat list: FastAPI matches the routes of an included router twice.
     app = _Application(
         routes=routes_of(*routers),
-        openapi_url=f"{API}/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.add_route(f"{API}/openapi.json", app.send_document, include_in_schema=False)
     app.state.services = services
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(SCIMException, _refused)
@@ -135,6 +138,14 @@ class _Application(FastAPI):
         if self.openapi_schema is None:
             self.openapi_schema = document(self.routes)
         return self.openapi_schema
+
+    @functools.cached_property
+    def _document(self) -> bytes:
+        """Written once: anybody may ask for it, and it takes longer than all else that they may ask for."""
+        return json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def send_document(self, _: Request) -> Response:
+        return JSONBytes(self._document)
 
 
 class CommonHeaders:
