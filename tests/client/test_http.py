@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
 from coder_enterprise.client import errors, http
@@ -329,6 +330,11 @@ async def unused_port() -> int:
 
 async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Says nothing, and closes."""
+
+
+async def test_json_that_is_broken_is_not_told_as_another_content_type(server: Scripted, transport: Transport) -> None:
+    server.reply("/thing", lambda _: web.Response(text='{"half": ', content_type="application/json"))
+    assert "answered 200 with something broken instead of JSON" in (await failure(transport)).message
 
 
 BANNER = "banner-of-the-mail-server"

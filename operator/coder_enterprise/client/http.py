@@ -58,7 +58,7 @@ _BROKEN: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, 
 """What a server that expects TLS makes of plain HTTP."""
 
 _CONTENT_TYPES: Final = frozenset(
-    {"text/html", "text/plain", "text/xml", "application/xml", "application/json", "application/octet-stream"}
+    {"text/html", "text/plain", "text/xml", "application/xml", "application/octet-stream"}
 )
 
 T = TypeVar("T")
@@ -112,9 +112,11 @@ class _Answer:
     body: bytearray
 
     @property
-    def content_type(self) -> str:
-        """In words that are ours: what answers may be no Coder, and is not repeated."""
+    def what(self) -> str:
+        """What it holds by its content type, in words that are ours: it may come from anything but Coder."""
         said = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if said == "application/json":
+            return "something broken"
         return said if said in _CONTENT_TYPES else "something else" if said else "no content type"
 
 
@@ -349,7 +351,7 @@ class Transport:
     def _not_coder(self, answer: _Answer) -> errors.CoderError:
         return errors.NotCoder(
             self._mistake(answer)
-            or f"{answer.method} {answer.path} answered {answer.status} with {answer.content_type} "
+            or f"{answer.method} {answer.path} answered {answer.status} with {answer.what} "
             f"instead of JSON; check that {self.settings.url} is Coder itself, not a proxy's login page"
         )
 
@@ -394,7 +396,7 @@ class SCIMTransport(Transport):
     @override
     def _not_coder(self, answer: _Answer) -> errors.CoderError:
         return errors.SCIMRefused(
-            answer.status, f"SCIM: {answer.content_type} instead of JSON; is CODER_SCIM_AUTH_HEADER set on the server?"
+            answer.status, f"SCIM: {answer.what} instead of JSON; is CODER_SCIM_AUTH_HEADER set on the server?"
         )
 
 
