@@ -24,6 +24,7 @@ class SDKBuildInfo(BuildInfo):
     telemetry: bool = False
     agent_api_version: str = "1.0"
     provisioner_api_version: str = "1.0"
+    upgrade_message: str = ""
     deployment_id: UUID
     """Also the id of the primary workspace proxy."""
 

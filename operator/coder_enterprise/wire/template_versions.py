@@ -32,6 +32,8 @@ class TemplateVersion(WireModel):
     readme: str
     created_by: MinimalUser
     archived: bool = False
+    has_external_agent: bool = False
+    warnings: list[str] = Field(default_factory=list)
 
 
 class PatchTemplateVersionRequest(WireModel):

@@ -50,6 +50,9 @@ class WorkspaceBuild(WireModel):
     max_deadline: datetime | None = None
     status: WorkspaceStatus
     daily_cost: int
+    template_version_preset_id: UUID | None = None
+    has_ai_task: bool = False
+    has_external_agent: bool = False
 
 
 class WorkspaceHealth(WireModel):
@@ -88,6 +91,10 @@ class Workspace(WireModel):
     automatic_updates: Literal["always", "never"] = "never"
     allow_renames: bool = False
     favorite: bool = False
+    next_start_at: datetime | None = None
+    is_prebuild: bool = False
+    task_id: UUID | None = None
+    template_use_classic_parameter_flow: bool
 
 
 class WorkspacesResponse(WireModel):

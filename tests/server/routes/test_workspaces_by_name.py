@@ -62,3 +62,21 @@ async def test_builds_are_listed_newest_first(owner: Client, member: Client, dae
     refused(await owner.get("/users/me/workspace/dev/builds/3"), 404)
     refused(await member.get(path), 404)
     refused(await member.get(f"/users/{owner.user_id}/workspace/dev/builds/1"), 400)
+
+
+async def test_a_workspace_tells_how_its_template_asks_for_parameters(owner: Client, template: Body) -> None:
+    workspace = await create_workspace(owner, template, "dev")
+    assert workspace["template_use_classic_parameter_flow"] is True
+    checked(await owner.patch(f"/templates/{template['id']}", json={"use_classic_parameter_flow": False}))
+    shown = checked(await owner.get(f"/workspaces/{workspace['id']}"))
+    assert shown["template_use_classic_parameter_flow"] is False
+
+
+async def test_what_this_server_does_not_do_is_in_the_answers_all_the_same(owner: Client, template: Body) -> None:
+    workspace = await create_workspace(owner, template, "dev")
+    assert (workspace["next_start_at"], workspace["is_prebuild"], workspace["task_id"]) == (None, False, None)
+    build = workspace["latest_build"]
+    assert build["template_version_preset_id"] is None
+    assert (build["has_ai_task"], build["has_external_agent"]) == (False, False)
+    version = checked(await owner.get(f"/templateversions/{template['active_version_id']}"))
+    assert (version["has_external_agent"], version["warnings"]) == (False, [])

@@ -199,6 +199,7 @@ def _to_wire(connection: Connection, rows: Sequence[WorkspaceRow]) -> list[Works
             ),
             template_active_version_id=row.template_active_version_id,
             template_require_active_version=row.template_settings.get("require_active_version", False),
+            template_use_classic_parameter_flow=row.template_settings.get("use_classic_parameter_flow", True),
             latest_build=build,
             outdated=build.template_version_id != row.template_active_version_id,
             name=row.name,
