@@ -90,8 +90,9 @@ def test_an_uninstall_finishes_and_lets_objects_go_while_coder_is_down(
     metadata = installed.get("CoderGroup", "platform")["metadata"]
     assert FINALIZER not in metadata.get("finalizers", [])
     assert CLAIM not in metadata.get("annotations", {})
-    first, *released, last = kubelet.logs("uninstall").splitlines()
+    first, leases, *released, last = kubelet.logs("uninstall").splitlines()
     assert first == f"Deployment {installed.name}/coder-enterprise-operator: gone"
+    assert leases.endswith("removed")
     assert sorted(released) == [f"CoderGroup {installed.name}/{name}: released" for name in ("leaving", "platform")]
     assert last == "2 objects released"
     server.start()
@@ -118,8 +119,9 @@ def test_an_uninstall_finishes_when_a_watched_namespace_is_gone(
     helmed("install", RELEASE, str(CHART), "-n", space.name, *WAIT, *watched)
     space.plane.kubectl("delete", "namespace", f"{space.name}-gone")
     helmed("uninstall", RELEASE, "-n", space.name, *TIMEOUT)
-    log = kubelet.logs("uninstall").splitlines()
-    assert [line.split(":")[0] for line in log] == [
+    operator, leases, *log = kubelet.logs("uninstall").splitlines()
+    assert leases.endswith("removed")
+    assert [line.split(":")[0] for line in (operator, *log)] == [
         f"Deployment {space.name}/coder-enterprise-operator",
         "skipped",
         "0 objects released",

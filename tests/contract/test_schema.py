@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from coder_enterprise.server.routes import limits
 from coder_enterprise.server.routes.app import create_app
 from coder_enterprise.server.run import create_services
 from coder_enterprise.server.services import passwords
@@ -105,6 +107,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     database = open_database(folder / "coder.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "HASHER", CHEAP_HASHER)
+        # Most of what is tried is refused, and all of it comes from one client.
+        patch.setattr(limits, "GUESS_LIMIT", sys.maxsize)
+        patch.setattr(limits, "PASSWORD_LIMIT", sys.maxsize)
         people = asyncio.run(
             _start(
                 database, Settings(license_keys_file=write_keys(folder / "keys.json"), scim_auth_header="Bearer key")

@@ -49,5 +49,6 @@ def _unpacked(module: str, program: str) -> Path:
         done = subprocess.run(command, cwd=nowhere, env=environment(), capture_output=True, text=True, check=False)
     answer = json.loads(done.stdout or "{}")
     if done.returncode or answer.get("Sum") != checksum:
-        raise NotAvailable(f"{module} {version} could not be had: {answer.get('Error') or done.stderr or 'other text'}")
+        cause = answer.get("Error") or (done.stderr if done.returncode else "other text")
+        raise NotAvailable(f"{module} {version} could not be had: {cause}")
     return Path(answer["Dir"])

@@ -118,7 +118,7 @@ async def test_a_deadlock_is_resolved_by_doing_it_again(database: Database, repl
         database.write(lambda connection: change(connection, 0, "a")),
         replica.write(lambda connection: change(connection, 1, "b")),
     )
-    assert len(runs) == 3
+    assert len(runs) >= 3  # where the machine is slow, they may meet more than once
 
 
 async def test_a_write_that_always_meets_another_is_given_up(
