@@ -10,6 +10,8 @@ import asyncio
 import base64
 import contextlib
 
+from tests.support.relay import relay
+
 
 class ForwardProxy:
     """An asynchronous context manager. `asked` has the method and the target of each request."""
@@ -61,17 +63,4 @@ class ForwardProxy:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
             there_writer.write("\r\n".join([f"{method} /{target.split('/', 3)[3]} HTTP/1.1", *headers]).encode())
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_copy(reader, there_writer))
-                group.create_task(_copy(there_reader, writer))
-        finally:
-            there_writer.transport.abort()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+        await relay((reader, writer), (there_reader, there_writer))

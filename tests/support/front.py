@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.relay import relay
 from tools.processes import free_ports
 
 T = TypeVar("T")
@@ -107,20 +108,7 @@ class Front:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, _, port = self._target.rpartition(":")
         there_reader, there_writer = await asyncio.open_connection(host, int(port))
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_copy(reader, there_writer))
-                group.create_task(_copy(there_reader, writer))
-        finally:
-            there_writer.transport.abort()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+        await relay((reader, writer), (there_reader, there_writer))
 
 
 class Certificate:
