@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import httpx2
 from fastapi import FastAPI
@@ -87,9 +88,9 @@ class Load:
 
 
 def another(settings: Settings, database: Database, services: Services) -> RunningServer:
-    """A server of the same deployment."""
+    """A server of the same deployment, which serves on until it is told again."""
     made = create_services(settings, database, services.deployment)
-    return RunningServer(create_app(made), made.readiness)
+    return RunningServer(create_app(made), made.readiness, delay=3600)
 
 
 async def test_a_rolling_restart_under_load_loses_no_request(
@@ -106,6 +107,9 @@ async def test_a_rolling_restart_under_load_loses_no_request(
             for old, new in ((first, third), (second, fourth)):
                 await stack.enter_async_context(new)
                 balancer.ports.add(new.port)
+                await load.more()
+                old.end()
+                await wait_for(partial(balancer.leaves_out, old.port), "nothing new is sent to it")
                 await load.more()
                 old.end()
                 await old.task

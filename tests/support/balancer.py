@@ -38,6 +38,9 @@ class Balancer:
     def sends_to(self, port: int) -> bool:
         return port in self._ready
 
+    def leaves_out(self, port: int) -> bool:
+        return port not in self._ready
+
     async def _look(self) -> None:
         async with httpx2.AsyncClient() as http:
             while True:

@@ -64,7 +64,7 @@ async def test_a_refusal_leaves_out_what_it_does_not_have(owner: Client) -> None
 
 
 @pytest.mark.parametrize(
-    "url", ["/nothing", "/groups", "/users/me/nothing", "/buildinfo/", f"{SITE}/", f"{SITE}/x/../y"]
+    "url", ["/nothing", "/groupes", "/users/me/nothing", "/buildinfo/", f"{SITE}/", f"{SITE}/x/../y"]
 )
 async def test_a_path_that_is_not_there_is_told_apart_from_a_resource_that_is_not(owner: Client, url: str) -> None:
     for method in ("GET", "POST", "DELETE"):
