@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import ValidationError
-
-from coder_enterprise.controller.connections import Connections
+from coder_enterprise.controller.connections import Connection, Connections
+from coder_enterprise.controller.index import Index
 from coder_enterprise.controller.namespaces import Namespaces
 from coder_enterprise.controller.result import Parked
 from coder_enterprise.controller.store import Store
-from coder_enterprise.kinds.base import Change, ConnectionKind, Context, KindError, ManagedKind, stalled, waiting
-from coder_enterprise.kinds.common import ManagedSpec
-from coder_enterprise.kinds.consent import Allowance, Demand, refusal
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.controller.visit import understood
+from coder_enterprise.kinds.machinery.base import Context, ManagedKind
+from coder_enterprise.kinds.machinery.changes import Change
+from coder_enterprise.kinds.machinery.common import ManagedSpec
+from coder_enterprise.kinds.machinery.connection import ConnectionKind
+from coder_enterprise.kinds.machinery.consent import Allowance, Demand, entries_for, refusal
+from coder_enterprise.kinds.machinery.errors import KindError, stalled, waiting
+from coder_enterprise.kinds.machinery.lookups import require_feature
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Key, Resource
+from coder_enterprise.kinds.machinery.suspension import suspension
 
 OWNER: Final = "owner"
 """Coder's role that may do everything."""
@@ -28,15 +33,21 @@ OWNER: Final = "owner"
 
 class Admission:
     def __init__(
-        self, connection_kind: ConnectionKind[Any], store: Store, connections: Connections, namespaces: Namespaces
+        self,
+        connection_kind: ConnectionKind[Any],
+        store: Store,
+        index: Index,
+        connections: Connections,
+        namespaces: Namespaces,
     ) -> None:
         self._connection_kind = connection_kind
+        self._index = index
         self._store = store
         self._connections = connections
         self._namespaces = namespaces
 
     def deployment_of(self, resource: Resource) -> Key:
-        return Key(self._connection_kind.names.kind, *resource.deployment)
+        return self._index.deployment_of(resource)
 
     async def context(self, kind: ManagedKind[Any, Any], resource: Resource, spec: ManagedSpec) -> Context:
         """For a reconcile. Raises `KindError` without consent or without a way, and `Parked` while nobody knows."""
@@ -44,21 +55,14 @@ class Admission:
         if self._store.get(key) is None:
             raise waiting(
                 Reason.WAITING_FOR_DEPLOYMENT,
-                f"spec.deploymentRef: there is no CoderDeployment {key.namespace}/{key.name}; create it",
+                f"spec.deploymentRef: there is no CoderDeployment {key.namespaced_name}; create it",
             )
         await self.require(kind, resource, spec)
-        connection = self._connections.get(key)
-        if connection is None or connection.probing:
-            raise Parked
+        connection = self._asked(key)
         context = connection.context()
         if context is None:
             raise _unusable(key, connection.why_not)
-        features = connection.probe.features if connection.probe else None
-        if kind.feature and features is not None and not features.get(kind.feature, False):
-            raise waiting(
-                Reason.NOT_ENTITLED,
-                f"the feature {kind.feature} is not enabled on this deployment; add a licence",
-            )
+        require_feature(kind, connection.probe.features if connection.probe else None)
         return context
 
     async def context_for_deletion(
@@ -73,15 +77,20 @@ class Admission:
         if declared is None:
             return None
         await self.require(kind, resource, spec)
-        connection = self._connections.get(key)
-        if connection is None or connection.probing:
-            raise Parked
+        connection = self._asked(key)
         if connection.deleted:
-            return None if declared.spec.get("suspend") else connection.context_for_deletion()
+            return None if suspension(declared.spec) else connection.context_for_deletion()
         context = connection.context_for_deletion()
         if context is None:
             raise _unusable(key, connection.why_not)
         return context
+
+    def _asked(self, key: Key) -> Connection:
+        """Raises `Parked` while nobody knows how it is."""
+        connection = self._connections.get(key)
+        if connection is None or connection.probing:
+            raise Parked
+        return connection
 
     async def require(
         self, kind: ManagedKind[Any, Any], resource: Resource, spec: ManagedSpec | None, changes: Sequence[Change] = ()
@@ -92,15 +101,14 @@ class Admission:
         namespace = resource.key.namespace
         if namespace == key.namespace:
             return
-        try:
-            declared = self._spec(key)
-        except ValidationError:
-            raise _unusable(key, "its spec is not valid") from None
-        entries = () if declared is None else self._connection_kind.allowances(declared)
+        declared, spec_of_deployment = self._declared(key), self._spec(key)
+        if declared is not None and spec_of_deployment is None:
+            raise _unusable(key, "its spec is not valid")
+        entries = () if spec_of_deployment is None else self._connection_kind.allowances(spec_of_deployment)
         demand = Demand(kind.names.kind) if spec is None else kind.demand(spec, changes)
         refused = refusal(await self._entries_for(namespace, entries), namespace, demand)
         if refused:
-            raise stalled(Reason.NOT_ALLOWED, f"CoderDeployment {key.namespace}/{key.name} {refused}")
+            raise stalled(Reason.NOT_ALLOWED, f"CoderDeployment {key.namespaced_name} {refused}")
 
     async def permits(self, kind: ManagedKind[Any, Any], resource: Resource, spec: ManagedSpec | None) -> bool:
         try:
@@ -109,28 +117,24 @@ class Admission:
             return False
         return True
 
-    async def _entries_for(self, namespace: str, entries: Sequence[Allowance]) -> list[Allowance]:
+    async def _entries_for(self, namespace: str, entries: Sequence[Allowance]) -> Sequence[Allowance]:
         """Those for that namespace. Its labels are looked up only where an entry needs them."""
-        found = [entry for entry in entries if entry.names(namespace)]
-        selecting = [(entry, entry.namespace_selector) for entry in entries if entry.namespace_selector is not None]
-        if not selecting:
-            return found
+        if all(entry.namespace_selector is None for entry in entries):
+            return entries_for(entries, namespace, None)
         labels = await self._namespaces.labels(namespace)
+        found = entries_for(entries, namespace, labels)
         if labels is None and not found:
             raise stalled(
                 Reason.NOT_ALLOWED,
                 f"the operator may not get namespace {namespace}, and so not compare its labels with the selectors of "
                 "spec.allow; allow its service account to, or name the namespace in spec.allow",
             )
-        return found + [entry for entry, selector in selecting if labels and selector.selects(labels)]
+        return found
 
     def server_of(self, resource: Resource) -> str | None:
         """The URL where its deployment's token was accepted; None while that is unknown."""
         key = self.deployment_of(resource)
-        try:
-            spec = self._spec(key)
-        except ValidationError:
-            return None
+        spec = self._spec(key)
         proven: str | None = self._identity(key).get("url")
         return proven if spec is not None and proven == self._connection_kind.url(spec) else None
 
@@ -155,9 +159,10 @@ class Admission:
         return connection.last_declared if connection is not None else None
 
     def _spec(self, key: Key) -> Any:
+        """None without a CoderDeployment, and for what nobody understands."""
         declared = self._declared(key)
-        return None if declared is None else self._connection_kind.spec_model.model_validate(declared.spec)
+        return None if declared is None else understood(self._connection_kind.spec_model, declared)
 
 
 def _unusable(key: Key, why: str) -> KindError:
-    return waiting(Reason.WAITING_FOR_DEPLOYMENT, f"CoderDeployment {key.namespace}/{key.name} cannot be used: {why}")
+    return waiting(Reason.WAITING_FOR_DEPLOYMENT, f"CoderDeployment {key.namespaced_name} cannot be used: {why}")

@@ -18,11 +18,13 @@ from typing import Final
 
 import structlog
 
-from coder_enterprise.controller.kubernetes import SECRETS, Conflicted, KubernetesClient, KubernetesError, Secret
-from coder_enterprise.kinds.resource import CLAIM, Resource
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Conflicted, KubernetesError
+from coder_enterprise.cluster.marks import CLAIMS
+from coder_enterprise.cluster.paths import SECRETS
+from coder_enterprise.cluster.secrets import Secret
+from coder_enterprise.kinds.machinery.resource import CLAIM, Resource
 
-SECRET: Final = "coder-enterprise-operator-claims"  # noqa: S105
-"""Name of the Secret, beside the Leases, that holds the key for all replicas; the operator makes it."""
 KEY: Final = "key"
 KEY_BYTES: Final = 32
 
@@ -38,7 +40,7 @@ class Claims:
     async def load(self, client: KubernetesClient, namespace: str) -> None:
         """Share the key of all replicas, which the first one makes. Raises `KubernetesError`, but for a refusal."""
         try:
-            self._key = _key(await client.secret(namespace, SECRET)) or await _make(client, namespace)
+            self._key = _key(await client.secret(namespace, CLAIMS)) or await _make(client, namespace)
         except KubernetesError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
@@ -46,7 +48,7 @@ class Claims:
             log.warning(
                 "no claims: what a crash leaves unrecorded will say AlreadyExists; let the operator's service account "
                 "get and create this Secret, or delete it if it is spoilt",
-                secret=f"{namespace}/{SECRET}",
+                secret=f"{namespace}/{CLAIMS}",
             )
 
     def sign(self, resource: Resource, name: str) -> str | None:
@@ -68,13 +70,13 @@ async def _make(client: KubernetesClient, namespace: str) -> bytes:
     body = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": SECRET, "namespace": namespace},
+        "metadata": {"name": CLAIMS, "namespace": namespace},
         "data": {KEY: base64.b64encode(base64.b64encode(key)).decode()},
     }
     try:
         await client.create(SECRETS, namespace, body)
     except Conflicted:  # another replica was faster
-        return _key(await client.secret(namespace, SECRET))
+        return _key(await client.secret(namespace, CLAIMS))
     return key
 
 

@@ -19,11 +19,13 @@ from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.gate import Doubts
+from coder_enterprise.controller.doubts import Doubts
 from coder_enterprise.controller.limits import TokenBucket
-from coder_enterprise.kinds.base import Cluster, Context, Probe
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.controller.written import wrote
+from coder_enterprise.kinds.machinery.base import Beside, Context
+from coder_enterprise.kinds.machinery.connection import Probe
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Key, Resource
 
 USERS_MAX_AGE: Final = 5.0
 """Seconds: a list of users must be this young to prove that somebody does not exist."""
@@ -72,11 +74,17 @@ class Hooks(CallHooks):
         left = await self._bucket.acquire(PATIENCE)
         if left > 0:
             raise errors.TooManyRequests(429, "it asked for a pause, which is not over", left)
+        self.sending(call)
+
+    @override
+    def sending(self, call: Call) -> None:
         if call.writes:
             self._fence()
 
     @override
     async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
+        if call.writes and error is None:
+            wrote(call.operation)
         if self.ended:
             return
         metrics.external_request(self._deployment, call, error, seconds)
@@ -98,9 +106,9 @@ class Hooks(CallHooks):
 class Connection:
     """The connection of one CoderDeployment."""
 
-    def __init__(self, key: Key, cluster: Cluster) -> None:
+    def __init__(self, key: Key, beside: Beside) -> None:
         self.key = key
-        self._cluster = cluster
+        self._beside = beside
         self.settings: ConnectionSettings | None = None
         self.probe: Probe | None = None
         """What the last reconcile of the deployment found; None before the first."""
@@ -164,7 +172,7 @@ class Connection:
         trust = await tls.prepare(settings.ca_bundle) if settings.url.startswith("https:") else None
         bucket = TokenBucket(rate)
         hooks = Hooks(
-            metrics.label(self.key),
+            self.key.namespaced_name,
             fence,
             bucket,
             doubted=lambda delay: self._doubted(hooks, gate, delay),
@@ -214,7 +222,7 @@ class Connection:
         return Context(
             client=self._client,
             directory=self._directory,
-            cluster=self._cluster,
+            beside=self._beside,
             users_newer_than=now() - USERS_MAX_AGE,
         )
 
@@ -222,8 +230,8 @@ class Connection:
 class Connections:
     """All connections, by the key of their CoderDeployment."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, beside: Beside) -> None:
+        self._beside = beside
         self._connections: dict[Key, Connection] = {}
 
     def __iter__(self) -> Iterator[Connection]:
@@ -234,7 +242,7 @@ class Connections:
 
     def ensure(self, key: Key) -> Connection:
         """The connection of that deployment, made when it is new."""
-        connection = self._connections.setdefault(key, Connection(key, self._cluster))
+        connection = self._connections.setdefault(key, Connection(key, self._beside))
         connection.deleted = False
         return connection
 
@@ -252,6 +260,17 @@ class Connections:
         if connection is not None:
             await connection.close()
             metrics.forget(key)
+
+    async def sweep(self, needed: Callable[[Key], bool]) -> None:
+        """Forget those of deployments that are gone, and that nobody needs any more."""
+        for connection in self:
+            if connection.deleted and not needed(connection.key):
+                await self.forget(connection.key)
+
+    def measure(self) -> None:
+        for connection in self:
+            if not connection.deleted:
+                metrics.circuit_open.labels(connection.key.namespaced_name).set(not connection.usable)
 
     async def close(self) -> None:
         for connection in self._connections.values():

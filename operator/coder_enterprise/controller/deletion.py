@@ -6,28 +6,30 @@ itself), an object either goes or says what it waits for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-import structlog
-
 from coder_enterprise.client.clock import now
-from coder_enterprise.client.errors import Meaning, NotFound, OperatorError
+from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller.admission import Admission
+from coder_enterprise.controller.agenda import Agenda
 from coder_enterprise.controller.claims import Claims
-from coder_enterprise.controller.events import Recorder
-from coder_enterprise.controller.ownership import Ownership, parse, understood
+from coder_enterprise.controller.notes import Notes
+from coder_enterprise.controller.ownership import Ownership
 from coder_enterprise.controller.result import Again, Result
+from coder_enterprise.controller.telling import News, Teller
+from coder_enterprise.controller.visit import parse, understood
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.base import Context, KindError, ManagedKind
-from coder_enterprise.kinds.common import DeletionPolicy, ManagementPolicy
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import CLAIM, FINALIZER, FORCE_DETACH, Key, Resource
+from coder_enterprise.controller.written import writes
+from coder_enterprise.kinds.machinery.base import Context, ManagedKind
+from coder_enterprise.kinds.machinery.errors import KindError
+from coder_enterprise.kinds.machinery.lookups import in_words
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import CLAIM, EXTERNAL_ID, FINALIZER, FORCE_DETACH, Resource
+from coder_enterprise.kinds.machinery.retention import left_alone
 
 ORPHAN_GRACE: Final = 10.0
 """Seconds that a CoderDeployment may be missing before objects are deleted without it."""
-
-log = structlog.get_logger(__name__)
 
 
 class Deletion:
@@ -38,17 +40,18 @@ class Deletion:
         ownership: Ownership,
         claims: Claims,
         writer: Writer,
-        recorder: Recorder,
-        ask: Callable[[Key], None],
+        teller: Teller,
+        notes: Notes,
+        agenda: Agenda,
     ) -> None:
-        """`ask` has a deployment say anew how it is."""
         self._kinds = kinds
         self._admission = admission
         self._ownership = ownership
         self._claims = claims
         self._writer = writer
-        self._recorder = recorder
-        self._ask = ask
+        self._teller = teller
+        self._notes = notes
+        self._agenda = agenda
         self._orphaned_at: dict[str, float] = {}
         """Since when objects, by uid, have had no CoderDeployment."""
 
@@ -59,14 +62,14 @@ class Deletion:
         kind = self._kinds[resource.key.kind]
         reason = self._reason_to_let_go(resource)
         if reason:
-            return await self._release(resource, "Released", reason)
+            return await self._release(resource, News("Released", reason))
         orphaned_at = self._orphaned_at.pop(resource.uid, now())
         try:
-            context = await self._admission.context_for_deletion(kind, resource, understood(kind, resource))
+            context = await self._admission.context_for_deletion(kind, resource, understood(kind.spec_model, resource))
         except KindError as error:
             if error.reason != Reason.NOT_ALLOWED:
                 raise _deletion_waits(resource, error.message, Meaning.WAITING) from None
-            return await self._release(resource, "Released", f"{error.message}; {_left(resource)} in Coder", warn=True)
+            return await self._release(resource, News("Released", f"{error.message}; {_left(resource)} in Coder", True))
         if context is None:
             return await self._orphan(resource, orphaned_at)
         return await self._delete(kind, context, resource)
@@ -79,30 +82,30 @@ class Deletion:
         try:
             target = await self._find_unrecorded(kind, context, resource)
             if target.external_id is None or await self._shared(kind, context, target):
-                return await self._release(resource, "Released", "nothing in Coder belongs to it alone")
-            done = await kind.delete(context, target)
+                return await self._release(resource, News("Released", "nothing in Coder belongs to it alone"))
+            with writes() as written:
+                try:
+                    done = await kind.delete(context, target)
+                except OperatorError as error:
+                    if written:
+                        self._notes.stopped_deleting(target, error.message)
+                    raise
         except OperatorError as error:
-            if resource.external_id is None and isinstance(error, NotFound) and error.route_missing:
-                return await self._release(resource, "Released", f"this Coder has no {kind.things}")
+            if resource.external_id is None and in_words(kind, error).reason == Reason.NOT_SERVED:
+                return await self._release(resource, News("Released", f"this Coder has no {kind.things}"))
             raise _deletion_waits(resource, error.message, Meaning.TRANSIENT) from None
+        self._notes.deleted(kind, target, done)
         if kind.alters_deployment:
-            self._ask(self._admission.deployment_of(resource))
+            self._agenda.ask(self._admission.deployment_of(resource))
         if done:
-            return await self._release(target, "Released", done)
-        return await self._release(target, "Deleted", f"{target.external_id} is deleted from Coder")
+            return await self._release(target, News("Released", done))
+        return await self._release(target, News("Deleted", f"{target.external_id} is deleted from Coder"))
 
     def _reason_to_let_go(self, resource: Resource) -> str:
         """Why Coder is not touched; "" when it must be."""
-        left = _left(resource)
-        if resource.annotations.get(FORCE_DETACH) == "true":
-            return f"detached by annotation; {left} in Coder"
-        if resource.spec.get("deletionPolicy") == DeletionPolicy.RETAIN:
-            return f"deletionPolicy is Retain; {left} in Coder"
-        if resource.spec.get("suspend"):
-            return f"spec.suspend is true; {left} in Coder"
-        policy = resource.spec.get("managementPolicy", ManagementPolicy.ENFORCE)
-        if policy != ManagementPolicy.ENFORCE:
-            return f"managementPolicy is {policy}; {left} in Coder"
+        reason = left_alone(resource.spec, resource.annotations)
+        if reason:
+            return f"{reason}; {_left(resource)} in Coder"
         if resource.external_id is None and not self._is_claimed(resource):
             return "it was never applied"
         return ""
@@ -110,7 +113,7 @@ class Deletion:
     def _is_claimed(self, resource: Resource) -> bool:
         """Whether the operator was about to create it. What spec cannot name any more, nobody can look for."""
         kind = self._kinds[resource.key.kind]
-        spec = understood(kind, resource)
+        spec = understood(kind.spec_model, resource)
         return spec is not None and self._claims.proves(resource, kind.external_name(resource, spec))
 
     async def _orphan(self, resource: Resource, orphaned_at: float) -> Result:
@@ -120,38 +123,31 @@ class Deletion:
         if left > 0:
             self._orphaned_at[resource.uid] = orphaned_at
             return Result(Again.AFTER, left, "waiting")
-        return await self._release(
-            resource,
-            "Orphaned",
-            f"CoderDeployment {key.namespace}/{key.name} is gone, and its credentials with it; "
-            f"{_left(resource)} in Coder",
-            warn=True,
-        )
+        gone = f"CoderDeployment {key.namespaced_name} is gone, and its credentials with it"
+        return await self._release(resource, News("Orphaned", f"{gone}; {_left(resource)} in Coder", warns=True))
 
     async def _find_unrecorded(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> Resource:
         """After a crash between create and status: what the claim says we were about to create, if it is there."""
         if resource.external_id is not None:
             return resource
         try:
-            observed = await kind.observe(context, resource, parse(kind, resource), fresh=True)
+            observed = await kind.observe(context, resource, parse(kind.spec_model, resource), fresh=True)
         except KindError as error:
             if error.meaning is not Meaning.WAITING:
                 raise
             return resource  # what it was to be made in is gone
         if observed.external_id is None:
             return resource
-        return await self._writer.status(resource, {**resource.status, "id": observed.external_id})
+        return await self._writer.status(resource, {**resource.status, EXTERNAL_ID: observed.external_id})
 
     async def _shared(self, kind: ManagedKind[Any, Any], context: Context, resource: Resource) -> bool:
         """Another object has recorded the same thing, and stays or lets it stay: it is that object's now."""
         holders = await self._ownership.holders(kind, context, resource, resource.external_id)
         return any(not holder.deleting or self._reason_to_let_go(holder) for holder in holders)
 
-    async def _release(self, resource: Resource, event: str, note: str, *, warn: bool = False) -> Result:
+    async def _release(self, resource: Resource, news: News) -> Result:
         await self._writer.release(resource)
-        warn = warn or FORCE_DETACH in resource.annotations
-        (self._recorder.warning if warn else self._recorder.normal)(resource, event, "Delete", note)
-        log.info("released", object=str(resource.key), why=note)
+        self._teller.of_release(resource, news)
         return Result()
 
 

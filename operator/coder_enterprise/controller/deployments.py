@@ -7,32 +7,40 @@ Called by the manager's workers. It never writes to Coder.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from pydantic import ValidationError
 
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.errors import OperatorError
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Gone, KubernetesError
+from coder_enterprise.cluster.paths import custom
+from coder_enterprise.cluster.sendable import read_all
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.connections import Connection, Connections
-from coder_enterprise.controller.events import Recorder
 from coder_enterprise.controller.gate import Gate
+from coder_enterprise.controller.history import History
 from coder_enterprise.controller.hosts import AllowedHosts
-from coder_enterprise.controller.kubernetes import Gone, KubernetesClient, KubernetesError, custom
 from coder_enterprise.controller.leases import LeadershipLost
-from coder_enterprise.controller.result import Again, Result, failed, invalid_spec
-from coder_enterprise.controller.secrets import secret_values
-from coder_enterprise.controller.status import Outcome, Progress, compose, suspended
+from coder_enterprise.controller.notes import Notes
+from coder_enterprise.controller.outcomes import failed, suspended
+from coder_enterprise.controller.result import Again, Result, until_resumed
+from coder_enterprise.controller.status import Outcome
 from coder_enterprise.controller.store import Store
-from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.base import ConnectionKind, DomainCondition, Probe, SecretKeyRef, stalled
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.controller.tally import Tally
+from coder_enterprise.controller.telling import Teller
+from coder_enterprise.controller.visit import parse
+from coder_enterprise.kinds.machinery.base import DomainCondition, Progress
+from coder_enterprise.kinds.machinery.connection import ANSWERS, WELL, ConnectionKind, Probe
+from coder_enterprise.kinds.machinery.errors import KindError
+from coder_enterprise.kinds.machinery.moments import timestamp
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Resource
+from coder_enterprise.kinds.machinery.suspension import suspension
 
 MIN_RESYNC: Final = 5.0
 RETRY_MIN: Final = 1.0
@@ -59,8 +67,6 @@ _NEEDS_A_PERSON: Final = frozenset(
 log = structlog.get_logger(__name__)
 
 
-_TROUBLE: Final = frozenset({Reason.RATE_LIMITED, Reason.GRACE_PERIOD})
-"""Reasons of what is true, and still a warning."""
 _OWN: Final = frozenset({"Ready", "Reconciling", "Stalled"})
 """Conditions that every outcome says anew."""
 
@@ -72,21 +78,25 @@ class DeploymentReconciler:
         client: KubernetesClient,
         store: Store,
         connections: Connections,
-        writer: Writer,
-        recorder: Recorder,
+        teller: Teller,
+        notes: Notes,
+        history: History,
         fence: Callable[[Resource], None],
         gate: Gate,
         hosts: AllowedHosts,
+        tally: Tally,
     ) -> None:
         self._kind = kind
         self._client = client
         self._store = store
         self._connections = connections
-        self._writer = writer
-        self._recorder = recorder
+        self._teller = teller
+        self._notes = notes
+        self._history = history
         self._fence = fence
         self._gate = gate
         self._hosts = hosts
+        self._tally = tally
 
     async def reconcile(self, resource: Resource, *, ask: bool) -> Result:
         """One visit; without `ask` a recent good answer serves. Raises only `KubernetesError` and `LeadershipLost`. One
@@ -104,23 +114,26 @@ class DeploymentReconciler:
 
     async def _visit(self, resource: Resource, connection: Connection, *, ask: bool) -> Result:
         try:
-            spec = self._kind.spec_model.model_validate(resource.spec)
-        except ValidationError as error:
-            return await self._close(resource, connection, failed(invalid_spec(error)))
-        if spec.suspend:
-            return await self._close(resource, connection, suspended(resource))
+            spec = parse(self._kind.spec_model, resource)
+        except KindError as error:
+            return await self._close(resource, connection, failed(error))
+        stopped = suspension(resource.spec)
+        if stopped:
+            await self._close(resource, connection, suspended(resource, stopped))
+            return until_resumed(stopped)
         if not ask and self._is_recent(connection, resource) and connection.probe:
-            await self._finish(resource, self._outcome(resource, connection, connection.probe))
+            await self._teller.of_deployment(resource, self._outcome(resource, connection, connection.probe))
             return self._next(connection)
         if not await self._is_there(resource):
             return Result()
         renewed, probe = await self._probe(resource, spec, connection)
         if probe.reason is Reason.RATE_LIMITED and connection.usable and not renewed:
-            await self._finish(resource, _paused(probe))
+            await self._teller.of_deployment(resource, _paused(probe))
             return self._next(connection)
         known, was_usable, was_lost = connection.probe, connection.usable, connection.lost_credentials
         changed = renewed or not was_usable or connection.generation != resource.generation
         connection.judge(probe, resource.generation)
+        self._history.note(resource.key, {ANSWERS: WELL if probe.usable else probe.reason, **probe.health})
         metrics.deployment_figures(resource.key, probe.figures)
         if connection.usable:
             changed = changed or known is None or _entitlements(known) != _entitlements(probe)
@@ -128,7 +141,7 @@ class DeploymentReconciler:
         else:
             # Without credentials, those that worked last may still delete.
             self._gate.close(resource.key, tell=known is None or connection.lost_credentials is not was_lost)
-        await self._finish(resource, self._outcome(resource, connection, probe))
+        await self._teller.of_deployment(resource, self._outcome(resource, connection, probe))
         return self._next(connection)
 
     async def _is_there(self, resource: Resource) -> bool:
@@ -145,6 +158,7 @@ class DeploymentReconciler:
     async def _close(self, resource: Resource, connection: Connection, outcome: Outcome) -> Result:
         """It is not even asked."""
         known = connection.probe
+        self._history.note(resource.key, {})
         connection.judge(
             Probe(
                 usable=False,
@@ -158,7 +172,7 @@ class DeploymentReconciler:
         )
         self._gate.close(resource.key, tell=known is None)
         metrics.deployment_figures(resource.key, {})
-        await self._finish(resource, replace(outcome, conditions=_not_known(resource, (), connection)))
+        await self._teller.of_deployment(resource, replace(outcome, conditions=_not_known(resource, (), connection)))
         return Result()
 
     def _is_recent(self, connection: Connection, resource: Resource) -> bool:
@@ -175,8 +189,11 @@ class DeploymentReconciler:
         try:
             url = self._kind.url(spec)
             self._hosts.require(url)
-            settings = self._kind.settings(spec, await self._secrets(resource, spec))
+            secrets = await read_all(self._client, resource.key.namespace, self._kind.secrets(spec))
+            settings = self._kind.settings(spec, secrets)
             settings = replace(settings, anywhere=self._hosts.names(url))
+            if _known_url(resource, connection) not in {None, settings.url}:
+                self._notes.moved(resource.key)
             renewed = await connection.open(settings, self._kind.rate(spec), partial(self._fence, resource), self._gate)
             if connection.client is None or connection.directory is None:
                 raise AssertionError("an opened connection has a client")
@@ -184,37 +201,12 @@ class DeploymentReconciler:
         except OperatorError as error:
             return renewed, self._kind.unusable(error)
 
-    async def _secrets(self, resource: Resource, spec: Any) -> dict[SecretKeyRef, str]:
-        namespace = resource.key.namespace
-        values: dict[SecretKeyRef, str] = {}
-        for ref in self._kind.secrets(spec):
-            secret = await self._read(namespace, ref)
-            if secret is None:
-                raise stalled(Reason.SECRET_NOT_FOUND, f"there is no Secret {namespace}/{ref.name}; create it")
-            if not secret.get(ref.key, "").strip():
-                raise stalled(
-                    Reason.SECRET_KEY_MISSING,
-                    f"Secret {namespace}/{ref.name} has no value under the key {ref.key}; add it",
-                )
-            values[ref] = secret[ref.key]
-        return values
-
-    async def _read(self, namespace: str, ref: SecretKeyRef) -> Mapping[str, str] | None:
-        try:
-            return await secret_values(self._client, namespace, ref.name, send=ref.sent)
-        except KubernetesError as error:
-            if error.status != HTTPStatus.FORBIDDEN:
-                raise
-            raise stalled(
-                Reason.FORBIDDEN,
-                f"the operator may not read Secret {namespace}/{ref.name}; allow its service account to get it",
-            ) from None
-
     def _open(self, connection: Connection, spec: Any, *, changed: bool, was_away: bool) -> None:
         """Open the gate, and have all objects compared anew when it is time, or when something has changed. A Coder
         that was away may have come back with another database: what was listed before says nothing any more."""
         interval = max(MIN_RESYNC, self._kind.resync(spec))
-        due = was_away or now() >= connection.resync_at
+        # A list that is read anew before all have been compared with the last one would be all that is ever done.
+        due = was_away or (now() >= connection.resync_at and not self._gate.is_behind(connection.key))
         connection.resync_at = min(connection.resync_at, now() + interval)  # it may have been shortened
         if due and connection.directory is not None:
             connection.directory.expire()
@@ -229,27 +221,8 @@ class DeploymentReconciler:
             message=probe.message,
             progress=_progress(probe),
             conditions=(*probe.conditions, *lost),
-            fields={**probe.fields, "managedObjects": self._counts(resource.key)},
+            fields={**probe.fields, "managedObjects": self._tally.managed(resource.key)},
         )
-
-    def _counts(self, key: Key) -> dict[str, int]:
-        objects = [self._store.get(item) for item in self._store.find(("deployment", key))]
-        return {"total": len(objects), "ready": sum(1 for item in objects if item is not None and item.ready)}
-
-    async def _finish(self, resource: Resource, outcome: Outcome) -> None:
-        was = resource.condition("Ready")
-        await self._writer.status(resource, compose(resource, outcome))
-        if was is None or (was["status"], was["reason"]) != (outcome.ready, outcome.reason):
-            self._tell(resource, DomainCondition("Ready", outcome.ready, outcome.reason, outcome.message))
-            return  # which says all that others would
-        for condition in outcome.conditions:
-            if _is_news(resource.condition(condition.type), condition):
-                self._tell(resource, condition)
-
-    def _tell(self, resource: Resource, condition: DomainCondition) -> None:
-        well = condition.status == "True" and condition.reason not in _TROUBLE
-        say = self._recorder.normal if well else self._recorder.warning
-        say(resource, condition.reason, "Reconcile", condition.message)
 
     def _next(self, connection: Connection) -> Result:
         if connection.pause_left:
@@ -264,13 +237,11 @@ class DeploymentReconciler:
         return Result(Again.AFTER, connection.retry_delay * random.uniform(0.8, 1.0), "transient")  # noqa: S311
 
 
-def _is_news(known: Mapping[str, Any] | None, condition: DomainCondition) -> bool:
-    """Whether a person should hear of it: a change between what is well and what is not, not that it is unknown."""
-    if known is None or condition.status == "Unknown":
-        return False
-    if known["status"] == "Unknown":
-        return condition.status == "False"
-    return (known["status"], known["reason"]) != (condition.status, condition.reason)
+def _known_url(resource: Resource, connection: Connection) -> str | None:
+    """Where it was until now, as far as this process or its status knows."""
+    if connection.settings is not None:
+        return connection.settings.url
+    return (resource.status.get("identity") or {}).get("url")
 
 
 def _entitlements(probe: Probe) -> tuple[object, ...]:
@@ -284,7 +255,7 @@ def _not_known(
     """The conditions of which nothing is told any more, with what they were, and when that was known. What says so
     already stays, so that nothing is written for it again."""
     known = {condition.type for condition in told} | _OWN
-    since = connection.known_at.strftime("at %Y-%m-%dT%H:%M:%SZ") if connection.known_at else "by another process"
+    since = f"at {timestamp(connection.known_at)}" if connection.known_at else "by another process"
     return tuple(
         DomainCondition(
             item["type"], "Unknown", Reason.UNKNOWN, f"last known {since}: {item['status']}, {item['reason']}"

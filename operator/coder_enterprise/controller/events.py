@@ -10,30 +10,51 @@ import asyncio
 import secrets
 import socket
 from collections import OrderedDict
-from typing import Any, Final
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 import structlog
 
 from coder_enterprise.client.clock import now
-from coder_enterprise.controller.kubernetes import EVENTS, Gone, KubernetesClient, KubernetesError, micro_time
-from coder_enterprise.kinds.resource import GROUP, VERSION, Resource
+from coder_enterprise.client.sending import looking
+from coder_enterprise.cluster.client import KubernetesClient, micro_time
+from coder_enterprise.cluster.errors import Gone, KubernetesError
+from coder_enterprise.cluster.marks import REPORTER
+from coder_enterprise.cluster.paths import EVENTS
+from coder_enterprise.kinds.machinery.resource import GROUP, VERSION, Key, Resource
 
-REPORTER: Final = f"{GROUP}/operator"
 NOTE_LIMIT: Final = 1024
 SERIES_WINDOW: Final = 600.0
 MAX_QUEUED: Final = 1000
 MAX_SERIES: Final = 2000
+MAX_KEPT: Final = 1000
+"""Events that are remembered, for who may not read them in Kubernetes."""
 
 log = structlog.get_logger(__name__)
+
+
+class Sent(NamedTuple):
+    """An event that was said, with its repetitions."""
+
+    warns: bool
+    reason: str
+    note: str
+    at: datetime
+    """Last."""
+    times: int
 
 
 class Recorder:
     """Posts events for objects. `run` must be running for anything to be sent."""
 
-    def __init__(self, client: KubernetesClient) -> None:
+    def __init__(self, client: KubernetesClient, fence: Callable[[], None] = lambda: None) -> None:
+        """`fence` raises when this replica may not write any more."""
         self._client = client
+        self._fence = fence
         self._queue: asyncio.Queue[tuple[Resource, str, str, str, str]] = asyncio.Queue(MAX_QUEUED)
         self._series: OrderedDict[tuple[str, str, str], tuple[float, str, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Key, str, str], Sent] = OrderedDict()
         self._instance = socket.gethostname()[:128]
 
     def normal(self, resource: Resource, reason: str, action: str, note: str) -> None:
@@ -41,6 +62,10 @@ class Recorder:
 
     def warning(self, resource: Resource, reason: str, action: str, note: str) -> None:
         self._put(resource, "Warning", reason, action, note)
+
+    def about(self, key: Key) -> list[Sent]:
+        """What was said of that object lately, the newest first; whether Kubernetes took it, is not known here."""
+        return [sent for (about, *_), sent in reversed(self._kept.items()) if about == key]
 
     async def run(self) -> None:
         """Post what is queued, until cancelled."""
@@ -53,10 +78,18 @@ class Recorder:
         await self._queue.join()
 
     def _put(self, resource: Resource, type_: str, reason: str, action: str, note: str) -> None:
+        self._keep(resource.key, type_, reason, note[:NOTE_LIMIT])
         try:
             self._queue.put_nowait((resource, type_, reason, action, note))
         except asyncio.QueueFull:
             log.warning("event dropped", object=str(resource.key), reason=reason)
+
+    def _keep(self, key: Key, type_: str, reason: str, note: str) -> None:
+        known = self._kept.pop((key, reason, note), None)
+        times = known.times + 1 if known else 1
+        self._kept[key, reason, note] = Sent(type_ == "Warning", reason, note, datetime.now(UTC), times)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
 
     async def _post(self, resource: Resource, type_: str, reason: str, action: str, note: str) -> None:
         namespace = resource.key.namespace
@@ -68,7 +101,8 @@ class Recorder:
                 self._remember(series, (first_at, name, count + 1))
                 return
             body = self._event(resource, type_, reason, action, note)
-            created = await self._client.create(EVENTS, namespace, body)
+            with looking(self._fence):
+                created = await self._client.create(EVENTS, namespace, body)
             self._remember(series, (moment, created["metadata"]["name"], 1))
         except KubernetesError as error:
             log.info("event not posted", object=str(resource.key), reason=reason, error=str(error))
@@ -77,7 +111,8 @@ class Recorder:
         """Into the series of an event; False when that is gone."""
         patch = {"series": {"count": count, "lastObservedTime": micro_time()}}
         try:
-            await self._client.patch(EVENTS, namespace, name, patch)
+            with looking(self._fence):
+                await self._client.patch(EVENTS, namespace, name, patch)
         except Gone:
             return False
         return True

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from coder_enterprise.client.addresses import is_refused
-from coder_enterprise.kinds.base import stalled
-from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.machinery.errors import stalled
+from coder_enterprise.kinds.machinery.reasons import Reason
 
 
 class AllowedHosts:

@@ -1,6 +1,6 @@
 """What an object leaves behind for one of the same name that comes back: kept in the status of its CoderDeployment.
 
-Used by `controller.cluster`, for the kinds whose deletion leaves something in Coder, such as a suspended person. Only
+Used by `controller.beside`, for the kinds whose deletion leaves something in Coder, such as a suspended person. Only
 the operator writes status, so an entry proves that the object was ours. A CoderDeployment that is gone keeps nothing.
 """
 
@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.common import MAX_LEFT_BEHIND, timestamp
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.machinery.common import MAX_LEFT_BEHIND
+from coder_enterprise.kinds.machinery.moments import timestamp
+from coder_enterprise.kinds.machinery.resource import Key, Resource
 
 FIELD: Final = "leftBehind"
 
@@ -56,4 +57,4 @@ def _entries(deployment: Resource) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _name(resource: Resource) -> str:
-    return f"{resource.key.kind}/{resource.key.namespace}/{resource.key.name}"
+    return "/".join(resource.key)

@@ -12,11 +12,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 import kopf
+
+# Private: `kopf.spawn_tasks` takes memories, and Kopf does not name their class anywhere else.
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 from typing_extensions import override
 
-from coder_enterprise.controller.kubernetes import KubernetesClient
+from coder_enterprise.cluster.client import KubernetesClient
 from coder_enterprise.controller.watch import Watch, WatchTimes
-from coder_enterprise.controller.watch_session import Observer
+from coder_enterprise.controller.watch_session import IsKnown, Observer
 from coder_enterprise.controller.watches import SourceStuck
 
 BACKOFFS: Final = (0.5, 1.0, 2.0)
@@ -69,6 +72,26 @@ class _NoStorage(kopf.DiffBaseStorage, kopf.ProgressStorage):
         return None
 
 
+class _Forgetful(ResourceMemories):
+    """Keeps nothing of an object when its event is handled: daemons, timers, indexes and patches are off."""
+
+    @override
+    async def recall(
+        self,
+        raw_body: kopf.RawBody,
+        *,
+        memobase: Any = None,
+        noticed_by_listing: bool = False,
+        ephemeral: bool = False,
+    ) -> ResourceMemory:
+        return await super().recall(raw_body, memobase=memobase, noticed_by_listing=noticed_by_listing, ephemeral=True)
+
+
+def memories() -> ResourceMemories:
+    """What Kopf remembers of objects: nothing, where it would take a kilobyte for each."""
+    return _Forgetful()
+
+
 class KopfSource:
     """One list and watch, by a Kopf of its own: what ends it ends no other. It runs once."""
 
@@ -80,15 +103,17 @@ class KopfSource:
         identity: str,
         take_signals: Callable[[], None],
         times: WatchTimes,
+        is_known: IsKnown = lambda *_: False,
     ) -> None:
-        """`take_signals` is called when Kopf has taken the process's signals, to take them back."""
+        """`take_signals` is called when Kopf has taken the process's signals, to take them back; a list does not tell
+        of what `is_known`."""
         self._watch = watch
         self._client = client
         self._on_event = on_event
         self._identity = identity
         self._take_signals = take_signals
         self._times = times
-        self._observer = Observer(watch, times, client.explain)
+        self._observer = Observer(watch, times, client.explain, is_known)
         self._session = client.session(self._observer)
 
     async def run(self) -> None:
@@ -103,6 +128,7 @@ class KopfSource:
                 namespaces=(namespace,) if namespace else (),
                 identity=self._identity,  # type: ignore[arg-type]  # or it asks who the user is, whom a pod may not have
                 standalone=True,
+                memories=memories(),
             )
             self._take_signals()
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -24,32 +24,19 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import structlog
 
-from coder_enterprise.controller.kubernetes import (
-    LEASES,
-    Conflicted,
-    Gone,
-    KubernetesClient,
-    KubernetesError,
-    micro_time,
-)
-from coder_enterprise.kinds.resource import GROUP, Key
+from coder_enterprise.client.sending import looking
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Conflicted, Gone, KubernetesError
+from coder_enterprise.cluster.marks import DEPLOYMENT, OPERATOR_LABEL, SCOPE
+from coder_enterprise.cluster.paths import LEASES
+from coder_enterprise.controller.lease import Lease, LeaseTimes, lease_body
+from coder_enterprise.kinds.machinery.resource import Key
 
-LEASE_DURATION: Final = 15.0
-RENEW_DEADLINE: Final = 10.0
-RETRY_PERIOD: Final = 2.0
-
-OPERATOR_LABEL: Final = f"{GROUP}/operator"
-"""On all Leases of replicas that share the work: the name that they were given."""
-DEPLOYMENT: Final = f"{GROUP}/deployment"
-"""Annotation of the Lease of a deployment: namespace/name. A replica's own has none."""
-SCOPE: Final = f"{GROUP}/scope"
-"""Annotation of a replica's Lease: the namespaces that it watches; "" is all."""
 FORGOTTEN_AFTER: Final = 600.0
 """Seconds after which the Lease of a dead replica is removed."""
 
@@ -58,45 +45,6 @@ log = structlog.get_logger(__name__)
 
 class LeadershipLost(Exception):
     """Another replica may be working for the deployment: nothing may be written for it any more."""
-
-
-@dataclass(frozen=True)
-class LeaseTimes:
-    """In seconds; `duration` > `renew_deadline` > `retry_period`."""
-
-    duration: float = LEASE_DURATION
-    renew_deadline: float = RENEW_DEADLINE
-    retry_period: float = RETRY_PERIOD
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A Lease as it was last seen."""
-
-    name: str
-    version: str
-    deployment: str
-    scope: str
-    holder: str
-    """"" when nobody has it."""
-    duration: float
-    acquired: str
-    transitions: int
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Lease:
-        meta, spec = body["metadata"], body.get("spec") or {}
-        annotations = meta.get("annotations") or {}
-        return cls(
-            name=meta["name"],
-            version=meta["resourceVersion"],
-            deployment=annotations.get(DEPLOYMENT, ""),
-            scope=annotations.get(SCOPE, ""),
-            holder=spec.get("holderIdentity") or "",
-            duration=float(spec.get("leaseDurationSeconds") or LEASE_DURATION),
-            acquired=spec.get("acquireTime") or "",
-            transitions=int(spec.get("leaseTransitions") or 0),
-        )
 
 
 class Membership:
@@ -203,9 +151,10 @@ class Membership:
     async def take(self, deployment: Key) -> bool:
         """Have the deployment; False when another was faster. Raises `KubernetesError`."""
         name, known = self._lease_name(deployment), self.lease(deployment)
-        annotations = {DEPLOYMENT: f"{deployment.namespace}/{deployment.name}"}
+        annotations = {DEPLOYMENT: deployment.namespaced_name}
         try:
-            self._learn(await self._write(name, annotations, known, self.identity))
+            with looking(self.check):
+                self._learn(await self._write(name, annotations, known, self.identity))
         except (Conflicted, Gone):
             return False
         return True
@@ -217,31 +166,38 @@ class Membership:
             return
         with_holder = {DEPLOYMENT: known.deployment}
         try:
-            self._learn(await self._write(known.name, with_holder, known, ""))
+            with looking(self.check):
+                self._learn(await self._write(known.name, with_holder, known, ""))
         except (Conflicted, Gone):
             del self._leases[known.name]  # somebody else has changed it; the next beat tells how
 
     async def remove(self, lease: Lease) -> None:
         """Delete a Lease, unless it has changed meanwhile. Raises `KubernetesError`."""
         try:
-            await self._client.delete(LEASES, self._namespace, lease.name, version=lease.version)
+            with looking(self.check):
+                await self._client.delete(LEASES, self._namespace, lease.name, version=lease.version)
         except (Conflicted, Gone):
             return
         self._leases.pop(lease.name, None)
 
     async def leave(self) -> None:
         """Not one of them any more: others may have all at once. Never raises for the API server."""
-        was_alive, self._renewed_at = self.alive, float("-inf")
+        was_alive, deadline = self.alive, self._renewed_at + self.times.renew_deadline
+        self._renewed_at = float("-inf")
         if not was_alive:
             return
         try:
-            async with asyncio.timeout(self.times.renew_deadline / 2):
-                for lease in list(self._leases.values()):
-                    if lease.holder == self.identity and lease.deployment:
-                        await self._write(lease.name, {DEPLOYMENT: lease.deployment}, lease, "")
-                await self._client.delete(LEASES, self._namespace, self._own)
+            with looking(partial(_until, deadline)):
+                async with asyncio.timeout(self.times.renew_deadline / 2):
+                    await self._release()
         except (KubernetesError, TimeoutError) as error:
             log.warning("leases not released", error=str(error) or "timeout")
+
+    async def _release(self) -> None:
+        for lease in list(self._leases.values()):
+            if lease.holder == self.identity and lease.deployment:
+                await self._write(lease.name, {DEPLOYMENT: lease.deployment}, lease, "")
+        await self._client.delete(LEASES, self._namespace, self._own)
 
     async def _try(self, deadline: float) -> bool:
         """One renewal, until `deadline` at most; True when it succeeded."""
@@ -250,7 +206,8 @@ class Membership:
             async with asyncio.timeout(min(deadline - started, self.times.renew_deadline / 2)):
                 await self._list()
                 own = self._leases.get(self._own)
-                self._learn(await self._write(self._own, {SCOPE: self._scope}, own, self.identity))
+                with looking(partial(_until, deadline)):
+                    self._learn(await self._write(self._own, {SCOPE: self._scope}, own, self.identity))
         except (KubernetesError, TimeoutError) as error:
             log.warning("lease not renewed", lease=self._own, error=str(error) or "timeout")
             return False
@@ -306,36 +263,16 @@ class Membership:
         self._leases[lease.name] = lease
 
     def _lease_name(self, deployment: Key) -> str:
-        return f"{self._name}-{_digest(f'{deployment.namespace}/{deployment.name}')}"
+        return f"{self._name}-{_digest(deployment.namespaced_name)}"
 
     async def _write(
         self, name: str, annotations: Mapping[str, str], known: Lease | None, holder: str
     ) -> dict[str, Any]:
         """Create the Lease, or replace the version that is `known`. Raises `Conflicted` when that is not the latest."""
-        moment = micro_time()
-        same = known is not None and known.holder == holder
-        transitions = known.transitions if known else 0
-        metadata: dict[str, Any] = {
-            "name": name,
-            "namespace": self._namespace,
-            "labels": {OPERATOR_LABEL: self._name},
-            "annotations": dict(annotations),
-        }
-        body = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": metadata,
-            "spec": {
-                "holderIdentity": holder,
-                "leaseDurationSeconds": max(1, round(self.times.duration)),
-                "acquireTime": known.acquired if known and same and known.acquired else moment,
-                "renewTime": moment,
-                "leaseTransitions": transitions + (1 if holder and known is not None and not same else 0),
-            },
-        }
+        body = lease_body(name, self._namespace, known, holder, self.times.duration)
+        body["metadata"] |= {"labels": {OPERATOR_LABEL: self._name}, "annotations": dict(annotations)}
         if known is None:
             return await self._client.create(LEASES, self._namespace, body)
-        metadata["resourceVersion"] = known.version
         return await self._client.replace(LEASES, self._namespace, body)
 
 
@@ -343,6 +280,12 @@ class Membership:
 def _digest(text: str) -> str:
     """Short, and fit for a name, whatever the text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _until(deadline: float) -> None:
+    """Others may take a renewal for a sign of life that comes when this replica is dead to itself."""
+    if _now() >= deadline:
+        raise TimeoutError("the last renewal is too old")
 
 
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

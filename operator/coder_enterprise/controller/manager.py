@@ -11,28 +11,39 @@ import contextlib
 import os
 import socket
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import KubernetesError
+from coder_enterprise.cluster.kubeconfig import configuration
+from coder_enterprise.cluster.paths import SECRETS, custom
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
 from coder_enterprise.controller.health import HealthServer
 from coder_enterprise.controller.kopf_source import KopfSource
-from coder_enterprise.controller.kubernetes import SECRETS, KubernetesClient, KubernetesError, configuration, custom
-from coder_enterprise.controller.leases import LeaseTimes, Membership
+from coder_enterprise.controller.lease import LeaseTimes
+from coder_enterprise.controller.leases import Membership
 from coder_enterprise.controller.shards import Shards
+from coder_enterprise.controller.view import View
 from coder_enterprise.controller.watch import Watch, WatchTimes
 from coder_enterprise.controller.watches import SourceStuck, Watches
-from coder_enterprise.kinds.base import ConnectionKind, ManagedKind
-from coder_enterprise.kinds.resource import WATCH_LABEL
+from coder_enterprise.kinds.machinery.base import ManagedKind
+from coder_enterprise.kinds.machinery.connection import ConnectionKind
+from coder_enterprise.kinds.machinery.resource import WATCH_LABEL
+from coder_enterprise.process import garbage
 from coder_enterprise.process.signals import when_told_to_end
 
 LIST_RETRY: Final = 2.0
+
+Companion = Callable[[View, KubernetesClient], AbstractAsyncContextManager[object]]
+"""Makes what runs for as long as the operator does, and reads what it knows."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +66,8 @@ class ManagerSettings:
     """The uid of the pod that runs this process and no other operator; "" outside of one."""
     health: socket.socket | None = None
     """Where health and metrics are served; None is nowhere."""
+    companion: Companion | None = None
+    """Such as the page."""
 
 
 class Manager:
@@ -98,9 +111,10 @@ class Manager:
                 self._settings.allowed_hosts,
             )
             watches = self._watches = self._watch(client, engine, membership.identity)
-            async with self._health(engine):
+            async with self._health(engine), self._companion(engine, client):
                 if not await self._unless_stopped(self._load(client, claims, engine)):
                     return
+                garbage.settle()
                 try:
                     await self._work(engine, watches, shards)
                 finally:
@@ -128,6 +142,10 @@ class Manager:
     def _health(self, engine: Engine) -> HealthServer:
         return HealthServer(self._settings.health, self._is_alive, self._why_not_ready, self._measure)
 
+    def _companion(self, engine: Engine, client: KubernetesClient) -> AbstractAsyncContextManager[object]:
+        companion = self._settings.companion
+        return companion(engine.view, client) if companion else contextlib.nullcontext()
+
     def _watch(self, client: KubernetesClient, engine: Engine, identity: str) -> Watches:
         times = self._settings.watch_times
         spaces = self._settings.namespaces or (None,)
@@ -135,7 +153,7 @@ class Manager:
         found = [Watch(collection, space, selector) for collection, selector in collections for space in spaces]
 
         def source(watch: Watch) -> KopfSource:
-            return KopfSource(watch, client, engine.on_event, identity, self._take_signals, times)
+            return KopfSource(watch, client, engine.on_event, identity, self._take_signals, times, engine.is_known)
 
         watches = Watches(found, source, engine.look, times)
         engine.missed = watches.missed
@@ -154,7 +172,7 @@ class Manager:
         return self._engine is None or self._watches is None or (self._engine.moves and self._watches.moves)
 
     def _why_not_ready(self) -> str:
-        """It is ready when it has the whole picture, sees what changes in it, and is one of the replicas."""
+        """It is ready when it has listed everything, sees what changes in it, and is one of the replicas."""
         if self._engine is None or not self._engine.listed:
             return "not everything is listed yet"
         if self._membership is None or not self._membership.alive:

@@ -13,8 +13,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from coder_enterprise.client import errors
 from coder_enterprise.client.http import Call
-from coder_enterprise.kinds.base import Figure
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.connection import Figure
+from coder_enterprise.kinds.machinery.resource import Key
 
 NAMESPACE: Final = "coder_enterprise"
 
@@ -72,7 +72,7 @@ reconcile_oldest_seconds = Gauge(
 )
 watch_age_seconds = Gauge(
     "watch_age_seconds",
-    "Since the watch of a kind gave its last sign of life: an event, a bookmark, or a finished list.",
+    "Since the watch of a kind gave its last sign of life: an event, a bookmark, or a page of a list.",
     ("plural",),
     namespace=NAMESPACE,
 )
@@ -86,11 +86,6 @@ watch_missed = Counter(
 shards = Gauge("shards", "Deployments that somebody must work for.", namespace=NAMESPACE)
 shards_held = Gauge("shards_held", "Deployments that this replica works for.", namespace=NAMESPACE)
 replicas = Gauge("replicas", "Replicas of the operator that live, as this one sees it.", namespace=NAMESPACE)
-
-
-def label(deployment: Key) -> str:
-    """How the metrics name a deployment."""
-    return f"{deployment.namespace}/{deployment.name}"
 
 
 def external_request(deployment: str, call: Call, error: errors.CoderError | None, seconds: float) -> None:
@@ -107,7 +102,7 @@ def external_request(deployment: str, call: Call, error: errors.CoderError | Non
 def forget(deployment: Key) -> None:
     """This replica works for it no more: what it knew last is not so for ever."""
     for metric in (circuit_open, last_success, external_requests, external_request_seconds, external_writes):
-        metric.remove_by_labels({"deployment": label(deployment)})
+        metric.remove_by_labels({"deployment": deployment.namespaced_name})
     deployment_figures(deployment, {})
 
 
@@ -133,6 +128,6 @@ def deployment_figures(deployment: Key, figures: Mapping[Figure, float]) -> None
         _figures[figure] = Gauge(figure.name, figure.description, ("deployment",), namespace=NAMESPACE)
     for figure, gauge in _figures.items():
         if figure in figures:
-            gauge.labels(label(deployment)).set(figures[figure])
+            gauge.labels(deployment.namespaced_name).set(figures[figure])
         else:
-            gauge.remove(label(deployment))
+            gauge.remove(deployment.namespaced_name)

@@ -11,7 +11,9 @@ from http import HTTPStatus
 from typing import Final
 
 from coder_enterprise.client.clock import now
-from coder_enterprise.controller.kubernetes import NAMESPACES, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Gone, KubernetesError
+from coder_enterprise.cluster.paths import NAMESPACES
 
 MAX_AGE: Final = 30.0
 """Seconds."""

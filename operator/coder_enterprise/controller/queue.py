@@ -1,7 +1,7 @@
 """The work queue: each key once, the urgent first, every deployment its own lane.
 
 The manager's workers take keys out; the watch, the reconcilers and the timers put them in. A key that is added
-while it is being worked on runs once more afterwards. A lane that is held (its deployment is out) lets only what
+while it is being worked on runs once more afterwards. A lane that is closed (its deployment is out) lets only what
 a user just did pass, so that an outage costs nothing and delays nobody else. Nor do deployments that take their time:
 a lane of which nothing is in work has its turn although all places are taken.
 """
@@ -18,7 +18,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from coder_enterprise.client.clock import now
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.resource import Key
 
 WORKERS: Final = 512
 """Keys in work at most, which wait for answers most of the time."""
@@ -46,17 +46,17 @@ class _Lane:
     name: Hashable
     heap: list[tuple[Priority, int, Key]] = field(default_factory=list)
     running: int = 0
-    held: bool = False
+    shut: bool = False
     pause: asyncio.TimerHandle | None = None
 
     @property
     def closed(self) -> bool:
         """For all but what is urgent."""
-        return self.held or self.pause is not None
+        return self.shut or self.pause is not None
 
     @property
     def needed(self) -> bool:
-        return bool(self.heap or self.running or self.held or self.pause)
+        return bool(self.heap or self.running or self.shut or self.pause)
 
 
 class Queue:
@@ -103,7 +103,7 @@ class Queue:
     def oldest(self) -> float:
         """For how many seconds the key has been ready that has been so the longest; 0 when none is.
 
-        Those of a lane that is held wait for something else than a worker."""
+        Those of a lane that is closed wait for something else than a worker."""
         waiting = [
             self._since[key]
             for lane in self._lanes.values()
@@ -111,6 +111,14 @@ class Queue:
             if self._ready.get(key) == priority and not (lane.closed and priority > Priority.DELETION)
         ]
         return now() - min(waiting) if waiting else 0.0
+
+    def waiting(self, lane: Hashable) -> int:
+        """Keys of that lane that are ready or in work, also while it is closed."""
+        known = self._lanes.get(lane)
+        if known is None:
+            return 0
+        ready = {key for priority, _, key in known.heap if self._ready.get(key) == priority}
+        return len(ready) + known.running
 
     def add(self, key: Key, lane: Hashable, priority: Priority, delay: float = 0.0) -> None:
         """Ask for `key` to be worked on, after `delay` seconds. The earliest and most urgent request counts."""
@@ -145,6 +153,11 @@ class Queue:
         """Whether anything of that lane, or that key, is being worked on."""
         return key in self._running or any(item.name == lane for item, _ in self._running.values())
 
+    def resyncs(self, lane: Hashable) -> bool:
+        """Whether anything of that lane that is only to be compared has not had its turn yet."""
+        heap = self._lanes[lane].heap if lane in self._lanes else ()
+        return any(priority is Priority.RESYNC and self._ready.get(key) == priority for priority, _, key in heap)
+
     async def idle(self) -> None:
         """Wait until nothing is being worked on."""
         await self._idle.wait()
@@ -156,16 +169,16 @@ class Queue:
         self._delayed.pop(key, None)
         self._again.pop(key, None)
 
-    def hold(self, lane: Hashable) -> None:
-        """Let only USER and DELETION pass until `release`."""
-        self._lane(lane).held = True
+    def close(self, lane: Hashable) -> None:
+        """Let only USER and DELETION pass until `open`."""
+        self._lane(lane).shut = True
 
-    def release(self, lane: Hashable) -> None:
-        self._lane(lane).held = False
+    def open(self, lane: Hashable) -> None:
+        self._lane(lane).shut = False
         self._wake()
 
     def pause(self, lane: Hashable, seconds: float) -> None:
-        """Hold a lane for that long; `release` does not end it."""
+        """Close a lane for that long; `open` does not end it."""
         paused = self._lane(lane)
         until = now() + seconds
         if paused.pause is not None:

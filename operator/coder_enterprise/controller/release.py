@@ -15,18 +15,13 @@ from http import HTTPStatus
 from typing import Final
 
 from coder_enterprise.client.concurrency import each
-from coder_enterprise.controller.kubernetes import (
-    LEASES,
-    WORKLOADS,
-    Gone,
-    KubernetesClient,
-    KubernetesError,
-    custom,
-)
-from coder_enterprise.controller.leases import OPERATOR_LABEL
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Gone, KubernetesError
+from coder_enterprise.cluster.marks import OPERATOR_LABEL
+from coder_enterprise.cluster.paths import LEASES, WORKLOADS, custom
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.resource import FINALIZER, Resource
+from coder_enterprise.kinds.machinery.resource import FINALIZER, Resource
 
 AT_A_TIME: Final = 32
 POLL: Final = 0.5

@@ -1,6 +1,6 @@
-"""What a reconcile returns to the manager, and how errors become outcomes.
+"""What a visit returns to the workers, and what errors mean for the next one.
 
-Used by both reconcilers and by the manager's workers.
+Used by both reconcilers, by the deletion of objects, and by the workers.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pydantic import ValidationError
-
 from coder_enterprise.client.errors import Meaning, OperatorError
-from coder_enterprise.controller.status import Outcome, Progress
-from coder_enterprise.kinds.base import DomainCondition, KindError
-from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.suspension import Suspension
 
 
 class Again(StrEnum):
@@ -41,27 +38,9 @@ class Parked(Exception):
     """The deployment has not been asked yet; its first answer wakes the object."""
 
 
-def invalid_spec(error: ValidationError) -> KindError:
-    """A spec that admission let through but the kind does not understand, such as one from a newer CRD."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(["spec", *(str(part) for part in first["loc"])])
-    return KindError(Reason.INVALID_SPEC, f"{where}: {first['msg']}", meaning=Meaning.STALLED)
-
-
-def failed(error: OperatorError) -> Outcome:
-    """What an object shows that could not be reconciled."""
-    stalled = error.meaning is Meaning.STALLED
-    pending = error.pending if isinstance(error, KindError) else ()
-    reason = Reason(error.reason)
-    synced = DomainCondition("Synced", "False" if pending else "Unknown", reason, error.message)
-    return Outcome(
-        ready="False",
-        reason=reason,
-        message=error.message,
-        progress=Progress.STALLED if stalled else Progress.WORKING,
-        synced=synced,
-        pending=pending,
-    )
+def until_resumed(stopped: Suspension) -> Result:
+    """When to look at what is suspended."""
+    return Result() if stopped.revisit is None else Result(Again.AFTER, stopped.revisit)
 
 
 _ANNOUNCED: Final = frozenset({Reason.WAITING_FOR_DEPLOYMENT, Reason.NOT_ENTITLED, Reason.DELETING})

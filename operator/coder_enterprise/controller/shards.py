@@ -16,10 +16,11 @@ from typing import Final, Protocol
 import structlog
 
 from coder_enterprise.client.clock import now
+from coder_enterprise.cluster.errors import KubernetesError
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import KubernetesError
-from coder_enterprise.controller.leases import LeadershipLost, Lease, Membership
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.controller.lease import Lease
+from coder_enterprise.controller.leases import LeadershipLost, Membership
+from coder_enterprise.kinds.machinery.resource import Key
 
 DRAIN_TIMEOUT: Final = 10.0
 """Seconds that work may go on for a deployment that is being given up."""
@@ -72,6 +73,10 @@ class Shards:
         self._membership.check()
         if deployment not in self._held and now() >= self._leaving.get(deployment, float("-inf")):
             raise LeadershipLost(f"another replica works for {deployment}")
+
+    def live(self) -> None:
+        """Raises `LeadershipLost` when others may have all by now."""
+        self._membership.check()
 
     def wake(self) -> None:
         """There are other deployments than before."""

@@ -10,24 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 
-from coder_enterprise.kinds.base import Change, DomainCondition
-from coder_enterprise.kinds.common import NEVER, bounded
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import RECONCILE_REQUESTED_AT, Resource
+from coder_enterprise.kinds.machinery.base import DomainCondition, Progress
+from coder_enterprise.kinds.machinery.changes import Change
+from coder_enterprise.kinds.machinery.common import NEVER, bounded
+from coder_enterprise.kinds.machinery.moments import timestamp
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import RECONCILE_REQUESTED_AT, Resource
+from coder_enterprise.kinds.machinery.texts import clipped
 
 MESSAGE_LIMIT: Final = 1024
-CHANGES_IN_MESSAGE: Final = 5
-
-
-class Progress(StrEnum):
-    """What kstatus derives from an object."""
-
-    DONE = "Done"
-    WORKING = "Working"
-    STALLED = "Stalled"
 
 
 @dataclass(frozen=True)
@@ -107,37 +100,15 @@ def _dated(resource: Resource, condition: DomainCondition) -> dict[str, Any]:
     moment = known["lastTransitionTime"] if known and unchanged else NEVER
     if moment == NEVER:  # so the CRD's default dates it: the first visit is its true beginning
         moment = _now()
-    message = condition.message
     return {
         "type": condition.type,
         "status": condition.status,
         "reason": str(condition.reason),
-        "message": message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…",
+        "message": clipped(condition.message, MESSAGE_LIMIT),
         "lastTransitionTime": moment,
         "observedGeneration": resource.generation,
     }
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def summary(changes: Sequence[Change]) -> str:
-    """For an event or a message."""
-    shown = "; ".join(str(change) for change in changes[:CHANGES_IN_MESSAGE])
-    more = len(changes) - CHANGES_IN_MESSAGE
-    return f"{shown}; and {more} more" if more > 0 else shown
-
-
-def suspended(resource: Resource) -> Outcome:
-    """What an object shows that nobody looks at: not its last state, which spec may have left, and nothing of spec."""
-    message = "spec.suspend is true: nothing is read or written"
-    synced = DomainCondition("Synced", "Unknown", Reason.SUSPENDED, message)
-    return Outcome(
-        ready="Unknown",
-        reason=Reason.SUSPENDED,
-        message=message,
-        progress=Progress.DONE,
-        synced=synced if resource.condition("Synced") else None,
-        handled=False,
-    )
+    return timestamp(datetime.now(UTC))

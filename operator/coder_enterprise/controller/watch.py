@@ -13,7 +13,7 @@ import structlog
 from typing_extensions import override
 
 from coder_enterprise.client.clock import now
-from coder_enterprise.controller.kubernetes import Collection
+from coder_enterprise.cluster.paths import Collection
 
 NOT_YET: Final = "not listed yet"
 
@@ -61,7 +61,7 @@ class Watch:
 
     @property
     def age(self) -> float:
-        """Seconds since the last sign of life: an event, a bookmark, or a list that was read to its end."""
+        """Seconds since the last sign of life: an event, a bookmark, or a page of a list."""
         return now() - self.heard_at
 
     @property

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
 
 from coder_enterprise.client.clock import now
-from coder_enterprise.client.http import retry_after
-from coder_enterprise.controller.kubernetes import Collection
+from coder_enterprise.client.retry_after import retry_after
+from coder_enterprise.cluster.paths import Collection
 from coder_enterprise.controller.watch import Watch, WatchTimes
 
 MAX_REFUSAL: Final = 65_536
 """Bytes that are read of an answer which is none."""
 MAX_WORDS: Final = 300
+MAX_LINE: Final = 16 << 20
+"""Bytes of one event: an API server stores objects of a tenth of that. Kopf would collect a longer one for as long as
+memory lasts, copying all of it again for each piece, while nothing else in this process gets on."""
 
 
 class WatchRefused(Exception):
@@ -38,17 +41,28 @@ class _NotNow(aiohttp.ClientConnectionError):
     """For Kopf, as if the connection had broken: it asks again."""
 
 
+IsKnown = Callable[[str, Mapping[str, Any]], bool]
+"""Whether that object of a plural is known in its version or a newer one already."""
+
+
 class Observer:
     """Middleware for the requests of one source of `watch`."""
 
-    def __init__(self, watch: Watch, times: WatchTimes, explain: Callable[[Exception], str]) -> None:
-        """`explain` says why there is no answer."""
+    def __init__(
+        self,
+        watch: Watch,
+        times: WatchTimes,
+        explain: Callable[[Exception], str],
+        is_known: IsKnown = lambda *_: False,
+    ) -> None:
+        """`explain` says why there is no answer. What a list holds that `is_known`, Kopf is not shown: it would take
+        half a millisecond and ten kilobytes for each object."""
         self._watch = watch
         self._times = times
         self._explain = explain
+        self._is_known = is_known
         self._next_at = 0.0
         self._path = watch.collection.path(watch.namespace)
-        self._lists = False
         self.ended = False
         """Set when the source was told to end: what is left of it gets no answer any more."""
 
@@ -60,15 +74,17 @@ class Observer:
         self._watch.asked()
         is_own = request.url.path.endswith(self._path)
         is_watch = is_own and request.url.query.get("watch") == "true"
-        if is_watch and self._lists:
-            self._watch.heard()  # Kopf asks for the watch when it has read the list to its end
         if is_watch:
             await asyncio.sleep(self._next_at - now())
             self._next_at = now() + self._times.pace
-        self._lists = is_own and not is_watch
         try:
             response = await handler(request)
             await self._judge(response)
+            if is_own:
+                # Each page of a list, too: one of many objects, or from a slow API server, takes minutes in all.
+                response.content = _Heard(response.content, self._watch.heard, self._shorten)  # type: ignore[assignment]
+            if is_own and not is_watch:
+                await self._leave_out(response)
         except _NotNow:
             raise
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -76,8 +92,30 @@ class Observer:
             raise
         if is_watch:
             self._watch.served()
-            response.content = _Heard(response.content, self._watch.heard)  # type: ignore[assignment]
         return response
+
+    async def _leave_out(self, response: aiohttp.ClientResponse) -> None:
+        """What is known already, of a page of a list; what is none is left to Kopf."""
+        try:
+            page: Any = json.loads(await response.read())
+            news = [item for item in page["items"] if not self._is_known(self._watch.collection.plural, item)]
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            return
+        if len(news) < len(page["items"]):
+            response._body = json.dumps({**page, "items": news}).encode()  # noqa: SLF001 - it has no other way in
+
+    def _shorten(self, line: bytes) -> bytes:
+        """Of a watch: a bookmark in place of what is known already, which most of it is, being our own writes. So Kopf
+        learns from where to go on, and is spared the object."""
+        try:
+            event: Any = json.loads(line)
+            body = event["object"]
+            if event["type"] == "DELETED" or not self._is_known(self._watch.collection.plural, body):
+                return line
+            version = body["metadata"]["resourceVersion"]
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            return line
+        return json.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}).encode()
 
     async def _judge(self, response: aiohttp.ClientResponse) -> None:
         """Raises unless it is what a list, a watch or discovery answers with."""
@@ -125,18 +163,38 @@ async def _words(response: aiohttp.ClientResponse) -> str:
 
 
 class _Heard:
-    """The body of a watch: tells when something comes. The blank line by which a proxy keeps a connection is
-    nothing."""
+    """The body of a watch, or of a page of a list: tells when something comes. The blank line by which a proxy keeps a
+    connection is nothing."""
 
-    def __init__(self, content: aiohttp.StreamReader, heard: Callable[[], None]) -> None:
+    def __init__(
+        self, content: aiohttp.StreamReader, heard: Callable[[], None], shorten: Callable[[bytes], bytes]
+    ) -> None:
+        """`shorten` is what becomes of each line of a watch."""
         self._content = content
         self._heard = heard
+        self._shorten = shorten
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
 
+    async def read(self) -> bytes:
+        data = await self._content.read()
+        if data.strip():
+            self._heard()
+        return data
+
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        begun: list[bytes] = []
         async for data in self._content.iter_chunked(size):
             if data.strip():
                 self._heard()
-            yield data
+            *ends, rest = data.split(b"\n")
+            for end in ends:
+                yield self._shorten(b"".join((*begun, end))) + b"\n"
+                begun.clear()
+            begun.append(rest)
+            if sum(map(len, begun)) > MAX_LINE:
+                raise WatchRefused(
+                    HTTPStatus.OK, f"an event of more than {MAX_LINE:,} bytes came; is there a proxy in between?"
+                )
+        yield b"".join(begun)

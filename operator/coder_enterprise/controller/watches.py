@@ -15,8 +15,8 @@ from typing import Final, Protocol
 import structlog
 
 from coder_enterprise.client.clock import now
+from coder_enterprise.cluster.errors import KubernetesError
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.watch import Watch, WatchTimes
 from coder_enterprise.controller.watch_session import WatchRefused, refusal
 
@@ -42,10 +42,10 @@ class Watches:
         self,
         watches: Sequence[Watch],
         source: Callable[[Watch], Source],
-        look: Callable[[Watch], Awaitable[None]],
+        look: Callable[[Watch, Callable[[], None]], Awaitable[None]],
         times: WatchTimes,
     ) -> None:
-        """`look` raises `KubernetesError` when the kind cannot be listed."""
+        """`look` raises `KubernetesError` when the kind cannot be listed, and calls what it is given as it gets on."""
         self._watches = watches
         self._source = source
         self._look = look
@@ -103,8 +103,9 @@ class Watches:
     async def _once(self, watch: Watch) -> tuple[str, str]:
         """One source, from its beginning to its end: why it ended, for people and for the metric."""
         try:
-            async with asyncio.timeout(self._times.silence):
-                await self._look(watch)
+            time = asyncio.get_running_loop().time
+            async with asyncio.timeout(self._times.silence) as limit:
+                await self._look(watch, lambda: limit.reschedule(time() + self._times.silence))
             return await self._follow(watch)
         except TimeoutError:
             return f"it could not be listed within {self._times.silence:.0f} s", "silent"

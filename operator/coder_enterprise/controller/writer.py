@@ -7,14 +7,19 @@ on a version that is older than what it wrote itself. It never writes `spec`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from coder_enterprise.client.sending import looking
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Conflicted, Gone
+from coder_enterprise.cluster.paths import custom
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import Conflicted, Gone, KubernetesClient, custom
+from coder_enterprise.controller.pruned import Pruned
 from coder_enterprise.controller.status import difference
 from coder_enterprise.controller.store import Store
-from coder_enterprise.kinds.clipping import clip
-from coder_enterprise.kinds.resource import CLAIM, FINALIZER, Resource
+from coder_enterprise.kinds.machinery.clipping import clip
+from coder_enterprise.kinds.machinery.resource import CLAIM, EXTERNAL_ID, FINALIZER, Resource
 
 
 class Writer:
@@ -34,19 +39,25 @@ class Writer:
         self._plurals = plurals
         self._fence = fence
         self._schemas = schemas or {}
+        self._pruned = Pruned()
 
     async def status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
-        """Make status equal to `status`; without a difference nothing is sent.
+        """Make status equal to `status`; without a difference that would be kept nothing is sent.
 
         The answer may show an edit that was made meanwhile: the store learns of it, but the reconcile goes on with
         the spec that it has read.
         """
+        if status == resource.status:
+            return resource  # as most are: to cut it would take longer than all else here
         patch = difference(resource.status, clip(self._schemas.get(resource.key.kind, {}), status))
-        if not patch:
+        if self._pruned.covers(resource.key.kind, patch):
             return resource
-        if patch.get("id"):
-            return await self._record(resource, patch)
-        return (await self._patch("status", resource, {"status": patch}, "status")).as_read(resource)
+        if patch.get(EXTERNAL_ID):
+            written = await self._record(resource, patch)
+        else:
+            written = await self._patch("status", resource, {"status": patch}, "status")
+        self._pruned.learn(resource.key.kind, patch, written.status)
+        return written.as_read(resource)
 
     async def _record(self, resource: Resource, patch: Mapping[str, Any]) -> Resource:
         """An id proves whose a thing is, so it must not reach another object that was made in this one's place. Of a
@@ -55,7 +66,7 @@ class Writer:
         while True:
             body = {"metadata": {"resourceVersion": latest.resource_version}, "status": patch}
             try:
-                return (await self._patch("status", latest, body, "status")).as_read(resource)
+                return await self._patch("status", latest, body, "status")
             except Conflicted:
                 latest = await self._read(latest)
 
@@ -80,12 +91,12 @@ class Writer:
         return resource
 
     async def _patch(self, what: str, resource: Resource, body: Mapping[str, Any], subresource: str = "") -> Resource:
-        self._fence(resource)
         key = resource.key
         try:
-            answer = await self._client.patch(
-                custom(self._plurals[key.kind]), key.namespace, key.name, body, subresource
-            )
+            with looking(partial(self._fence, resource)):
+                answer = await self._client.patch(
+                    custom(self._plurals[key.kind]), key.namespace, key.name, body, subresource
+                )
         except Gone:
             self._store.remove(key, resource.uid)
             raise
