@@ -24,7 +24,8 @@ MAX_ANSWER: Final = 8 * 2**20
 MAX_ERROR: Final = 64 * 2**10
 MAX_VALUES: Final = 4_000_000
 """Values in one answer, which cost far more than their bytes; a large list has one in 20 bytes or more."""
-MAX_ITEMS: Final = 100_000
+MAX_ITEMS: Final = 150_000
+"""Of a list: one for each of a hundred thousand objects, and those that nobody declares."""
 SMALL: Final = 2**20
 """Bytes that need no share of the budget, and are read without a thread."""
 MAX_TOGETHER: Final = 2 * MAX_LIST
@@ -35,6 +36,8 @@ PIECE: Final = 256 * 2**10
 """Bytes that are decoded at a time, before others have their turn."""
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""Half of a character, or what begins one."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -178,7 +181,11 @@ class ListOf(Generic[T]):
         if len(data) <= SMALL:
             return self._few.validate_json(data)
         items: list[T] = []
-        for value in _items(data.decode()):
+        text = data.decode()
+        halved = _SURROGATE.search(text) is not None
+        for value in _items(text):
+            if halved:
+                json.dumps(value, ensure_ascii=False).encode()  # raises where a half is alone
             if len(items) == MAX_ITEMS:
                 raise TooLarge(f"more than {MAX_ITEMS} items")
             items.append(self._item.validate_python(value))

@@ -6,37 +6,31 @@ transport. It reads both wire profiles: a list that is documented and an object 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeVar
-from urllib.parse import quote
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, RootModel, TypeAdapter
+from pydantic import RootModel, TypeAdapter
 
-from coder_enterprise.client import errors, records, scim
+from coder_enterprise.client import errors, proxy_records, records
+from coder_enterprise.client.audit import AuditCalls
 from coder_enterprise.client.bodies import ListOf
-from coder_enterprise.client.http import CallHooks, ConnectionSettings, SCIMTransport, Transport
+from coder_enterprise.client.calls import Calls, segment
+from coder_enterprise.client.http import CallHooks, ConnectionSettings, Transport
+from coder_enterprise.client.people import QuietHoursCalls, QuotaCalls, SCIMCalls, UserCalls
+from coder_enterprise.client.scim_http import SCIMTransport
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest
 from coder_enterprise.wire.licenses import AddLicenseRequest
 from coder_enterprise.wire.proxies import TOKEN_HEADER, CreateWorkspaceProxyRequest, PatchWorkspaceProxy
-from coder_enterprise.wire.quiet_hours import UpdateQuietHoursRequest
 from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
-from coder_enterprise.wire.users import CreateUserRequest, UpdateProfileRequest, UpdateRolesRequest
 
 T = TypeVar("T")
 _Body = RootModel[dict[str, Any]]
 
 _READ_ONLY: Final = {"support_links", "docs_url"}
 """Of an appearance: settings of the server."""
-USERS_PAGE: Final = 1000
-USERS_ATTEMPTS: Final = 3
 
 
 def _list_of(model: type[T]) -> ListOf[T]:
     return ListOf(TypeAdapter(model), TypeAdapter(records.Many[model]))  # type: ignore[valid-type]
-
-
-def _only(value: Any) -> Any:
-    """The page documents an array where servers answer one object."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 GROUPS: Final = _list_of(records.Group)
@@ -45,7 +39,13 @@ TEMPLATES: Final = _list_of(records.Template)
 REPLICAS: Final = _list_of(records.Replica)
 LICENSES: Final = _list_of(records.License)
 PROVISIONER_DAEMONS: Final = _list_of(records.ProvisionerDaemon)
-QUIET_HOURS: Final[TypeAdapter[records.QuietHours]] = TypeAdapter(Annotated[records.QuietHours, BeforeValidator(_only)])
+PROVISIONER_JOBS: Final = _list_of(records.ProvisionerJob)
+
+
+MAX_DAEMONS: Final = 1000
+"""Of one organization, which are counted: each is some 300 bytes of an answer that is read every minute."""
+MAX_JOBS: Final = 200
+"""Of one organization, which are counted: each is a kilobyte."""
 
 
 class CoderClient:
@@ -54,7 +54,8 @@ class CoderClient:
     def __init__(self, settings: ConnectionSettings, hooks: CallHooks | None = None) -> None:
         self.settings = settings
         self._transport = Transport(settings, hooks)
-        self.deployment = DeploymentCalls(self._transport)
+        self.server = ServerCalls(self._transport)
+        self.audit = AuditCalls(self._transport)
         self.users = UserCalls(self._transport)
         self.organizations = OrganizationCalls(self._transport)
         self.groups = GroupCalls(self._transport)
@@ -78,12 +79,7 @@ class CoderClient:
         await self.close()
 
 
-class _Calls:
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-
-class DeploymentCalls(_Calls):
+class ServerCalls(Calls):
     """What a server says about itself."""
 
     async def build_info(self) -> records.BuildInfo:
@@ -96,117 +92,28 @@ class DeploymentCalls(_Calls):
         return await self._transport.get("replicas.list", "/replicas", REPLICAS)
 
     async def provisioner_daemons(self, organization_id: str) -> tuple[records.ProvisionerDaemon, ...]:
-        path = f"/organizations/{_segment(organization_id)}/provisionerdaemons"
-        return await self._transport.get("provisionerdaemons.list", path, PROVISIONER_DAEMONS)
+        path = f"/organizations/{segment(organization_id)}/provisionerdaemons"
+        # Without a limit, Coder lists no more than 50.
+        return await self._transport.get("provisionerdaemons.list", path, PROVISIONER_DAEMONS, limit=MAX_DAEMONS)
 
-    async def workspace_proxies(self) -> tuple[records.WorkspaceProxy, ...]:
+    async def unfinished_jobs(self, organization_id: str) -> tuple[records.ProvisionerJob, ...]:
+        """The newest that wait for a provisioner or are with one. From Coder 2.19."""
+        path = f"/organizations/{segment(organization_id)}/provisionerjobs"
+        status = "pending,running,canceling"
+        return await self._transport.get("provisionerjobs.list", path, PROVISIONER_JOBS, status=status, limit=MAX_JOBS)
+
+    async def workspace_proxies(self) -> tuple[proxy_records.WorkspaceProxy, ...]:
         return (await self.proxy_lists()).proxies
 
-    async def proxy_lists(self) -> records.ProxyLists:
+    async def proxy_lists(self) -> proxy_records.ProxyLists:
         """The same, and in which of the two shapes the server sends it."""
-        return await self._transport.get("workspaceproxies.list", "/workspaceproxies", records.ProxyLists)
+        return await self._transport.get("workspaceproxies.list", "/workspaceproxies", proxy_records.ProxyLists)
 
 
-class UserCalls(_Calls):
-    async def me(self) -> records.User:
-        return await self._transport.get("users.me", "/users/me", records.User)
-
-    async def own_key(self) -> records.APIKey:
-        """The session token that this client sends, without its secret part."""
-        key_id = self._transport.settings.token.partition("-")[0]
-        return await self._transport.get("keys.get", f"/users/me/keys/{_segment(key_id)}", records.APIKey)
-
-    async def get(self, reference: str) -> records.User:
-        """By id or username. An id also finds whoever is deleted, unmarked; a username does not.
-
-        Raises `errors.BadRequest` for an unknown user.
-        """
-        return await self._transport.get("users.get", f"/users/{_segment(reference)}", records.User)
-
-    async def create(self, request: CreateUserRequest) -> records.User:
-        return await self._transport.send("users.create", "POST", "/users", request, records.User)
-
-    async def set_profile(self, user_id: str, request: UpdateProfileRequest) -> records.User:
-        return await self._put("users.profile", user_id, "profile", request)
-
-    async def set_roles(self, user_id: str, request: UpdateRolesRequest) -> records.User:
-        """The roles in the deployment: these and no others."""
-        return await self._put("users.roles", user_id, "roles", request)
-
-    async def suspend(self, user_id: str) -> records.User:
-        return await self._put("users.suspend", user_id, "status/suspend")
-
-    async def activate(self, user_id: str) -> records.User:
-        return await self._put("users.activate", user_id, "status/activate")
-
-    async def delete(self, user_id: str) -> None:
-        await self._transport.delete("users.delete", f"/users/{_segment(user_id)}")
-
-    async def _put(self, operation: str, user_id: str, what: str, body: BaseModel | None = None) -> records.User:
-        return await self._transport.send(operation, "PUT", f"/users/{_segment(user_id)}/{what}", body, records.User)
-
-    async def list(self) -> tuple[records.User, ...]:
-        """Every user that is not deleted, in pages.
-
-        Pages are cut from a sorted list: when someone in an earlier page is deleted meanwhile, someone is skipped, and
-        would look as if he did not exist. So a list whose length has changed is read again.
-        """
-        for _ in range(USERS_ATTEMPTS):
-            users, steady = await self._read_pages()
-            if steady:
-                break
-        return users
-
-    async def _read_pages(self) -> tuple[tuple[records.User, ...], bool]:
-        """All pages, and whether the list stayed the same from the first to the last, as far as one can see."""
-        users: dict[str, records.User] = {}
-        counts: set[int] = set()
-        read = 0
-        while True:
-            page = await self._transport.get("users.list", "/users", records.UserPage, limit=USERS_PAGE, offset=read)
-            known = len(users)
-            users |= {user.id: user for user in page.users}
-            read += len(page.users)
-            if page.users:  # past the last one Coder counts 0
-                counts.add(page.count)
-            more = read < page.count if page.count else len(page.users) >= USERS_PAGE
-            if not more or len(users) == known:
-                return tuple(users.values()), len(counts) <= 1 and len(users) == read
-
-
-class QuietHoursCalls(_Calls):
-    async def get(self, user_id: str) -> records.QuietHours:
-        """Raises `errors.Forbidden` or `errors.NotFound` where they are not licensed, or switched off."""
-        return await self._transport.get("quiet-hours.get", _quiet_hours(user_id), QUIET_HOURS)
-
-    async def set(self, user_id: str, schedule: str) -> records.QuietHours:
-        request = UpdateQuietHoursRequest(schedule=schedule)
-        return await self._transport.send("quiet-hours.set", "PUT", _quiet_hours(user_id), request, QUIET_HOURS)
-
-
-class QuotaCalls(_Calls):
-    async def get(self, user_id: str) -> records.Quota:
-        """From Coder 2.15 on: in the default organization only."""
-        return await self._transport.get("workspace-quota.get", f"/workspace-quota/{_segment(user_id)}", records.Quota)
-
-
-class SCIMCalls(_Calls):
-    """What an identity provider does. The answers echo the request: to know how a user is, ask the API."""
-
-    async def create(self, username: str, email: str, name: str, *, active: bool) -> records.SCIMUser:
-        """Also finds whoever has that e-mail or username already, and changes nothing then."""
-        body = scim.new_user(username, email, name, active=active)
-        return await self._transport.send("scim.create", "POST", "/Users", body, records.SCIMUser)
-
-    async def set_active(self, user_id: str, active: bool) -> records.SCIMUser:
-        body = scim.activation(active)
-        return await self._transport.send("scim.update", "PATCH", f"/Users/{_segment(user_id)}", body, records.SCIMUser)
-
-
-class OrganizationCalls(_Calls):
+class OrganizationCalls(Calls):
     async def get(self, reference: str) -> records.Organization:
         """By id, by name, or `default`. Below Coder 2.9 a server knows ids only."""
-        path = f"/organizations/{_segment(reference)}"
+        path = f"/organizations/{segment(reference)}"
         return await self._transport.get("organizations.get", path, records.Organization)
 
     async def mine(self) -> tuple[records.Organization, ...]:
@@ -218,31 +125,31 @@ class OrganizationCalls(_Calls):
         return await self._transport.get("organizations.all", "/organizations", ORGANIZATIONS)
 
 
-class GroupCalls(_Calls):
+class GroupCalls(Calls):
     async def list(self, organization_id: str) -> tuple[records.Group, ...]:
-        path = f"/organizations/{_segment(organization_id)}/groups"
+        path = f"/organizations/{segment(organization_id)}/groups"
         return await self._transport.get("groups.list", path, GROUPS)
 
     async def get(self, group_id: str) -> records.Group:
-        return await self._transport.get("groups.get", f"/groups/{_segment(group_id)}", records.Group)
+        return await self._transport.get("groups.get", f"/groups/{segment(group_id)}", records.Group)
 
     async def by_name(self, organization_id: str, name: str) -> records.Group:
-        path = f"/organizations/{_segment(organization_id)}/groups/{_segment(name)}"
+        path = f"/organizations/{segment(organization_id)}/groups/{segment(name)}"
         return await self._transport.get("groups.get", path, records.Group)
 
     async def create(self, organization_id: str, request: CreateGroupRequest) -> records.Group:
-        path = f"/organizations/{_segment(organization_id)}/groups"
+        path = f"/organizations/{segment(organization_id)}/groups"
         return await self._transport.send("groups.create", "POST", path, request, records.Group)
 
     async def update(self, group_id: str, request: PatchGroupRequest) -> records.Group:
-        path = f"/groups/{_segment(group_id)}"
+        path = f"/groups/{segment(group_id)}"
         return await self._transport.send("groups.update", "PATCH", path, request, records.Group)
 
     async def delete(self, group_id: str) -> None:
-        await self._transport.delete("groups.delete", f"/groups/{_segment(group_id)}")
+        await self._transport.delete("groups.delete", f"/groups/{segment(group_id)}")
 
 
-class LicenseCalls(_Calls):
+class LicenseCalls(Calls):
     async def list(self) -> tuple[records.License, ...]:
         """All of them, also those that have expired; none where the token's user may not see them."""
         return await self._transport.get("licenses.list", "/licenses", LICENSES)
@@ -257,10 +164,10 @@ class LicenseCalls(_Calls):
             raise
 
     async def delete(self, license_id: str) -> None:
-        await self._transport.delete("licenses.delete", f"/licenses/{_segment(license_id)}")
+        await self._transport.delete("licenses.delete", f"/licenses/{segment(license_id)}")
 
 
-class AppearanceCalls(_Calls):
+class AppearanceCalls(Calls):
     async def get(self) -> records.Appearance:
         """As it is shown: without a licence, and below Coder 2.8 in its grace period, all defaults."""
         return await self._transport.get("appearance.get", "/appearance", records.Appearance)
@@ -275,21 +182,21 @@ class AppearanceCalls(_Calls):
         return await self._transport.send("appearance.put", "PUT", "/appearance", _Body(fields), records.Appearance)
 
 
-class ProxyCalls(_Calls):
-    """Workspace proxies; `CoderClient.deployment` lists them.
+class ProxyCalls(Calls):
+    """Workspace proxies; `CoderClient.server` lists them.
 
     A new token is shown once: real Coder has it in the body, and in the documented shapes it is in a header.
     """
 
-    async def get(self, proxy_id: str) -> records.WorkspaceProxy:
+    async def get(self, proxy_id: str) -> proxy_records.WorkspaceProxy:
         """By id, which finds deleted ones too."""
-        return await self._transport.get("workspaceproxies.get", _proxy_path(proxy_id), records.WorkspaceProxy)
+        return await self._transport.get("workspaceproxies.get", _proxy_path(proxy_id), proxy_records.WorkspaceProxy)
 
-    async def create(self, request: CreateWorkspaceProxyRequest) -> tuple[records.WorkspaceProxy, str]:
+    async def create(self, request: CreateWorkspaceProxyRequest) -> tuple[proxy_records.WorkspaceProxy, str]:
         """The proxy, and its token; "" when the server shows none."""
         return await self._write("workspaceproxies.create", "POST", "/workspaceproxies", request)
 
-    async def update(self, proxy_id: str, request: PatchWorkspaceProxy) -> tuple[records.WorkspaceProxy, str]:
+    async def update(self, proxy_id: str, request: PatchWorkspaceProxy) -> tuple[proxy_records.WorkspaceProxy, str]:
         """The proxy, and its new token; "" when none was asked for, or the server shows none."""
         return await self._write("workspaceproxies.update", "PATCH", _proxy_path(proxy_id), request)
 
@@ -298,45 +205,35 @@ class ProxyCalls(_Calls):
 
     async def _write(
         self, operation: str, method: str, path: str, request: CreateWorkspaceProxyRequest | PatchWorkspaceProxy
-    ) -> tuple[records.WorkspaceProxy, str]:
+    ) -> tuple[proxy_records.WorkspaceProxy, str]:
         answer, header = await self._transport.send_and_see(
-            operation, method, path, request, records.WrittenProxy, TOKEN_HEADER
+            operation, method, path, request, proxy_records.WrittenProxy, TOKEN_HEADER
         )
         return answer.proxy, answer.proxy_token or header
 
 
 def _proxy_path(proxy_id: str) -> str:
-    return f"/workspaceproxies/{_segment(proxy_id)}"
+    return f"/workspaceproxies/{segment(proxy_id)}"
 
 
-class TemplateCalls(_Calls):
+class TemplateCalls(Calls):
     async def list(self, organization_id: str) -> tuple[records.Template, ...]:
-        path = f"/organizations/{_segment(organization_id)}/templates"
+        path = f"/organizations/{segment(organization_id)}/templates"
         return await self._transport.get("templates.list", path, TEMPLATES)
 
     async def get(self, template_id: str) -> records.Template:
-        return await self._transport.get("templates.get", f"/templates/{_segment(template_id)}", records.Template)
+        return await self._transport.get("templates.get", f"/templates/{segment(template_id)}", records.Template)
 
     async def by_name(self, organization_id: str, name: str) -> records.Template:
-        path = f"/organizations/{_segment(organization_id)}/templates/{_segment(name)}"
+        path = f"/organizations/{segment(organization_id)}/templates/{segment(name)}"
         return await self._transport.get("templates.get", path, records.Template)
 
     async def acl(self, template_id: str) -> records.TemplateACL:
-        path = f"/templates/{_segment(template_id)}/acl"
+        path = f"/templates/{segment(template_id)}/acl"
         return await self._transport.get("templateacls.get", path, records.TemplateACL)
 
     async def update_acl(self, template_id: str, request: UpdateTemplateACLRequest) -> None:
         """Merged into what is there; an id without a role, "", loses its entry. Ids in lower case, with dashes: Coder
         takes others too, and they never have an effect."""
-        path = f"/templates/{_segment(template_id)}/acl"
+        path = f"/templates/{segment(template_id)}/acl"
         await self._transport.send("templateacls.update", "PATCH", path, request, records.Nothing)
-
-
-def _quiet_hours(user_id: str) -> str:
-    return f"/users/{_segment(user_id)}/quiet-hours"
-
-
-def _segment(text: str) -> str:
-    """One path segment; a name is never able to address another path."""
-    # `.` and `..` mean other paths to the servers in between, and quote() leaves them as they are.
-    return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")

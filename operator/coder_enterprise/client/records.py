@@ -7,12 +7,32 @@ out. Ten thousand groups are held as these, so members are ids and nothing more.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from functools import lru_cache
+from sys import intern
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Hashable)
+
+SMALL: Final = ConfigDict(extra="ignore", validate_by_name=True)
+"""Of records that are held by the ten thousand, as dataclasses with slots: a model has a dictionary and a set more."""
+SAME: Final = 256
+"""How many small values are remembered, to share the next equal one."""
+NOBODY: Final[frozenset[str]] = frozenset()
 
 
 def _null_to_empty(value: Any) -> Any:
@@ -38,6 +58,20 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+Shared = Annotated[str, AfterValidator(intern)]
+"""A text that many records have: kept once."""
+
+
+@lru_cache(SAME)
+def _one(value: V) -> V:
+    """The equal value that came before, if it is remembered still."""
+    return value
+
+
+def _nobody(value: frozenset[str]) -> frozenset[str]:
+    return value or NOBODY
+
+
 class Nothing(Record):
     """An answer of which nothing is needed."""
 
@@ -46,21 +80,23 @@ class BuildInfo(Record):
     version: str
 
 
-class Role(Record):
-    name: str
-    organization_id: str = ""
+@dataclass(frozen=True, slots=True, config=SMALL)
+class Role:
+    name: Shared
+    organization_id: Shared = ""
     """Of a role in one organization only."""
 
 
-class User(Record):
-    id: str
+@dataclass(frozen=True, slots=True, config=SMALL)
+class User:
+    id: Shared
     username: str
     email: str = ""
-    status: str = "active"
+    status: Shared = "active"
     """active, suspended, or dormant: whoever has not been seen for long, or never."""
-    organization_ids: Many[str] = ()
-    roles: Many[Role] = ()
-    login_type: str = ""
+    organization_ids: Annotated[Many[Shared], AfterValidator(_one)] = ()
+    roles: Annotated[Many[Role], AfterValidator(_one)] = ()
+    login_type: Shared = ""
     name: str | None = None
     """What people call the user; None where the server does not tell: below Coder 2.7, or in the documented profile."""
 
@@ -86,6 +122,8 @@ class APIKey(Record):
 
 class QuietHours(Record):
     raw_schedule: str
+    user_set: bool = False
+    """Chosen for this user; else it is the deployment's."""
     timezone: str = ""
     user_can_set: bool = True
     """From Coder 2.6."""
@@ -107,15 +145,18 @@ class Organization(Record):
     is_default: bool = False
 
 
-class Group(Record):
+@dataclass(frozen=True, slots=True, config=SMALL)
+class Group:
     id: str
     name: str
-    organization_id: str
-    display_name: str = ""
-    avatar_url: str = ""
+    organization_id: Shared
+    display_name: Shared = ""
+    avatar_url: Shared = ""
     quota_allowance: int = 0
-    source: str = "user"
-    member_ids: Annotated[frozenset[str], BeforeValidator(_ids)] = Field(frozenset(), alias="members")
+    source: Shared = "user"
+    member_ids: Annotated[frozenset[Shared], BeforeValidator(_ids), AfterValidator(_nobody)] = Field(
+        default=NOBODY, validation_alias="members"
+    )
 
     @property
     def is_everyone(self) -> bool:
@@ -243,60 +284,11 @@ class ProvisionerDaemon(Record):
         return self.updated_at.time if self.updated_at and self.updated_at.valid else None
 
 
-class ProxyReport(Record):
-    errors: Many[str] = ()
-    warnings: Many[str] = ()
+class ProvisionerJob(Record):
+    """What a provisioner has to do, or does."""
 
-
-class ProxyStatus(Record):
-    status: str = "unknown"
-    report: ProxyReport = ProxyReport()
-
-
-class WorkspaceProxy(Record):
     id: str
-    name: str
-    display_name: str = ""
-    icon_url: str = ""
-    path_app_url: str = ""
-    """"" until it has registered for the first time."""
-    wildcard_hostname: str = ""
-    version: str = ""
-    """What the proxy said of itself; servers below Coder 2.12 do not tell."""
-    deleted: bool = False
-    healthy: bool = False
-    status: ProxyStatus = ProxyStatus()
-
-
-class WrittenProxy(Record):
-    """What creating or changing a proxy answers: in Coder both of these, in its documentation the proxy alone."""
-
-    proxy: WorkspaceProxy
-    proxy_token: str = Field("", repr=False)
-    """"" unless a new one was made; it is shown this once."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _either(cls, value: Any) -> Any:
-        return value if isinstance(value, dict) and "proxy" in value else {"proxy": value}
-
-
-class ProxyRegions(Record):
-    regions: Many[WorkspaceProxy] = ()
-
-
-class ProxyLists(Record):
-    """All workspace proxies: the page documents an array of lists, and real servers answer one list."""
-
-    lists: tuple[ProxyRegions, ...]
-    documented: bool
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_lists(cls, value: Any) -> Any:
-        documented = isinstance(value, list)
-        return {"lists": value if documented else [] if value is None else [value], "documented": documented}
-
-    @property
-    def proxies(self) -> tuple[WorkspaceProxy, ...]:
-        return tuple(proxy for item in self.lists for proxy in item.regions)
+    created_at: AwareDatetime
+    status: str
+    available_workers: tuple[str, ...] | None = None
+    """Daemons that may do it; None where the server does not tell."""
