@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from types import FrameType
 
@@ -17,10 +18,18 @@ STAYING = frozenset({"operator", "server", "wsproxy"})
 
 def prepare(arguments: Sequence[str]) -> None:
     """`arguments` are those of the command line, with the command first."""
+    _have_streams()
     stays = bool(arguments) and arguments[0] in STAYING
-    for number in (signal.SIGTERM, signal.SIGINT) if stays else (signal.SIGTERM,):
-        signal.signal(number, _end_well if stays else _end_unfinished)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if stays or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end_well if stays else _end_unfinished)
     _have_a_home()
+
+
+def hand_over() -> None:
+    """All is imported: from here on a command sees Ctrl-C itself, as it would in any program."""
+    if signal.getsignal(signal.SIGINT) is _end_unfinished:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _end_well(_number: int, _frame: FrameType | None) -> None:
@@ -31,6 +40,13 @@ def _end_well(_number: int, _frame: FrameType | None) -> None:
 def _end_unfinished(number: int, _frame: FrameType | None) -> None:
     """As a shell tells it of a command that a signal has ended, which the process with the id 1 cannot be."""
     os._exit(128 + number)
+
+
+def _have_streams() -> None:
+    """Also those that the caller has closed: what is opened next would be in their place, and be written to."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115 - for good
 
 
 def _have_a_home() -> None:

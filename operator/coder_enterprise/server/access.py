@@ -59,12 +59,15 @@ class Kind(StrEnum):
     WORKSPACE = "workspaces"
     WORKSPACE_BUILD = "builds of workspaces"
     API_KEY = "API keys"
+    SSH_KEY = "SSH keys for Git"
     AUDIT_LOG = "the audit log"
     DEPLOYMENT = "the deployment's statistics"
     PROXY = "workspace proxies"
     REPLICA = "replicas"
     PROVISIONER_KEY = "provisioner keys"
     PROVISIONER_DAEMON = "provisioner daemons"
+    PROVISIONER_JOB = "provisioner jobs"
+    """All of an organization: one's own are part of what they are for."""
 
 
 class Whom(StrEnum):
@@ -93,6 +96,8 @@ class Actor:
     deleted: bool = False
     key_id: str = ""
     """Of the session token that was sent; "" for the identity provider, who has none."""
+    scopes: frozenset[str] | None = None
+    """What the token is narrowed to (`scopes`); None is nothing: it may do all that its user may."""
 
     @property
     def account(self) -> UUID | None:
@@ -144,7 +149,7 @@ RULES: Final = (
     _rule(Kind.USER, (Action.SUSPEND,), (PROVIDER,), Whom.NOT_OWNERS),
     _rule(Kind.USER, (Action.ASSIGN,), (OWNER,)),
     _rule(Kind.USER, (Action.READ, Action.UPDATE), (MEMBER,), Whom.OWN),
-    _rule(Kind.MEMBERSHIP, (Action.CREATE, Action.DELETE), (OWNER, USER_ADMIN), Whom.LESSER),
+    _rule(Kind.MEMBERSHIP, (Action.CREATE, Action.DELETE, Action.ASSIGN), (OWNER, USER_ADMIN), Whom.LESSER),
     _rule(Kind.GROUP, _READ, _STAFF),
     _rule(Kind.GROUP, _READ, (MEMBER,), Whom.SHARED),
     _rule(Kind.GROUP, _WRITE, (OWNER, USER_ADMIN)),
@@ -166,6 +171,8 @@ RULES: Final = (
     _rule(Kind.WORKSPACE_BUILD, (Action.CANCEL,), (MEMBER,), Whom.SHARED),
     _rule(Kind.API_KEY, (Action.READ, Action.CREATE, Action.DELETE), (OWNER,)),
     _rule(Kind.API_KEY, (Action.READ, Action.CREATE, Action.DELETE), (MEMBER,), Whom.OWN),
+    _rule(Kind.SSH_KEY, (Action.READ, Action.UPDATE), (OWNER,)),
+    _rule(Kind.SSH_KEY, (Action.READ, Action.UPDATE), (MEMBER,), Whom.OWN),
     _rule(Kind.AUDIT_LOG, _READ, (OWNER, AUDITOR)),
     _rule(Kind.DEPLOYMENT, _READ, (OWNER, AUDITOR)),
     _rule(Kind.PROXY, _ALL, (OWNER,)),
@@ -173,6 +180,7 @@ RULES: Final = (
     _rule(Kind.PROVISIONER_KEY, (Action.READ, Action.CREATE, Action.DELETE), (OWNER, TEMPLATE_ADMIN)),
     _rule(Kind.PROVISIONER_DAEMON, (Action.CREATE,), (OWNER, TEMPLATE_ADMIN)),
     _rule(Kind.PROVISIONER_DAEMON, (Action.CREATE,), (MEMBER,), Whom.OWN),
+    _rule(Kind.PROVISIONER_JOB, _READ, (OWNER, TEMPLATE_ADMIN)),
 )
 """Nothing else is allowed to anybody."""
 

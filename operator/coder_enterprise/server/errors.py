@@ -9,20 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from coder_enterprise.server.refused import Refused
+
 NOT_FOUND_MESSAGE: Final = "Resource not found or you do not have access to this resource"
 
 
-class RequestError(Exception):
-    """A request that cannot be served; `message`, `detail` and `validations` are shown to the caller."""
+class RequestError(Refused):
+    """A request that cannot be served."""
 
     status: ClassVar[int] = 500
     headers: Mapping[str, str] = {}
-
-    def __init__(self, message: str, detail: str = "", validations: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.detail = detail
-        self.validations = dict(validations or {})
 
 
 class BadRequest(RequestError):
@@ -93,6 +89,11 @@ class Unavailable(RequestError):
 def invalid(**validations: str) -> BadRequest:
     """A body whose named fields break a rule."""
     return BadRequest("Validation failed.", validations=validations)
+
+
+def bad_query(**validations: str) -> BadRequest:
+    """Query parameters that break a rule."""
+    return BadRequest("Query parameters have invalid values.", validations=validations)
 
 
 def taken(message: str, detail: str = "", *, field: str = "name") -> Conflict:

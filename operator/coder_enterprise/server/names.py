@@ -6,6 +6,7 @@ or "" when nothing is.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection
 from typing import Final
@@ -30,7 +31,15 @@ _UNPRINTABLE: Final = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u20
 
 def as_uuid(text: str) -> UUID | None:
     """In every spelling that Coder reads. Python's own parser reads more: signs, spaces, hyphens anywhere."""
-    return UUID(text.lower()) if _UUID_FORM.fullmatch(text) else None
+    if not _UUID_FORM.fullmatch(text):
+        return None
+    return of_digits(text.lower().removeprefix("urn:uuid:").strip("{}").replace("-", ""))
+
+
+@functools.lru_cache(maxsize=4096)
+def of_digits(digits: str) -> UUID:
+    """Made once of what comes again and again, such as the id of the organization in each of its groups."""
+    return UUID(digits)
 
 
 def is_printable(text: str) -> bool:

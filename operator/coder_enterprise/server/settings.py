@@ -11,18 +11,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
 from coder_enterprise.process.addresses import bracketed
+from coder_enterprise.process.certificates import CertificateFiles
 from coder_enterprise.wire.appearance import SupportLink
+from coder_enterprise.wire.buildinfo import RELEASES, version_of
 from coder_enterprise.wire.profiles import Profile
 
 TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
 MAX_RETENTION_DAYS: Final = 36500
 SECONDS_OF_A_DAY: Final = 24 * 60 * 60
+RELEASE_FORM: Final = re.compile(r"v\d{1,4}\.\d{1,4}\.\d{1,4}")
 HEADER_FORM: Final = re.compile(r"[A-Za-z0-9-]+")
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -39,14 +42,6 @@ class FirstUser:
     username: str
     email: str
     password: str = field(repr=False)
-
-
-class CertificateFiles(NamedTuple):
-    """In the form PEM."""
-
-    certificate: Path
-    """With those that lead to whom clients trust."""
-    key: Path
 
 
 @dataclass(frozen=True)
@@ -75,15 +70,19 @@ class Settings:
     support_links: tuple[SupportLink, ...] = ()
     """Without any, Coder's own are shown."""
     profile: Profile = Profile.DOCUMENTED
+    announced_release: str = ""
+    """Of Coder; "" is the one whose API the profile has."""
     scim_auth_header: str = field(default="", repr=False)
     """What an identity provider sends as Authorization; "" is no SCIM at the server's root."""
     rate_limit: int = 512
     """Requests a minute from one address to one path; none below 1."""
     encryption_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    """Of 32 bytes each, for values of template variables: the first one encrypts. Without any they are kept as they
-    are."""
+    """Of 32 bytes each, for values of template variables and private SSH keys: the first one encrypts. Without any
+    they are kept as they are."""
     provisioner_daemon_psk: str = field(default="", repr=False)
     """The pre-shared key that provisioner daemons may come with; "" is none."""
+    workspace_session_tokens: bool = True
+    """Whether a workspace that starts gets a session token of its owner, as in Coder."""
     quiet_hours_default_schedule: str = ""
     """`CRON_TZ=<zone> <minute> <hour> * * *`; "" is midnight in UTC."""
     allow_custom_quiet_hours: bool = True
@@ -100,6 +99,11 @@ class Settings:
     """Nothing is plain HTTP."""
     shutdown_delay: float = 0.0
     """Seconds that it goes on serving, unready, after it was told to end."""
+
+    @property
+    def version(self) -> str:
+        """What the server says that it is."""
+        return version_of(self.announced_release or RELEASES[self.profile])
 
     def bootstrap_token(self) -> str | None:
         """The session token in that file. Raises `SettingsError`, without ever showing what the file holds."""
@@ -142,6 +146,13 @@ def parse_profile(text: str) -> Profile:
         return Profile(text)
     except ValueError:
         raise SettingsError(f"CODER_WIRE_PROFILE: {text!r} is not one of {', '.join(Profile)}") from None
+
+
+def parse_release(text: str) -> str:
+    """Such as v2.30.0; "" stays. Raises `SettingsError`."""
+    if text and not RELEASE_FORM.fullmatch(text):
+        raise SettingsError(f"CODER_ANNOUNCED_VERSION: {text!r} is not a release of Coder such as v2.30.0")
+    return text
 
 
 def read_license_keys(setting: str, path: Path) -> dict[str, bytes]:

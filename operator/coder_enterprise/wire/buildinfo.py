@@ -1,16 +1,28 @@
-"""What a server says about its build."""
+"""What a server says about its build, and which release of Coder it says it is."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
 from coder_enterprise import __version__
 from coder_enterprise.wire.common import WireModel
-from coder_enterprise.wire.profiles import Shape, View
+from coder_enterprise.wire.profiles import Profile, Shape, View
 
-VERSION: Final = f"v2.4.0+coder-enterprise-{__version__}"
-"""The version of Coder whose API is served, and our own as build metadata."""
+RELEASES: Final[Mapping[Profile, str]] = {Profile.DOCUMENTED: "v2.4.0", Profile.CODERSDK: "v2.30.0"}
+"""Of Coder: the last one with the contract page as it is, and the one whose SDK's shapes are answered."""
+_OWN: Final = re.compile(r"\+(coder-enterprise-\d+\.\d+)\b")
+
+
+def version_of(release: str) -> str:
+    """What is announced: the release of Coder whose API is served, and our own version as build metadata."""
+    return f"{release}+coder-enterprise-{__version__}"
+
+
+VERSION: Final = version_of(RELEASES[Profile.DOCUMENTED])
+"""What announces itself without a wire profile: workspace proxies, and requests to others."""
 
 
 class BuildInfo(WireModel):
@@ -33,7 +45,11 @@ BUILD_INFO: Final[Shape[SDKBuildInfo]] = Shape(View(BuildInfo), View(SDKBuildInf
 
 
 def same_release(one: str, other: str) -> bool:
-    """Whether major and minor version are the same. A development build goes with all."""
+    """Whether major and minor version are the same: our own ones where both are ours, whatever release of Coder they
+    announce. A development build goes with all."""
     if any(version.startswith("v0.0.0-devel") for version in (one, other)):
         return True
+    ours = [found[1] for found in map(_OWN.search, (one, other)) if found]
+    if len(ours) == 2:
+        return ours[0] == ours[1]
     return one.split(".")[:2] == other.split(".")[:2]

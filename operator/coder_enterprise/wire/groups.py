@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 from uuid import UUID
 
-from coder_enterprise.wire.common import Envelope, WireModel
+from coder_enterprise.wire.common import SDKResponse, WireModel
 from coder_enterprise.wire.profiles import Shape, View
 from coder_enterprise.wire.users import SDKUser, User
 
@@ -51,6 +51,6 @@ class PatchGroupRequest(WireModel):
 GROUP: Final[Shape[SDKGroup]] = Shape(View(Group), View(SDKGroup))
 GROUP_CREATED: Final[Shape[SDKGroup]] = Shape(View(Group, 201), View(SDKGroup, 201))
 GROUP_DELETED: Final[Shape[SDKGroup]] = Shape(
-    View(Group), View(Envelope, convert=lambda _: Envelope(message="Successfully deleted group!"))
+    View(Group), View(SDKResponse, convert=lambda _: SDKResponse(message="Successfully deleted group!"))
 )
 GROUPS: Final[Shape[list[SDKGroup]]] = Shape(View(list[Group]), View(list[SDKGroup]))

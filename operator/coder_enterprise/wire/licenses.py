@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from coder_enterprise.wire.common import Envelope, Response, WireModel
+from coder_enterprise.wire.common import Response, SDKResponse, WireModel
 from coder_enterprise.wire.profiles import Shape, View
 
 
@@ -28,4 +28,4 @@ LICENSE_CREATED: Final[Shape[License]] = Shape(View(License, 201))
 LICENSES: Final[Shape[list[License]]] = Shape(
     View(list[License]), View(list[License] | None, convert=lambda licenses: licenses or None)
 )
-ENTITLEMENTS_REFRESHED: Final[Shape[Envelope]] = Shape(View(Response, 201), View(Envelope))
+ENTITLEMENTS_REFRESHED: Final[Shape[SDKResponse]] = Shape(View(Response, 201), View(SDKResponse))

@@ -10,10 +10,17 @@ from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Shape, View
 
 
-class Organization(WireModel):
+class MinimalOrganization(WireModel):
     id: UUID
     name: str
     display_name: str
+    icon: str = ""
+
+
+class Organization(MinimalOrganization):
+    """This server keeps no descriptions and no icons of organizations."""
+
+    description: str = ""
     is_default: bool
     created_at: datetime
     updated_at: datetime

@@ -15,12 +15,34 @@ JobType = Literal["template_version_import", "template_version_dry_run", "worksp
 JobStatus = Literal["pending", "running", "succeeded", "canceling", "canceled", "failed"]
 Provisioner = Literal["echo", "terraform"]
 
+NO_TEMPLATE: Final = UUID(int=0)
+"""Of an import whose version has no template yet, as Coder writes it."""
 PROVISIONERS: Final[tuple[Provisioner, ...]] = ("echo", "terraform")
 
 
 class JobInput(WireModel):
     template_version_id: UUID | None = None
     workspace_build_id: UUID | None = None
+
+
+class JobMetadata(WireModel):
+    """What the job is for: a template version, and of a build also a workspace."""
+
+    template_version_name: str = ""
+    template_id: UUID = NO_TEMPLATE
+    template_name: str = ""
+    template_display_name: str = ""
+    template_icon: str = ""
+    workspace_id: UUID | None = None
+    workspace_name: str = ""
+
+
+class MatchedProvisioners(WireModel):
+    """How many daemons may do a job that waits, and how many of them are connected."""
+
+    count: int = 0
+    available: int = 0
+    most_recently_seen: datetime | None = None
 
 
 class ProvisionerJob(WireModel):
@@ -43,6 +65,9 @@ class ProvisionerJob(WireModel):
     initiator_id: UUID
     input: JobInput
     type: JobType
+    available_workers: list[UUID] = Field(default_factory=list)
+    """Daemons that may do it, while it waits; told in lists of jobs."""
+    metadata: JobMetadata
     logs_overflowed: bool = False
 
 
@@ -55,22 +80,8 @@ class ProvisionerJobLog(WireModel):
     output: str
 
 
-class WorkspaceResource(WireModel):
-    """What a job found or made. Agents are not shown: this server speaks to none."""
-
-    id: UUID
-    created_at: datetime
-    job_id: UUID
-    workspace_transition: str
-    type: str
-    name: str
-    hide: bool
-    icon: str
-    agents: list[UUID] = Field(default_factory=list)
-    daily_cost: int
-
-
 LOG: Final[Shape[ProvisionerJobLog]] = Shape(View(ProvisionerJobLog))
 """One message, for whoever follows."""
 LOGS: Final[Shape[list[ProvisionerJobLog]]] = Shape(View(list[ProvisionerJobLog]))
-RESOURCES: Final[Shape[list[WorkspaceResource]]] = Shape(View(list[WorkspaceResource]))
+JOB: Final[Shape[ProvisionerJob]] = Shape(View(ProvisionerJob))
+JOBS: Final[Shape[list[ProvisionerJob]]] = Shape(View(list[ProvisionerJob]))

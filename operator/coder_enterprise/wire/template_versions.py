@@ -10,7 +10,7 @@ from pydantic import Field
 
 from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Shape, View
-from coder_enterprise.wire.provisioner_jobs import ProvisionerJob
+from coder_enterprise.wire.provisioner_jobs import MatchedProvisioners, ProvisionerJob
 
 
 class MinimalUser(WireModel):
@@ -33,7 +33,10 @@ class TemplateVersion(WireModel):
     created_by: MinimalUser
     archived: bool = False
     has_external_agent: bool = False
+    matched_provisioners: MatchedProvisioners | None = None
+    """While its job waits."""
     warnings: list[str] = Field(default_factory=list)
+    """Coder has one, of templates with parameters of a kind that is not read here."""
 
 
 class PatchTemplateVersionRequest(WireModel):
@@ -72,6 +75,20 @@ class TemplateVersionParameter(WireModel):
     ephemeral: bool = False
 
 
+class TemplateVersionVariable(WireModel):
+    """What whoever makes a version of the template is asked for."""
+
+    name: str
+    description: str
+    type: str
+    """"string", "number" or "bool"."""
+    value: str = Field(repr=False)
+    default_value: str
+    """Both are "" where they are sensitive."""
+    required: bool
+    sensitive: bool
+
+
 class VariableValue(WireModel):
     name: str
     value: str = Field(default="", repr=False)
@@ -94,7 +111,10 @@ class UpdateActiveTemplateVersionRequest(WireModel):
 
 TEMPLATE_VERSION: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion))
 PARAMETERS: Final[Shape[list[TemplateVersionParameter]]] = Shape(View(list[TemplateVersionParameter]))
+VARIABLES: Final[Shape[list[TemplateVersionVariable]]] = Shape(View(list[TemplateVersionVariable]))
 PRESETS: Final[Shape[list[str]]] = Shape(View(list[str]))
 """Always empty: they are not part of what daemons send here."""
+EXTERNAL_AUTH: Final[Shape[list[str]]] = Shape(View(list[str]))
+"""Always empty: this server has no accounts elsewhere."""
 TEMPLATE_VERSION_CREATED: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion, 201))
 TEMPLATE_VERSIONS: Final[Shape[list[TemplateVersion]]] = Shape(View(list[TemplateVersion]))

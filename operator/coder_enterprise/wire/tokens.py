@@ -39,6 +39,10 @@ class APIKey(WireModel):
     updated_at: datetime
     login_type: LoginType
     scope: str = "all"
+    """One of them, for clients that know no more."""
+    scopes: list[str] = Field(default_factory=lambda: ["coder:all"])
+    allow_list: list[str] = Field(default_factory=lambda: ["*:*"])
+    """Always every resource."""
     token_name: str
     lifetime_seconds: int
 

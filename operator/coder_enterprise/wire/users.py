@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
 
 from pydantic import Field, PlainSerializer
@@ -15,6 +15,9 @@ from coder_enterprise.wire.profiles import Shape, View
 LoginType = Literal["", "password", "github", "oidc", "token", "none"]
 DocumentedStatus = Literal["active", "suspended"]
 UserStatus = Literal["active", "dormant", "suspended"]
+
+LOGIN_TYPES: Final[tuple[str, ...]] = tuple(name for name in get_args(LoginType) if name)
+STATUSES: Final[tuple[str, ...]] = get_args(UserStatus)
 
 
 def _documented_status(status: str) -> DocumentedStatus:
@@ -33,6 +36,7 @@ class AssignableRole(Role):
     organization_id: str = ""
     site_permissions: list[str] = Field(default_factory=list)
     organization_permissions: list[str] = Field(default_factory=list)
+    organization_member_permissions: list[str] = Field(default_factory=list)
     user_permissions: list[str] = Field(default_factory=list)
     assignable: bool
     """Whether the caller may give it to somebody."""

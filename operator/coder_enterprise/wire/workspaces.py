@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from pydantic import Field
 
 from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Shape, View
-from coder_enterprise.wire.provisioner_jobs import ProvisionerJob, WorkspaceResource
+from coder_enterprise.wire.provisioner_jobs import MatchedProvisioners, ProvisionerJob
+from coder_enterprise.wire.workspace_resources import WorkspaceResource
 
 Transition = Literal["start", "stop", "delete"]
 WorkspaceStatus = Literal[
@@ -25,6 +26,8 @@ WorkspaceStatus = Literal[
     "deleting",
     "deleted",
 ]
+
+STATUSES: Final[tuple[str, ...]] = get_args(WorkspaceStatus)
 
 
 class WorkspaceBuild(WireModel):
@@ -50,6 +53,8 @@ class WorkspaceBuild(WireModel):
     max_deadline: datetime | None = None
     status: WorkspaceStatus
     daily_cost: int
+    matched_provisioners: MatchedProvisioners
+    """None while the job does not wait."""
     template_version_preset_id: UUID | None = None
     has_ai_task: bool = False
     has_external_agent: bool = False
@@ -61,7 +66,8 @@ class WorkspaceHealth(WireModel):
 
 
 class Workspace(WireModel):
-    """What Coder does by itself (schedules, dormancy, agents) is not there, and its fields say so."""
+    """What Coder does by itself is not done here: a schedule and a time to live are kept and start and stop nothing,
+    nothing becomes dormant unless somebody asks for it, and no agent connects."""
 
     id: UUID
     created_at: datetime
@@ -85,12 +91,14 @@ class Workspace(WireModel):
     autostart_schedule: str | None = None
     ttl_ms: int | None = None
     last_used_at: datetime
+    """When its latest build was asked for: of what is done in a workspace this server learns nothing."""
     deleting_at: datetime | None = None
     dormant_at: datetime | None = None
     health: WorkspaceHealth = WorkspaceHealth()
     automatic_updates: Literal["always", "never"] = "never"
     allow_renames: bool = False
     favorite: bool = False
+    latest_app_status: None = None
     next_start_at: datetime | None = None
     is_prebuild: bool = False
     task_id: UUID | None = None
@@ -111,6 +119,8 @@ class CreateWorkspaceRequest(WireModel):
     template_id: str = ""
     template_version_id: str = ""
     name: str
+    autostart_schedule: str | None = None
+    ttl_ms: int | None = None
     rich_parameter_values: list[ParameterValue] = Field(default_factory=list)
 
 
@@ -118,6 +128,20 @@ class CreateWorkspaceBuildRequest(WireModel):
     template_version_id: str = ""
     transition: str
     rich_parameter_values: list[ParameterValue] = Field(default_factory=list)
+
+
+class UpdateAutostartRequest(WireModel):
+    schedule: str | None = None
+    """None and "" are none."""
+
+
+class UpdateTTLRequest(WireModel):
+    ttl_ms: int | None = None
+    """None and 0 are none."""
+
+
+class UpdateDormancyRequest(WireModel):
+    dormant: bool
 
 
 class WorkspaceQuota(WireModel):
@@ -130,6 +154,7 @@ WORKSPACE: Final[Shape[Workspace]] = Shape(View(Workspace))
 WORKSPACE_CREATED: Final[Shape[Workspace]] = Shape(View(Workspace, 201))
 WORKSPACES: Final[Shape[WorkspacesResponse]] = Shape(View(WorkspacesResponse))
 BUILD: Final[Shape[WorkspaceBuild]] = Shape(View(WorkspaceBuild))
+BUILD_PARAMETERS: Final[Shape[list[ParameterValue]]] = Shape(View(list[ParameterValue]))
 BUILDS: Final[Shape[list[WorkspaceBuild]]] = Shape(View(list[WorkspaceBuild]))
 BUILD_CREATED: Final[Shape[WorkspaceBuild]] = Shape(View(WorkspaceBuild, 201))
 QUOTA: Final[Shape[WorkspaceQuota]] = Shape(View(WorkspaceQuota))

@@ -7,12 +7,22 @@ from typing import Any, Final, TypeVar
 
 from fastapi import Response as HTTPResponse
 
-from coder_enterprise.server.errors import RequestError
+from coder_enterprise.server.errors import BadRequest, Overloaded, RequestError, Unauthorized, Unavailable
+from coder_enterprise.server.refused import Refused
 from coder_enterprise.server.services.pools import Pool
-from coder_enterprise.wire.common import Envelope, Validation
+from coder_enterprise.server.storage.failures import Outage, Overload, SessionEnded, Unstorable
+from coder_enterprise.wire.common import RESPONSE, Envelope, SDKResponse, Validation
 from coder_enterprise.wire.profiles import Profile, Shape
 
 T = TypeVar("T")
+
+_FAILURES: Final[Mapping[type[Refused], type[RequestError]]] = {
+    Overload: Overloaded,
+    Outage: Unavailable,
+    Unstorable: BadRequest,
+    SessionEnded: Unauthorized,
+    Refused: RequestError,
+}
 
 _LISTS: Final = Pool("lists", threads=1, max_waiting=64)
 
@@ -34,6 +44,11 @@ async def answer_list(profile: Profile, shape: Shape[T], value: T) -> JSONBytes:
     return await _LISTS.run(answer, profile, shape, value)
 
 
+def done(profile: Profile, message: str) -> JSONBytes:
+    """A success that has nothing else to show."""
+    return answer(profile, RESPONSE, SDKResponse(message=message))
+
+
 def documented(shape: Shape[Any], **more: Any) -> dict[str, Any]:
     """What OpenAPI says of a route that answers with `shape`: keyword arguments for its decorator."""
     return {"response_model": shape.documented.type, "status_code": shape.documented.status, **more}
@@ -52,8 +67,17 @@ def envelope(
     return JSONBytes(_finished(body.encode()), status, dict(headers or {}))
 
 
-def refusal(error: RequestError) -> JSONBytes:
-    return envelope(error.status, error.message, error.detail, error.validations, error.headers)
+def http_of(error: Refused) -> RequestError:
+    """What HTTP calls it: the database's failures know nothing of HTTP."""
+    if isinstance(error, RequestError):
+        return error
+    kind = next(kind for failure, kind in _FAILURES.items() if isinstance(error, failure))
+    return kind(error.message, error.detail, error.validations)
+
+
+def refusal(error: Refused) -> JSONBytes:
+    said = http_of(error)
+    return envelope(said.status, said.message, said.detail, said.validations, said.headers)
 
 
 def _finished(text: bytes) -> bytes:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi import APIRouter, Request, Response, WebSocket
 from scim2_models import SCIMException
-from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Match, Route
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from typing_extensions import override
 
 from coder_enterprise.server import context
-from coder_enterprise.server.errors import RequestError
+from coder_enterprise.server.refused import Refused
 from coder_enterprise.server.routes import (
     about,
     appearance,
@@ -26,13 +25,12 @@ from coder_enterprise.server.routes import (
     authorization,
     deployment,
     files,
+    git_ssh_keys,
     groups,
     licenses,
     logs,
     members,
     organizations,
-    provisioner_daemons,
-    provisioner_keys,
     proxies,
     quiet_hours,
     refused,
@@ -48,16 +46,27 @@ from coder_enterprise.server.routes import (
 from coder_enterprise.server.routes.answers import JSONBytes, envelope, refusal
 from coder_enterprise.server.routes.bodies import BodyBudget
 from coder_enterprise.server.routes.clients import ClientAddress
-from coder_enterprise.server.routes.dependencies import API, Services
+from coder_enterprise.server.routes.dependencies import API
 from coder_enterprise.server.routes.limits import RateLimit
 from coder_enterprise.server.routes.metrics import CountRequests, RequestMetrics
 from coder_enterprise.server.routes.openapi import document
 from coder_enterprise.server.routes.paths import OneSpelling
+from coder_enterprise.server.routes.profile_hints import ProfileHints
+from coder_enterprise.server.routes.provisioning import provisioner_daemons, provisioner_jobs, provisioner_keys
+from coder_enterprise.server.routes.table import WEBSOCKET, RouteTable
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.settings import Network
-from coder_enterprise.wire.buildinfo import VERSION
+from coder_enterprise.wire.profiles import Profile
 
-# Literal paths such as /users/login come before /users/{user}.
+described = APIRouter(prefix=API, include_in_schema=False)
+
+
+@described.get("/openapi.json")
+async def send_document(request: Request) -> Response:
+    return JSONBytes(request.app.written_description)
+
+
 ROUTERS: Final = (
     deployment.health,
     deployment.router,
@@ -66,6 +75,7 @@ ROUTERS: Final = (
     authentication.router,
     users.router,
     organizations.router,
+    git_ssh_keys.router,
     groups.router,
     scim.router,
     licenses.router,
@@ -80,12 +90,14 @@ ROUTERS: Final = (
     replicas.router,
     replicas.peers,
     provisioner_daemons.router,
+    provisioner_jobs.router,
     provisioner_keys.router,
     files.router,
     template_versions.router,
     workspaces.router,
     workspaces.quota,
     refused.router,
+    described,
 )
 
 # A websocket is accepted, or refused with an answer.
@@ -97,34 +109,20 @@ def create_app(
     rate_limit: int = 0,
     trusted_headers: Sequence[str] = (),
     trusted_origins: Sequence[Network] = (),
-) -> FastAPI:
+) -> Application:
     """`rate_limit` is in requests a minute from one client to one path; none below 1. `trusted_…` say which proxies
     before the server may tell who the client is."""
-    routers = (*ROUTERS, scim.root) if services.scim.enabled else ROUTERS
-    # One flat list: FastAPI matches the routes of an included router twice.
-    app = _Application(
-        routes=routes_of(*routers),
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    app.add_route(f"{API}/openapi.json", app.send_document, include_in_schema=False)
-    app.state.services = services
-    app.add_exception_handler(RequestError, _refused)
-    app.add_exception_handler(SCIMException, _refused)
-    app.add_exception_handler(RequestValidationError, _bad_parameter)
-    app.add_exception_handler(WebSocketRequestValidationError, _bad_parameter)
-    app.add_exception_handler(HTTPException, _no_route)
-    # The last one added is the first one asked.
-    app.state.metrics = RequestMetrics()
+    app = Application(services, _table(with_scim=services.scim.enabled))
     app.state.metrics.registry.register(services.metrics)
-    app.add_middleware(BodyBudget)
-    app.add_middleware(RateLimit, limit=rate_limit)
-    app.add_middleware(CommonHeaders, readiness=services.readiness)
-    app.add_middleware(CountRequests, metrics=app.state.metrics)
-    app.add_middleware(ClientAddress, headers=trusted_headers, origins=trusted_origins)
-    app.add_middleware(OneSpelling)
+    # The last one added is the first one asked.
+    app.add_layer(BodyBudget)
+    app.add_layer(RateLimit, limit=rate_limit)
+    if services.profile is Profile.DOCUMENTED:
+        app.add_layer(ProfileHints)
+    app.add_layer(CommonHeaders, readiness=services.readiness, version=services.deployment.version)
+    app.add_layer(CountRequests, metrics=app.state.metrics)
+    app.add_layer(ClientAddress, headers=trusted_headers, origins=trusted_origins)
+    app.add_layer(OneSpelling)
     return app
 
 
@@ -132,29 +130,77 @@ def routes_of(*routers: APIRouter) -> list[BaseRoute]:
     return [route for router in routers for route in router.routes]
 
 
-class _Application(FastAPI):
-    @override
-    def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            self.openapi_schema = document(self.routes)
-        return self.openapi_schema
+@functools.cache
+def _table(*, with_scim: bool) -> RouteTable:
+    """The same for all applications of a process: it knows nothing of their services."""
+    return RouteTable(routes_of(*ROUTERS, scim.root) if with_scim else routes_of(*ROUTERS))
+
+
+@dataclass(frozen=True)
+class State:
+    """What routes and layers find at `connection.app.state`."""
+
+    services: Services
+    metrics: RequestMetrics = field(default_factory=RequestMetrics)
+
+
+class Application:
+    """ASGI: finds the endpoint of a request, and answers with what it returns or raises."""
+
+    def __init__(self, services: Services, table: RouteTable) -> None:
+        self.state = State(services)
+        self._table = table
+        self._layers: ASGIApp = self._answer
+
+    def add_layer(self, layer: Callable[..., ASGIApp], **options: Any) -> None:
+        """Around all that there are: ASGI middleware that is made of the application within and of `options`."""
+        self._layers = layer(self._layers, **options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._layers(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = Request(scope, receive, send) if scope["type"] == "http" else WebSocket(scope, receive, send)
+        found = self._table.find(scope.get("method", WEBSOCKET), scope["path"])
+        if found is None:
+            await self._no_route(connection)(scope, receive, send)
+            return
+        scope["route"], scope["path_params"] = found, found.path_params
+        try:
+            answer = await found.endpoint(connection)
+        except (Refused, SCIMException) as error:
+            answer = _refused(connection, error)
+        if answer is not None:
+            await answer(scope, receive, send)
+
+    def _no_route(self, connection: HTTPConnection) -> Response:
+        """Coder answers a wrong method with an empty body."""
+        methods = self._table.methods(connection.scope["path"]) if connection.scope["type"] == "http" else []
+        status, headers = (405, {"Allow": ", ".join(methods)}) if methods else (404, None)
+        if scim.speaks(connection):
+            return scim.no_route(status, headers)
+        return Response(status_code=status, headers=headers) if methods else envelope(404, "Route not found.")
 
     @functools.cached_property
-    def _document(self) -> bytes:
-        """Written once: anybody may ask for it, and it takes longer than all else that they may ask for."""
-        return json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+    def description(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return document(self._table.routes)
 
-    async def send_document(self, _: Request) -> Response:
-        return JSONBytes(self._document)
+    @functools.cached_property
+    def written_description(self) -> bytes:
+        """Written once: anybody may ask for it, and it takes longer than all else that they may ask for."""
+        return json.dumps(self.description, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class CommonHeaders:
     """What every answer carries, the answer when a handler fails, and the line in the log."""
 
-    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
+    def __init__(self, app: ASGIApp, readiness: Readiness, version: str) -> None:
         """While it ends, every client is asked to come back through a new connection, which leads to another server."""
         self._app = app
         self._readiness = readiness
+        self._version = version.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -162,20 +208,18 @@ class CommonHeaders:
             return
         request_id = logs.request_id(scope)
         context.request_id.set(request_id)
+        context.user_agent.set(logs.user_agent(scope))
         began = time.perf_counter()
         status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
-            if message["type"] == "websocket.close" and not status:  # no route has accepted it
-                await envelope(404, "Route not found.")(scope, receive, send_with_headers)
-                return
             if message["type"] in _STARTS:
                 status = message.get("status", 101)
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-coder-request-id", request_id.encode()),
-                    (b"x-coder-build-version", VERSION.encode()),
+                    (b"x-coder-build-version", self._version),
                     (b"x-content-type-options", b"nosniff"),
                     (b"vary", b"Cookie"),
                 ]
@@ -201,36 +245,7 @@ async def _refuse_nul(scope: Scope, receive: Receive, send: Send) -> None:
     await envelope(400, "The request's URL holds a NUL character.")(scope, receive, send)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    if isinstance(error, SCIMException) or (isinstance(error, RequestError) and scim.speaks(request)):
+def _refused(connection: HTTPConnection, error: Refused | SCIMException) -> Response:
+    if isinstance(error, SCIMException) or scim.speaks(connection):
         return scim.refusal(error)
-    if not isinstance(error, RequestError):
-        raise error
     return refusal(error)
-
-
-async def _bad_parameter(_: Request, error: Exception) -> Response:
-    """Also of a websocket, which is refused before it is accepted."""
-    if not isinstance(error, RequestValidationError | WebSocketRequestValidationError):
-        raise error
-    problems = {str(item["loc"][-1]): str(item["msg"]) for item in error.errors()}
-    return envelope(400, "Query parameters have invalid values.", validations=problems)
-
-
-async def _no_route(request: Request, error: Exception) -> Response:
-    """Coder answers a wrong method with an empty body."""
-    if not isinstance(error, HTTPException):
-        raise error
-    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
-    if scim.speaks(request):
-        return scim.no_route(error.status_code, headers)
-    if error.status_code == 404:
-        return envelope(404, "Route not found.")
-    return Response(status_code=error.status_code, headers=headers)
-
-
-def _allowed(request: Request) -> list[str]:
-    """The methods of the path: each has a route of its own, and Starlette names those of the first one only."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in matching for method in route.methods or ()})

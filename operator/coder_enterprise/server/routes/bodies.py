@@ -9,6 +9,7 @@ request is answered.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -22,11 +23,11 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from coder_enterprise.server.budgets import Budget, Budgets, OverBudget, Share
 from coder_enterprise.server.errors import BadRequest, Overloaded, TooLarge, invalid
 from coder_enterprise.server.routes.clients import network_of
 from coder_enterprise.server.routes.logs import user_of
 from coder_enterprise.server.routes.openapi import SCHEMAS
-from coder_enterprise.wire.budgets import Budget, Budgets, OverBudget, Share
 from coder_enterprise.wire.profiles import Profile
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -138,6 +139,8 @@ def _is_absent(name: str, item: Any) -> bool:
 
 def _nested(item: Any, annotation: Any) -> Any:
     """The same in a model, and in a list or a map of models, within."""
+    if not _holds_model(annotation):
+        return item
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _fields(item or {}, annotation) if item is None or isinstance(item, dict) else item
     inner = get_args(annotation)
@@ -149,6 +152,13 @@ def _nested(item: Any, annotation: Any) -> Any:
         for choice in inner:
             item = _nested(item, choice)
     return item
+
+
+@functools.cache
+def _holds_model(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(map(_holds_model, get_args(annotation)))
 
 
 def _is_unstorable(item: Any) -> bool:

@@ -42,7 +42,7 @@ class ClientAddress:
     def _client(self, scope: Scope, peer: str) -> str:
         if peer.startswith(_MAPPED):  # it listens on IPv6, and the client came by IPv4
             peer = peer.removeprefix(_MAPPED)
-        if not self._is_trusted(_address(peer)):
+        if not self._origins or not self._is_trusted(_address(peer)):
             return peer
         for trusted in self._headers:
             values = [value for name, value in scope["headers"] if name == trusted]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from coder_enterprise.server.routes.answers import documented
+from coder_enterprise.server.routes.answers import answer, documented, done
 from coder_enterprise.server.routes.dependencies import API, Public
 from coder_enterprise.wire.buildinfo import BUILD_INFO
 from coder_enterprise.wire.common import RESPONSE
@@ -29,9 +29,9 @@ async def readyz(services: Public) -> Response:
 
 @router.get("/", **documented(RESPONSE))
 async def root(services: Public) -> Response:
-    return services.done("👋")
+    return done(services.profile, "👋")
 
 
 @router.get("/buildinfo", **documented(BUILD_INFO))
 async def get_build_info(services: Public) -> Response:
-    return services.answer(BUILD_INFO, services.deployment.build_info())
+    return answer(services.profile, BUILD_INFO, services.deployment.build_info())

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request, Response
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import read_bytes
 from coder_enterprise.server.routes.dependencies import API, Authenticated
-from coder_enterprise.server.services.files import MAX_FILE, TAR
+from coder_enterprise.server.services.files import MAX_FILE, TAR, ZIP
 from coder_enterprise.wire.files import FILE_CREATED, FILE_KNOWN, UploadedFile
 
 router = APIRouter(prefix=API, tags=["Files"])
 
-_FILE: Final[dict[str, Any]] = {TAR: {"schema": {"type": "string", "format": "binary"}}}
+_FILE: Final[dict[str, Any]] = {mimetype: {"schema": {"type": "string", "format": "binary"}} for mimetype in (TAR, ZIP)}
 _BODY: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": _FILE}}
 
 
@@ -26,6 +26,6 @@ async def upload_file(request: Request, caller: Authenticated) -> Response:
 
 
 @router.get("/files/{file}", response_class=Response, responses={200: {"content": _FILE}})
-async def get_file(file: str, caller: Authenticated) -> Response:
-    found = await caller.services.files.get(caller.actor, file)
+async def get_file(file: str, caller: Authenticated, format: str = "") -> Response:  # noqa: A002
+    found = await caller.services.files.get(caller.actor, file, format)
     return Response(found.data, media_type=found.mimetype)

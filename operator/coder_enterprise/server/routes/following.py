@@ -1,7 +1,7 @@
 """Websockets on which somebody follows the lines of a job: one JSON object a message, and a normal close at its end.
 
-Routes bring the lines of `services.job_logs`. What the client sends is not read for its meaning; who goes away is
-noticed.
+Routes bring the lines of `services.provisioning.job_logs`. What the client sends is not read for its meaning; who goes
+away is noticed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from fastapi import Depends, Query, WebSocket
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
-from coder_enterprise.server.errors import Forbidden, RequestError, Unauthorized, UpgradeRequired
+from coder_enterprise.server.errors import Forbidden, UpgradeRequired
+from coder_enterprise.server.refused import Refused
+from coder_enterprise.server.routes.answers import http_of
 from coder_enterprise.server.routes.dependencies import Caller
-from coder_enterprise.server.services.job_logs import Span
+from coder_enterprise.server.services.provisioning.job_logs import Span
+from coder_enterprise.server.tasks import until_first
 from coder_enterprise.wire.provisioner_jobs import LOG, ProvisionerJobLog
-from coder_enterprise.wire.provisioning.calls import until_first
 
 NORMAL: Final = 1000
 POLICY_VIOLATION: Final = 1008
@@ -86,8 +88,8 @@ async def _until_left(websocket: WebSocket) -> None:
 async def _close(websocket: WebSocket, outcome: Any) -> None:
     """Says why the lines end. Raises what is a fault of the server."""
     code, reason = NORMAL, ""
-    if isinstance(outcome, RequestError):
-        is_final = isinstance(outcome, Unauthorized) or outcome.status == 404
+    if isinstance(outcome, Refused):
+        is_final = http_of(outcome).status in (401, 404)
         code, reason = POLICY_VIOLATION if is_final else TRY_AGAIN_LATER, outcome.message[:_MAX_REASON]
     elif isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
         raise outcome

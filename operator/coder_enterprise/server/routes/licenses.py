@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from coder_enterprise.server.routes.answers import documented
+from coder_enterprise.server.routes.answers import answer, documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.wire.entitlements import ENTITLEMENTS
@@ -20,7 +20,7 @@ router = APIRouter(prefix=API, tags=["Enterprise"])
 @router.get("/entitlements", **documented(ENTITLEMENTS), summary="Get entitlements")
 async def get_entitlements(services: Public) -> Response:
     """Open to everybody, as in Coder."""
-    return services.answer(ENTITLEMENTS, services.entitlements.current)
+    return answer(services.profile, ENTITLEMENTS, services.entitlements.current)
 
 
 @router.get("/licenses", **documented(LICENSES), summary="Get licenses")

@@ -44,11 +44,13 @@ class Door(StrEnum):
     PROXY = "proxy"
 
 
-_PASSWORD: Final = re.compile(f"{API}/users/(login|first|[^/]+/password)")
-_SCIM: Final = re.compile(f"(?:{API})?/scim/.*")
-_DAEMON: Final = re.compile(f"{API}/(organizations/[^/]+/provisionerdaemons/serve|provisionerkeys/[^/]+)")
-_PROXY: Final = re.compile(f"{API}/workspaceproxies/me/[^/]+")
-_DOORS: Final = {_PASSWORD: Door.PASSWORD, _SCIM: Door.SCIM, _DAEMON: Door.DAEMON, _PROXY: Door.PROXY}
+_DOORS: Final[dict[Door, str]] = {
+    Door.PASSWORD: f"{API}/users/(?:login|first|[^/]+/password)",
+    Door.SCIM: f"(?:{API})?/scim/.*",
+    Door.DAEMON: f"{API}/(?:organizations/[^/]+/provisionerdaemons/serve|provisionerkeys/[^/]+)",
+    Door.PROXY: f"{API}/workspaceproxies/me/[^/]+",
+}
+_DOOR: Final = re.compile("|".join(f"(?P<{door}>{path})" for door, path in _DOORS.items()))
 _WRONG: Final[dict[Door, frozenset[int]]] = {Door.PASSWORD: frozenset({400, 401})}
 """The statuses of a wrong guess: Coder answers 400 where the old password is wrong that comes with a new one."""
 
@@ -124,7 +126,8 @@ class RateLimit:
 
 
 def door_of(path: str) -> Door | None:
-    return next((door for form, door in _DOORS.items() if form.fullmatch(path)), None)
+    found = _DOOR.fullmatch(path)
+    return Door(str(found.lastgroup)) if found else None
 
 
 def _zeros() -> array[int]:

@@ -6,6 +6,8 @@ the id that the answer has, which a client may choose (X-Request-Id), and those 
 
 from __future__ import annotations
 
+import logging
+import random
 import re
 import uuid
 from typing import Final
@@ -32,7 +34,16 @@ log = structlog.get_logger(__name__)
 def request_id(scope: Scope) -> str:
     """The client's own X-Request-Id where it is one, or else a new one."""
     sent = _header(scope, b"x-request-id")
-    return sent if len(sent) <= MAX_ID and _ID_FORM.fullmatch(sent) else str(uuid.uuid4())
+    return sent if len(sent) <= MAX_ID and _ID_FORM.fullmatch(sent) else _new_id()
+
+
+def _new_id() -> str:
+    """It need be no secret, and random bytes of the kernel make every other thread wait."""
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
+def user_agent(scope: Scope) -> str:
+    return _header(scope, b"user-agent")
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -60,6 +71,8 @@ def user_of(scope: Scope) -> str | None:
 def report(scope: Scope, request_id: str, status: int, seconds: float, fault: Exception | None = None) -> None:
     """`seconds` is how long the answer took; `fault` what made it fail."""
     method = scope.get("method", "GET")  # a websocket has none
+    if fault is None and status < 500 and method in _READS and not log.is_enabled_for(logging.DEBUG):
+        return
     fields = {
         "request_id": request_id,
         "method": method,

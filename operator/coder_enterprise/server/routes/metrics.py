@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Final
 
-from fastapi import FastAPI, Response
+from fastapi import Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from coder_enterprise.server.services.metrics import ServiceMetrics
 
 UNKNOWN_ROUTE: Final = "none"
 """In place of paths that no route has: else everybody could make new labels."""
@@ -43,6 +46,8 @@ class CountRequests:
     def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._counts = functools.cache(metrics.processed.labels)
+        self._seconds = functools.cache(metrics.latencies.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,20 +67,20 @@ class CountRequests:
                 await self._app(scope, receive, send_and_note)
             finally:
                 route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
-                self._metrics.processed.labels(str(status), scope["method"], route).inc()
-                self._metrics.latencies.labels(scope["method"], route).observe(time.perf_counter() - started)
+                self._counts(str(status), scope["method"], route).inc()
+                self._seconds(scope["method"], route).observe(time.perf_counter() - started)
 
 
 class MetricsPage:
     """The ASGI application at the address of the metrics, which is not that of the API: it asks nobody who they are."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
+    def __init__(self, requests: RequestMetrics, services: ServiceMetrics) -> None:
+        self._requests = requests
+        self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer: Response = PlainTextResponse("Not Found. See /metrics.", status_code=404)
         if scope["type"] == "http" and scope["path"] == "/metrics":
-            state = self._app.state
-            await state.services.metrics.refresh()
-            answer = Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+            await self._services.refresh()
+            answer = Response(generate_latest(self._requests.registry), media_type=CONTENT_TYPE_LATEST)
         await answer(scope, receive, send)

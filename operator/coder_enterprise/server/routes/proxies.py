@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from coder_enterprise.server.routes.answers import documented
+from coder_enterprise.server.routes.answers import answer, documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.server.routes.openapi import PROXY_HEADER, secured_by
@@ -108,7 +108,7 @@ async def register_proxy(
     token: ProxyToken,
     request: Annotated[RegisterWorkspaceProxyRequest, body(RegisterWorkspaceProxyRequest)],
 ) -> Response:
-    return services.answer(REGISTERED, await services.registrations.register(token, request))
+    return answer(services.profile, REGISTERED, await services.registrations.register(token, request))
 
 
 @router.post(

@@ -16,6 +16,12 @@ from coder_enterprise.server.routes.dependencies import API, Authenticated
 from coder_enterprise.wire.entitlements import Feature
 
 REFUSED: Final[Mapping[tuple[str, str], Feature]] = {
+    ("POST", "/organizations"): Feature.MULTIPLE_ORGANIZATIONS,
+    ("PATCH", "/organizations/{organization}"): Feature.MULTIPLE_ORGANIZATIONS,
+    ("DELETE", "/organizations/{organization}"): Feature.MULTIPLE_ORGANIZATIONS,
+    ("POST", "/organizations/{organization}/members/roles"): Feature.CUSTOM_ROLES,
+    ("PUT", "/organizations/{organization}/members/roles"): Feature.CUSTOM_ROLES,
+    ("DELETE", "/organizations/{organization}/members/roles/{role}"): Feature.CUSTOM_ROLES,
     ("GET", "/connectionlog"): Feature.CONNECTION_LOG,
     ("GET", "/prebuilds/settings"): Feature.WORKSPACE_PREBUILDS,
     ("PUT", "/prebuilds/settings"): Feature.WORKSPACE_PREBUILDS,

@@ -18,14 +18,17 @@ from scim2_models import (
     SCIMException,
     ServiceProviderConfig,
 )
+from starlette.requests import HTTPConnection
 
 from coder_enterprise.server.access import IDENTITY_PROVIDER, Actor
-from coder_enterprise.server.errors import BadRequest, RequestError, Unauthorized
-from coder_enterprise.server.routes.answers import documented
+from coder_enterprise.server.errors import BadRequest, Unauthorized
+from coder_enterprise.server.refused import Refused
+from coder_enterprise.server.routes.answers import answer, documented, http_of
 from coder_enterprise.server.routes.bodies import expects, json_object
-from coder_enterprise.server.routes.dependencies import API, Public, Services, session_token
+from coder_enterprise.server.routes.dependencies import API, Public, session_token
 from coder_enterprise.server.routes.logs import note_user
 from coder_enterprise.server.routes.openapi import BEARER, SCIM_KEY, SESSION_COOKIE, SESSION_HEADER, secured_by
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.scim import MOUNT, Found
 from coder_enterprise.server.services.scim_resources import (
     PROVIDER,
@@ -47,24 +50,26 @@ root = APIRouter(prefix=MOUNT, include_in_schema=False)
 router = APIRouter(prefix=f"{API}{MOUNT}", tags=["Enterprise"])
 
 
-def speaks(request: Request) -> bool:
+def speaks(connection: HTTPConnection) -> bool:
     """Whether whoever sent this expects SCIM's errors."""
-    services: Services = request.app.state.services
+    services: Services = connection.app.state.services
     mounts = (f"{API}{MOUNT}", MOUNT) if services.scim.enabled else (f"{API}{MOUNT}",)
-    return any(request.url.path == mount or request.url.path.startswith(f"{mount}/") for mount in mounts)
+    path = connection.scope["path"]
+    return any(path == mount or path.startswith(f"{mount}/") for mount in mounts)
 
 
-def refusal(error: RequestError | SCIMException) -> Response:
+def refusal(error: Refused | SCIMException) -> Response:
     """The error as RFC 7644 writes it."""
     if isinstance(error, SCIMException):
         shown = error.to_error()
         # It may quote what was sent, and half a surrogate pair cannot be sent back.
         quoted = str(shown.detail).encode(errors="backslashreplace").decode()
         return _response(shown.model_copy(update={"detail": quoted}), shown.status or 400)
+    said = http_of(error)
     causes = "; ".join(f"{field}: {text}" for field, text in error.validations.items())
     detail = " ".join(filter(None, (error.message, error.detail, causes)))
-    kind = {400: "invalidValue", 409: "uniqueness"}.get(error.status)
-    return _response(Error(status=error.status, scim_type=kind, detail=detail), error.status, dict(error.headers))
+    kind = {400: "invalidValue", 409: "uniqueness"}.get(said.status)
+    return _response(Error(status=said.status, scim_type=kind, detail=detail), said.status, dict(said.headers))
 
 
 def no_route(status: int, headers: Any) -> Response:
@@ -194,14 +199,14 @@ async def get_schema(name: str, client: Client) -> Response:
 async def list_documented_users(sender: Sender, request: Request) -> Response:
     scim = sender.services.scim
     found = await scim.list(sender.actor, parse_search(request.query_params))
-    return sender.services.answer(SCIM_USERS, scim.documented_list(found))
+    return answer(sender.services.profile, SCIM_USERS, scim.documented_list(found))
 
 
 @router.post("/Users", **documented(SCIM_USER), summary="SCIM 2.0: Create new user", openapi_extra=expects(SCIMUser))
 async def ensure_documented_user(sender: Sender, body: Body) -> Response:
     scim = sender.services.scim
     person = await scim.ensure(sender.actor, parse_new(body))
-    return sender.services.answer(SCIM_USER, scim.documented(person))
+    return answer(sender.services.profile, SCIM_USER, scim.documented(person))
 
 
 @router.get("/Users/{id}", status_code=404, response_class=Response, summary="SCIM 2.0: Get user by ID")
@@ -216,7 +221,7 @@ async def get_documented_user(user: UserID, sender: Sender) -> Response:
 async def patch_documented_user(user: UserID, sender: Sender, body: Body) -> Response:
     scim = sender.services.scim
     person = await scim.patch(sender.actor, user, body)
-    return sender.services.answer(USER, await scim.account(person))
+    return answer(sender.services.profile, USER, await scim.account(person))
 
 
 def _user(services: Services, person: Person, parameters: Any, status: int = 200) -> Response:

@@ -10,7 +10,7 @@ from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
 from coder_enterprise.server.routes.pages import Search, page
-from coder_enterprise.server.services.users import Page
+from coder_enterprise.server.services.paging import Page
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.template_acls import (
     ACL_AVAILABLE,

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response, WebSocket
+from fastapi import APIRouter, Depends, Response, WebSocket
 
 from coder_enterprise.server.routes.answers import documented
 from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
 from coder_enterprise.server.routes.following import NOT_FOLLOWED, LogSpan, send_lines
+from coder_enterprise.server.routes.pages import page
+from coder_enterprise.server.services.paging import Page
 from coder_enterprise.wire.common import RESPONSE
-from coder_enterprise.wire.provisioner_jobs import LOGS, RESOURCES
+from coder_enterprise.wire.provisioner_jobs import LOGS
 from coder_enterprise.wire.template_versions import (
+    EXTERNAL_AUTH,
     PARAMETERS,
     PRESETS,
     TEMPLATE_VERSION,
     TEMPLATE_VERSION_CREATED,
     TEMPLATE_VERSIONS,
+    VARIABLES,
     CreateTemplateVersionRequest,
     PatchTemplateVersionRequest,
     UpdateActiveTemplateVersionRequest,
 )
+from coder_enterprise.wire.workspace_resources import RESOURCES
 
 router = APIRouter(prefix=API, tags=["Templates"])
 
@@ -41,8 +46,9 @@ async def create_version(
 
 
 @router.get("/templates/{template}/versions", **documented(TEMPLATE_VERSIONS))
-async def list_versions(template: str, caller: Authenticated) -> Response:
-    return caller.answer(TEMPLATE_VERSIONS, await caller.services.template_versions.of_template(caller.actor, template))
+async def list_versions(template: str, caller: Authenticated, which: Annotated[Page, Depends(page)]) -> Response:
+    found = await caller.services.template_versions.of_template(caller.actor, template, which)
+    return caller.answer(TEMPLATE_VERSIONS, found)
 
 
 @router.patch(
@@ -114,10 +120,22 @@ async def list_parameters(version: str, caller: Authenticated) -> Response:
     return caller.answer(PARAMETERS, await caller.services.template_versions.parameters(caller.actor, version))
 
 
+@router.get("/templateversions/{version}/variables", **documented(VARIABLES, responses={412: {}}))
+async def list_variables(version: str, caller: Authenticated) -> Response:
+    return caller.answer(VARIABLES, await caller.services.template_versions.variables(caller.actor, version))
+
+
 @router.get("/templateversions/{version}/presets", **documented(PRESETS))
 async def list_presets(version: str, caller: Authenticated) -> Response:
     await caller.services.template_versions.require(caller.actor, version)
     return caller.answer(PRESETS, [])
+
+
+@router.get("/templateversions/{version}/external-auth", **documented(EXTERNAL_AUTH))
+async def list_external_auth(version: str, caller: Authenticated) -> Response:
+    """None: Coder's command line asks before it makes a workspace."""
+    await caller.services.template_versions.require(caller.actor, version)
+    return caller.answer(EXTERNAL_AUTH, [])
 
 
 @router.get("/templateversions/{version}/resources", **documented(RESOURCES))

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from coder_enterprise.server.errors import NotFound
-from coder_enterprise.server.routes.answers import documented
+from coder_enterprise.server.routes.answers import answer, documented, done
 from coder_enterprise.server.routes.bodies import MAX_FROM_ANYBODY, body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated, Public
 from coder_enterprise.server.routes.pages import Search, page
-from coder_enterprise.server.services.users import Page
+from coder_enterprise.server.services.paging import Page
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.users import (
     ASSIGNABLE_ROLES,
@@ -32,9 +32,9 @@ router = APIRouter(prefix=API, tags=["Users"])
 
 @router.get("/users/first", **documented(RESPONSE, responses={404: {}}))
 async def has_first_user(services: Public) -> Response:
-    if not await services.users.has_first():
+    if not await services.first_users.exists():
         raise NotFound("The initial user has not been created!")
-    return services.done("The initial user has already been created!")
+    return done(services.profile, "The initial user has already been created!")
 
 
 @router.post(
@@ -46,7 +46,7 @@ async def create_first_user(
     services: Public,
     request: Annotated[CreateFirstUserRequest, body(CreateFirstUserRequest, MAX_FROM_ANYBODY)],
 ) -> Response:
-    return services.answer(FIRST_USER_CREATED, await services.users.create_first(request))
+    return answer(services.profile, FIRST_USER_CREATED, await services.first_users.create(request))
 
 
 @router.get("/users", **documented(USERS))
@@ -98,7 +98,7 @@ async def set_profile(
 async def set_password(
     user: str, caller: Authenticated, request: Annotated[UpdatePasswordRequest, body(UpdatePasswordRequest)]
 ) -> Response:
-    await caller.services.users.set_password(caller.actor, user, request)
+    await caller.services.user_passwords.set(caller.actor, user, request)
     return Response(status_code=204)
 
 

@@ -11,12 +11,13 @@ from coder_enterprise.server.routes.bodies import body, expects
 from coder_enterprise.server.routes.dependencies import API, Authenticated
 from coder_enterprise.server.routes.following import MAX_ID, NOT_FOLLOWED, LogSpan, send_lines
 from coder_enterprise.server.routes.pages import page
-from coder_enterprise.server.services.users import Page
+from coder_enterprise.server.services.paging import Page
 from coder_enterprise.wire.common import RESPONSE
 from coder_enterprise.wire.provisioner_jobs import LOGS
 from coder_enterprise.wire.workspaces import (
     BUILD,
     BUILD_CREATED,
+    BUILD_PARAMETERS,
     BUILDS,
     QUOTA,
     WORKSPACE,
@@ -24,6 +25,9 @@ from coder_enterprise.wire.workspaces import (
     WORKSPACES,
     CreateWorkspaceBuildRequest,
     CreateWorkspaceRequest,
+    UpdateAutostartRequest,
+    UpdateDormancyRequest,
+    UpdateTTLRequest,
 )
 
 router = APIRouter(prefix=API, tags=["Workspaces"])
@@ -103,9 +107,42 @@ async def create_build(
     return caller.answer(BUILD_CREATED, created)
 
 
+@router.put("/workspaces/{workspace}/autostart", status_code=204, openapi_extra=expects(UpdateAutostartRequest))
+async def set_autostart(
+    workspace: str, caller: Authenticated, request: Annotated[UpdateAutostartRequest, body(UpdateAutostartRequest)]
+) -> Response:
+    await caller.services.workspace_schedules.set_autostart(caller.actor, workspace, request.schedule)
+    return Response(status_code=204)
+
+
+@router.put("/workspaces/{workspace}/ttl", status_code=204, openapi_extra=expects(UpdateTTLRequest))
+async def set_ttl(
+    workspace: str, caller: Authenticated, request: Annotated[UpdateTTLRequest, body(UpdateTTLRequest)]
+) -> Response:
+    await caller.services.workspace_schedules.set_ttl(caller.actor, workspace, request.ttl_ms)
+    return Response(status_code=204)
+
+
+@router.put(
+    "/workspaces/{workspace}/dormant",
+    **documented(WORKSPACE, responses={304: {"description": "It is so already"}}),
+    openapi_extra=expects(UpdateDormancyRequest),
+)
+async def set_dormant(
+    workspace: str, caller: Authenticated, request: Annotated[UpdateDormancyRequest, body(UpdateDormancyRequest)]
+) -> Response:
+    changed = await caller.services.workspace_schedules.set_dormant(caller.actor, workspace, dormant=request.dormant)
+    return Response(status_code=304) if changed is None else caller.answer(WORKSPACE, changed)
+
+
 @router.get("/workspacebuilds/{build}", **documented(BUILD))
 async def get_build(build: str, caller: Authenticated) -> Response:
     return caller.answer(BUILD, await caller.services.workspace_builds.get(caller.actor, build))
+
+
+@router.get("/workspacebuilds/{build}/parameters", **documented(BUILD_PARAMETERS))
+async def list_build_parameters(build: str, caller: Authenticated) -> Response:
+    return caller.answer(BUILD_PARAMETERS, await caller.services.workspace_builds.parameters(caller.actor, build))
 
 
 @router.get("/workspacebuilds/{build}/logs", **documented(LOGS, responses={426: {}}), dependencies=[NOT_FOLLOWED])

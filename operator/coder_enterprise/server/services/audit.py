@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from coder_enterprise.server.context import client_address, request_id
+from coder_enterprise.server.context import client_address, request_id, user_agent
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.storage import audit
 from coder_enterprise.server.storage.database import Connection
+
+MAX_USER_AGENT: Final = 256
+"""Characters."""
 
 
 def record(
@@ -20,10 +23,12 @@ def record(
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    organization_id: UUID | None = None,
 ) -> None:
     """`resource` is type, id and name; `before` and `after` hold only what may be shown: no hash, no token.
 
-    `actor_id` None is the server itself, or somebody who is not known. Where the request comes from is noted besides.
+    `actor_id` None is the server itself, or somebody who is not known; `organization_id` where the resource is in one.
+    Where the request comes from is noted besides.
     """
     kind, resource_id, name = resource
     audit.record(
@@ -38,4 +43,6 @@ def record(
         after=after,
         ip=client_address.get(),
         request_id=request_id.get(),
+        user_agent=user_agent.get()[:MAX_USER_AGENT],
+        organization_id=organization_id,
     )

@@ -14,7 +14,7 @@ from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
 from coder_enterprise.server.errors import BadRequest, NotFound, RequestError
 from coder_enterprise.server.services import references
-from coder_enterprise.server.services.templates import visible
+from coder_enterprise.server.services.template_access import visible
 from coder_enterprise.server.storage import groups, users, workspaces
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.wire.authorization import AuthorizationCheck, AuthorizationRequest

@@ -13,9 +13,7 @@ import structlog
 
 from coder_enterprise.server.access import OWNER
 from coder_enterprise.server.errors import BadRequest
-from coder_enterprise.server.services import deployment, passwords, sessions
-from coder_enterprise.server.services import organizations as default_organization
-from coder_enterprise.server.services import users as people
+from coder_enterprise.server.services import accounts, default_organization, deployment, passwords, session_tokens
 from coder_enterprise.server.settings import FirstUser, SettingsError
 from coder_enterprise.server.storage import api_keys, site_settings, users
 from coder_enterprise.server.storage.database import Connection, Database
@@ -45,7 +43,7 @@ async def bootstrap(database: Database, first_user: FirstUser | None, token: str
 
 async def _hash(first_user: FirstUser) -> str:
     try:
-        people.check(CreateUserRequest(**first_user.__dict__), "password")
+        accounts.check(CreateUserRequest(**first_user.__dict__), "password")
     except BadRequest as error:
         causes = "; ".join(f"{field} {text}" for field, text in error.validations.items())
         raise SettingsError(f"CODER_FIRST_USER_…: {causes}") from None
@@ -59,7 +57,7 @@ def _bootstrap(
     deployment_id = deployment.ensure_id(connection)
     default_organization.ensure_default(connection)
     if first_user is not None and password_hash and not users.count(connection):
-        people.create_first(connection, first_user, password_hash)
+        accounts.create_owner(connection, first_user, password_hash)
     if token is None:
         return deployment_id, ""
     if not users.count(connection):
@@ -79,9 +77,9 @@ def _give(connection: Connection, named: str, token: str) -> str:
     elif noted:
         owner = users.get(connection, UUID(noted["id"]))
     if owner is None or owner.deleted:
-        api_keys.remove_other(connection, sessions.BOOTSTRAP, keep="")
+        api_keys.remove_other(connection, session_tokens.BOOTSTRAP, keep="")
         return f"It opens nothing: {named or 'whom it belonged to'!r} is no owner. {NEXT_STEP}"
-    sessions.ensure_bootstrap(connection, owner, token)
+    session_tokens.ensure_bootstrap(connection, owner, token)
     if OWNER not in owner.roles or owner.status == "suspended":
         return f"{owner.username!r}, whom it belongs to, is suspended or no owner any more. {NEXT_STEP}"
     if noted and named and named.lower() != noted["named"] and str(owner.id) == noted["id"]:
@@ -95,7 +93,7 @@ def _known(connection: Connection, noted: dict[str, str], named: str) -> User | 
     Another username in the settings is the wish to give it to somebody else.
     """
     if not noted:
-        return api_keys.user_with(connection, sessions.BOOTSTRAP)
+        return api_keys.user_with(connection, session_tokens.BOOTSTRAP)
     if named and named.lower() != noted["named"]:
         return None
     found = users.get(connection, UUID(noted["id"]))

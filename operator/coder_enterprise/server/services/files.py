@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from coder_enterprise.server import access
 from coder_enterprise.server.access import Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound
-from coder_enterprise.server.services import audit, references
+from coder_enterprise.server.services import archives, audit, references
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.storage import files
 from coder_enterprise.server.storage.database import Connection, Database
@@ -20,6 +20,9 @@ MAX_FILE: Final = 3 * 1024 * 1024
 MAX_UNUSED: Final = 32 * 1024 * 1024
 """Bytes of one person's files that nothing is made of. They go after a day (`services.retention`)."""
 TAR: Final = "application/x-tar"
+ZIP: Final = "application/zip"
+_ZIPS: Final = frozenset({ZIP, "application/x-zip-compressed"})
+"""The second one is what Windows says."""
 
 
 class Files:
@@ -27,12 +30,16 @@ class Files:
         self._database = database
 
     async def create(self, actor: Actor, mimetype: str, data: bytes) -> tuple[UUID, bool]:
-        """The id, and whether it is new: the same bytes of the same user are kept once.
+        """The id, and whether it is new: the same bytes of the same user are kept once. ZIP is kept as tar.
 
-        Raises `BadRequest`, and `Forbidden` where too much of the user's is not used.
+        Raises `BadRequest`, `Overloaded`, and `Forbidden` where too much of the user's is not used.
         """
+        if mimetype in _ZIPS:
+            data, mimetype = await archives.to_tar(data, MAX_FILE), TAR
         if mimetype != TAR:
-            raise BadRequest(f"The content type {mimetype or 'that is missing'!r} is not supported.", f"Send {TAR}.")
+            raise BadRequest(
+                f"The content type {mimetype or 'that is missing'!r} is not supported.", f"Send {TAR} or {ZIP}."
+            )
         digest = hashlib.sha256(data).hexdigest()
 
         def work(connection: Connection, actor: Actor) -> tuple[UUID, bool]:
@@ -51,10 +58,15 @@ class Files:
 
         return await self._database.write_as(actor, work)
 
-    async def get(self, actor: Actor, reference: str) -> File:
-        """One's own; those who manage templates see all. Raises `BadRequest` for what is no id, and `NotFound`."""
+    async def get(self, actor: Actor, reference: str, form: str = "") -> File:
+        """One's own; those who manage templates see all. `form` is zip, or "" for what was uploaded.
+
+        Raises `BadRequest` for what is no id, no form, or no archive, `NotFound` and `Overloaded`.
+        """
+        if form not in ("", "zip"):
+            raise BadRequest(f"The format {form!r} is not known.", "Leave it out for tar, or ask for zip.")
         file_id = references.uuid_parameter("fileID", reference)
         found = await self._database.read(lambda connection: files.get(connection, file_id))
         if found is None or not access.sees(actor, Subject(Kind.FILE, found.created_by_id)):
             raise NotFound
-        return found
+        return found._replace(mimetype=ZIP, data=await archives.to_zip(found.data)) if form else found

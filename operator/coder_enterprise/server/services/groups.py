@@ -1,6 +1,6 @@
 """Groups: their names, their quota, and who is in them.
 
-Membership is changed by difference. Everyone has its organization's id and its organization's members, and cannot be
+Everyone has its organization's id and its organization's members, and cannot be
 renamed, filled or deleted. The order of the checks in `_patch` is Coder's own.
 """
 
@@ -13,22 +13,20 @@ from uuid import UUID, uuid4
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
 from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
-from coder_enterprise.server.services import audit, references
+from coder_enterprise.server.services import audit, group_members, references
+from coder_enterprise.server.services.default_organization import EVERYONE
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.organizations import EVERYONE
-from coder_enterprise.server.services.users import to_wire
-from coder_enterprise.server.storage import groups, organizations, users
+from coder_enterprise.server.services.group_views import _group, all_to_wire, one
+from coder_enterprise.server.storage import groups, organizations
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.groups import Group as GroupRow
 from coder_enterprise.wire.groups import CreateGroupRequest, PatchGroupRequest, SDKGroup
-from coder_enterprise.wire.users import SDKUser
 
 MAX_NAME: Final = 255
 MAX_DISPLAY_NAME: Final = 64
 MAX_URL: Final = 2048
 INT32: Final = range(-(2**31), 2**31)
 GROUPS: Final = Subject(Kind.GROUP)
-PEOPLE: Final = Subject(Kind.USER)
 
 
 class Which(NamedTuple):
@@ -49,9 +47,7 @@ class Groups:
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
         return await self._database.read(
-            lambda connection: _to_wire(
-                connection, actor, _visible(connection, actor, groups.get(connection, group_id))
-            )
+            lambda connection: one(connection, actor, _visible(connection, actor, groups.get(connection, group_id)))
         )
 
     async def by_name(self, actor: Actor, organization: str, name: str) -> SDKGroup:
@@ -61,7 +57,7 @@ class Groups:
         def work(connection: Connection) -> SDKGroup:
             home = references.organization(connection, organization)
             row = _visible(connection, actor, groups.by_name(connection, home.id, name))
-            return _to_wire(connection, actor, row)
+            return one(connection, actor, row)
 
         return await self._database.read(work)
 
@@ -186,19 +182,19 @@ def _patch(connection: Connection, actor: Actor, group_id: UUID, request: PatchG
     problems = _problems(values)
     if problems:
         raise invalid(**problems)
-    added, removed = _members_named(connection, row, add), _members_named(connection, row, remove)
+    added, removed = group_members.named(connection, row, add), group_members.named(connection, row, remove)
     changed = row._replace(**values)
     if values:
         try:
             groups.update_fields(connection, row.id, values)
         except Duplicate:
             raise _taken(changed.name) from None
-    _add_members(connection, row, added)
+    group_members.add(connection, row, added)
     if removed:
         groups.remove_members(connection, row.id, removed)
     if values or added or removed:
         _audit(connection, actor, "write", before=row, after=changed, added=added, removed=removed)
-    return _to_wire(connection, actor, changed)
+    return one(connection, actor, changed)
 
 
 def _changed_values(row: GroupRow, request: PatchGroupRequest) -> dict[str, Any]:
@@ -220,40 +216,12 @@ def _refuse_for_everyone(values: Mapping[str, Any], members: Sequence[str]) -> N
         )
 
 
-def _members_named(connection: Connection, row: GroupRow, references_: Sequence[str]) -> list[UUID]:
-    """The ids as they were sent. Raises `BadRequest` for what is no id, or nobody in the organization."""
-    ids: list[UUID] = []
-    for text in references_:
-        user_id = names.as_uuid(text)
-        if user_id is None:
-            raise BadRequest(f"{text!r} is not a user id.", "Users are added and removed by their UUID.")
-        ids.append(user_id)
-    if not ids:
-        return ids
-    present = organizations.members_among(connection, row.organization_id, ids)
-    for user_id in ids:
-        if user_id not in present:
-            raise BadRequest(f"User {user_id} is not a member of organization {row.organization_id}.")
-    return ids
-
-
-def _add_members(connection: Connection, row: GroupRow, added: Sequence[UUID]) -> None:
-    if not added:
-        return
-    members = groups.member_ids(connection, row.id)
-    for user_id in added:
-        if user_id in members:
-            raise BadRequest(f"User {user_id} is a member of group {row.name!r} already.", "Nothing was changed.")
-        members.add(user_id)
-    groups.add_members(connection, row.id, added)
-
-
 def _delete(connection: Connection, actor: Actor, group_id: UUID) -> SDKGroup:
     row = _visible(connection, actor, groups.get(connection, group_id))
     access.require(actor, Action.DELETE, GROUPS)
     if row.is_everyone:
         raise BadRequest(f"{EVERYONE!r} is a reserved group and cannot be deleted.")
-    group = _to_wire(connection, actor, row)
+    group = one(connection, actor, row)
     groups.remove(connection, row.id)
     _audit(connection, actor, "delete", before=row)
     return group
@@ -297,60 +265,9 @@ def _audit(
         ("group", subject.id, subject.name),
         before=_shown(before) | {"removed_members": [str(item) for item in removed]} if before else None,
         after=_shown(after) | {"added_members": [str(item) for item in added]} if after else None,
+        organization_id=subject.organization_id,
     )
 
 
 def _shown(row: GroupRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ("name", "display_name", "avatar_url", "quota_allowance")}
-
-
-def _to_wire(connection: Connection, actor: Actor, row: GroupRow) -> SDKGroup:
-    if not access.sees(actor, PEOPLE):
-        return _without_others(connection, actor, row.organization_id, [row])[0]
-    home = [row.organization_id]
-    members = [to_wire(user, home) for user in groups.members(connection, row)]
-    return _group(row, members, len(members))
-
-
-def all_to_wire(
-    connection: Connection, actor: Actor, organization_id: UUID, rows: Sequence[GroupRow]
-) -> list[SDKGroup]:
-    """Groups of that organization: with two queries, however many they are."""
-    if not access.sees(actor, PEOPLE):
-        return _without_others(connection, actor, organization_id, rows)
-    people = {
-        user_id: to_wire(user, [organization_id])
-        for user_id, user in groups.organization_users(connection, organization_id).items()
-    }
-    members: dict[UUID, list[SDKUser]] = {organization_id: list(people.values())}
-    for group_id, user_id in groups.memberships(connection, organization_id):
-        if user_id in people:
-            members.setdefault(group_id, []).append(people[user_id])
-    return [_group(row, found := members.get(row.id, []), len(found)) for row in rows]
-
-
-def _without_others(
-    connection: Connection, actor: Actor, organization_id: UUID, rows: Sequence[GroupRow]
-) -> list[SDKGroup]:
-    """For who may not read people: of the members only the actor, and how many there are."""
-    counts = groups.member_counts(connection, organization_id)
-    own = groups.group_ids_of(connection, actor.id)
-    me = [to_wire(user, [organization_id]) for user in users.by_ids(connection, [actor.id])]
-    return [_group(row, me if row.id in own else [], counts.get(row.id, 0)) for row in rows]
-
-
-def _group(row: GroupRow, members: list[SDKUser], count: int) -> SDKGroup:
-    """The row comes from the database, so it is not validated again."""
-    return SDKGroup.model_construct(
-        id=row.id,
-        name=row.name,
-        display_name=row.display_name,
-        organization_id=row.organization_id,
-        members=members,
-        avatar_url=row.avatar_url,
-        quota_allowance=row.quota_allowance,
-        source=row.source,  # type: ignore[arg-type]
-        total_member_count=count,
-        organization_name=row.organization_name,
-        organization_display_name=row.organization_display_name,
-    )

@@ -15,6 +15,7 @@ from typing import Final
 from coder_enterprise.server.services.license_tokens import Claims
 from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.wire.entitlements import LIMITS, Feature
+from coder_enterprise.wire.license_terms import last_until
 
 WARN_BEFORE: Final = timedelta(days=30)
 WARN_BEFORE_TRIAL: Final = timedelta(days=7)
@@ -74,12 +75,7 @@ def _end(licences: Sequence[Claims], now: datetime) -> tuple[str, int] | None:
 
 
 def _until(licences: Iterable[Claims], now: datetime, end_of: Callable[[Claims], datetime]) -> datetime:
-    """The end of the terms that follow each other without a gap."""
-    end = now
-    for claims in sorted(licences, key=lambda claims: claims.nbf or NEVER):
-        if (claims.nbf or NEVER) <= end:
-            end = max(end, end_of(claims))
-    return end
+    return last_until(((claims.nbf or NEVER, end_of(claims)) for claims in licences), now)
 
 
 def _paid_until(claims: Claims) -> datetime:

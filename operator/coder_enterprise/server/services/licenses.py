@@ -8,15 +8,16 @@ from typing import Any, Final
 
 from coder_enterprise.server import access
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import BadRequest, NotFound, Overloaded, Unavailable, invalid, taken
+from coder_enterprise.server.errors import BadRequest, NotFound, invalid, taken
 from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements
 from coder_enterprise.server.services.license_tokens import InvalidLicense, payload_of, read_current, uuid_of
 from coder_enterprise.server.storage import licenses
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.failures import Outage, Overload
 from coder_enterprise.server.storage.licenses import License as LicenseRow
-from coder_enterprise.wire.common import Envelope
+from coder_enterprise.wire.common import SDKResponse
 from coder_enterprise.wire.licenses import AddLicenseRequest, License
 
 ID_FORM: Final = re.compile(r"[+-]?[0-9]{1,10}")
@@ -60,15 +61,15 @@ class Licenses:
         await self._database.write_as(actor, lambda connection, actor: _delete(connection, actor, license_id))
         await self._changed()
 
-    async def refresh_entitlements(self, actor: Actor) -> Envelope:
+    async def refresh_entitlements(self, actor: Actor) -> SDKResponse:
         """Raises `Forbidden`, and `TooSoon` within a minute of the last time."""
         access.require(actor, Action.UPDATE, LICENSES)
         await self._entitlements.refresh_on_demand()
-        return Envelope(message="The entitlements are refreshed.")
+        return SDKResponse(message="The entitlements are refreshed.")
 
     async def _changed(self) -> None:
         """The change is stored and must be answered as such; what could not be refreshed now, the worker does."""
-        with contextlib.suppress(Overloaded, Unavailable):
+        with contextlib.suppress(Overload, Outage):
             await self._entitlements.refresh()
         await self._entitlements.tell_replicas()
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from coder_enterprise.server import access
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import BadRequest, NotFound
+from coder_enterprise.server.errors import BadRequest, NotFound, invalid
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.users import role
+from coder_enterprise.server.services.people import role
 from coder_enterprise.server.storage import organizations
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
+from coder_enterprise.server.storage.organizations import Organization
 from coder_enterprise.server.storage.users import User
 from coder_enterprise.wire.members import Member, MemberWithUser
 
@@ -49,8 +51,28 @@ class Members:
                 organizations.add_member(connection, home.id, user.id, moment)
             except Duplicate:
                 raise BadRequest(f"User {user.username!r} is a member of organization {home.name!r} already.") from None
-            _audit(connection, actor, "create", home.name, user)
+            _audit(connection, actor, "create", home, user)
             return Member(user_id=user.id, organization_id=home.id, created_at=moment, updated_at=moment, roles=[])
+
+        return await self._database.write_as(actor, work)
+
+    async def set_roles(self, actor: Actor, organization: str, reference: str, roles: Sequence[str]) -> Member:
+        """To none: this server has no roles of organizations.
+
+        Raises `NotFound` for the organization and for one who is no member, `BadRequest`, and `Forbidden`.
+        """
+
+        def work(connection: Connection, actor: Actor) -> Member:
+            home = references.organization(connection, organization)
+            access.require(actor, Action.ASSIGN, Subject(Kind.MEMBERSHIP))
+            user = references.user(connection, actor, reference)
+            since = organizations.member_since(connection, home.id, user.id)
+            if since is None:
+                raise NotFound
+            access.require(actor, Action.ASSIGN, _of(user))
+            if roles:
+                raise invalid(roles="must be empty: this server has no roles of organizations")
+            return Member(user_id=user.id, organization_id=home.id, created_at=since, updated_at=since, roles=[])
 
         return await self._database.write_as(actor, work)
 
@@ -66,7 +88,7 @@ class Members:
                 raise BadRequest("You cannot remove yourself from an organization.")
             if not organizations.remove_member(connection, home.id, user.id):
                 raise NotFound
-            _audit(connection, actor, "delete", home.name, user)
+            _audit(connection, actor, "delete", home, user)
 
         await self._database.write_as(actor, work)
 
@@ -75,11 +97,11 @@ def _of(user: User) -> Subject:
     return Subject(Kind.MEMBERSHIP, user.id, frozenset(user.roles))
 
 
-def _audit(connection: Connection, actor: Actor, action: str, organization: str, user: User) -> None:
-    shown = {"organization": organization, "username": user.username}
+def _audit(connection: Connection, actor: Actor, action: str, home: Organization, user: User) -> None:
+    shown = {"organization": home.name, "username": user.username}
     before, after = (None, shown) if action == "create" else (shown, None)
     resource = ("organization_member", user.id, user.username)
-    audit.record(connection, actor.id, action, resource, before=before, after=after)
+    audit.record(connection, actor.id, action, resource, before=before, after=after, organization_id=home.id)
 
 
 def _to_wire(organization_id: UUID, user: User, since: datetime) -> MemberWithUser:

@@ -16,12 +16,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-from coder_enterprise.server.errors import RequestError
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.provisioner_daemons import OFFLINE_AFTER
+from coder_enterprise.server.services.provisioning.job_views import OFFLINE_AFTER
 from coder_enterprise.server.services.proxy_health import ProxyHealth
 from coder_enterprise.server.storage import figures
+from coder_enterprise.server.storage.failures import Failure
 from coder_enterprise.server.storage.figures import Figures
 from coder_enterprise.server.storage.measured import MeasuredDatabase
 
@@ -52,7 +52,7 @@ class ServiceMetrics(Collector):
                     self._figures = await self._database.read(
                         lambda connection: figures.look(connection, moment - OFFLINE_AFTER)
                     )
-            except (RequestError, TimeoutError):
+            except (Failure, TimeoutError):
                 self._figures = None
             self._looked_at = moment
 

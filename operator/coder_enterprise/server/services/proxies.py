@@ -20,12 +20,11 @@ from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.proxy_health import ProxyHealth, finding
-from coder_enterprise.server.services.sessions import hash_secret
+from coder_enterprise.server.services.session_tokens import hash_secret
 from coder_enterprise.server.storage import proxies, site_settings
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.proxies import Proxy
 from coder_enterprise.server.storage.schema import NEVER
-from coder_enterprise.wire.buildinfo import VERSION
 from coder_enterprise.wire.proxies import (
     CreateWorkspaceProxyRequest,
     PatchWorkspaceProxy,
@@ -154,7 +153,7 @@ class Proxies:
             created_at=NEVER,
             updated_at=NEVER,
             deleted=False,
-            version=VERSION,
+            version=self._deployment.version,
         )
 
     def _to_wire(self, row: Proxy) -> SDKWorkspaceProxy:

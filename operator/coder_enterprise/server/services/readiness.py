@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from coder_enterprise.server.errors import Overloaded, Unavailable
 from coder_enterprise.server.storage import replicas
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.failures import Outage, Overload
 
 DEADLINE: Final = 2.0
 """Seconds that the database has to answer."""
@@ -26,9 +26,9 @@ class Readiness:
         try:
             async with asyncio.timeout(DEADLINE):
                 await self._database.read(replicas.ping)
-        except Overloaded:
+        except Overload:
             return ""
-        except Unavailable as error:
+        except Outage as error:
             return str(error)
         except TimeoutError:
             return f"the database has not answered within {DEADLINE:.0f} s"

@@ -21,13 +21,13 @@ from coder_enterprise.server.services import audit
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.proxy_health import ProxyHealth
-from coder_enterprise.server.services.replicas import to_wire
-from coder_enterprise.server.services.sessions import hash_secret
+from coder_enterprise.server.services.replica_views import to_wire
+from coder_enterprise.server.services.session_tokens import hash_secret
 from coder_enterprise.server.storage import proxies, replicas, site_settings
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.proxies import Proxy
 from coder_enterprise.server.storage.replicas import Replica
-from coder_enterprise.wire.buildinfo import VERSION, same_release
+from coder_enterprise.wire.buildinfo import same_release
 from coder_enterprise.wire.proxies import (
     PROXY_AUTHENTICATION,
     DeregisterWorkspaceProxyRequest,
@@ -57,11 +57,14 @@ class Registrations:
         database: Database,
         entitlements: Entitlements,
         health: ProxyHealth,
+        version: str,
         clock: Callable[[], datetime] = now,
     ) -> None:
+        """`version` is the one that the server announces."""
         self._database = database
         self._entitlements = entitlements
         self._health = health
+        self._version = version
         self._clock = clock
 
     async def authenticate(self, token: str) -> None:
@@ -76,7 +79,7 @@ class Registrations:
 
         def work(connection: Connection) -> tuple[UUID, RegisterWorkspaceProxyResponse]:
             proxy = _authenticate(connection, token)
-            return proxy.id, _register(connection, proxy, request, moment)
+            return proxy.id, _register(connection, proxy, request, moment, self._version)
 
         proxy_id, response = await self._database.write(work)
         await self._health.check_soon(proxy_id)
@@ -118,12 +121,12 @@ def _refused(cause: str) -> Unauthorized:
 
 
 def _register(
-    connection: Connection, proxy: Proxy, request: RegisterWorkspaceProxyRequest, moment: datetime
+    connection: Connection, proxy: Proxy, request: RegisterWorkspaceProxyRequest, moment: datetime, version: str
 ) -> RegisterWorkspaceProxyResponse:
     region_id = BASE_REGION + proxies.serial(connection, proxy.id)
     replica_id = as_uuid(request.replica_id) or UUID(int=0)
     known = replicas.get(connection, replica_id)
-    problems = _problems(request) | _replica_problems(replica_id, known, region_id)
+    problems = _problems(request, version) | _replica_problems(replica_id, known, region_id)
     if problems:
         raise invalid(**problems)
     _keep(connection, proxy, request, moment)
@@ -181,11 +184,11 @@ def _deregister(
     replicas.stop(connection, replica_id, moment)
 
 
-def _problems(request: RegisterWorkspaceProxyRequest) -> dict[str, str]:
+def _problems(request: RegisterWorkspaceProxyRequest, version: str) -> dict[str, str]:
     """What is wrong with which field."""
     problems: dict[str, str] = {}
-    if len(request.version) > MAX_VERSION or not same_release(request.version, VERSION):
-        problems["version"] = f"must be of the server's own release, which is {VERSION}: use that one for the proxy"
+    if len(request.version) > MAX_VERSION or not same_release(request.version, version):
+        problems["version"] = f"must be of the server's own release, which is {version}: use that one for the proxy"
     if not _is_base_url(request.access_url):
         problems["access_url"] = "must be http:// or https:// with a host, and no path, such as https://eu.example.com"
     wildcard = request.wildcard_hostname

@@ -17,6 +17,7 @@ from coder_enterprise.server import access
 from coder_enterprise.server.access import Actor, Kind, Subject
 from coder_enterprise.server.errors import NotFound
 from coder_enterprise.server.services.clock import now
+from coder_enterprise.server.services.replica_views import to_wire
 from coder_enterprise.server.storage import replicas
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.replicas import Replica as ReplicaRow
@@ -79,16 +80,3 @@ class Replicas:
         """Be gone for the others at once."""
         moment, own = self._clock(), self._own.id
         await self._database.write(lambda connection: replicas.stop(connection, own, moment))
-
-
-def to_wire(row: ReplicaRow) -> Replica:
-    """The row comes from the database, so it is not validated again."""
-    return Replica.model_construct(
-        id=row.id,
-        hostname=row.hostname,
-        created_at=row.created_at,
-        relay_address=row.relay_address,
-        region_id=row.region_id,
-        error=row.error,
-        database_latency=row.database_latency,
-    )

@@ -10,11 +10,13 @@ from uuid import UUID
 
 from coder_enterprise.server.access import OWNER, Actor
 from coder_enterprise.server.errors import BadRequest
-from coder_enterprise.server.services import audit, passwords, references, sessions, users
-from coder_enterprise.server.services import organizations as default_organization
-from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.storage import api_keys
-from coder_enterprise.server.storage import users as stored_users
+from coder_enterprise.server.services import (
+    accounts,
+    default_organization,
+    passwords,
+    references,
+)
+from coder_enterprise.server.storage import users
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.wire.users import CreateUserRequest
 
@@ -32,15 +34,12 @@ async def reset_password(database: Database, reference: str, password: str) -> s
     password_hash = await passwords.hash_password(password)
 
     def work(connection: Connection) -> str:
-        row = stored_users.by_username(connection, reference) or stored_users.by_email(connection, reference)
+        row = users.by_username(connection, reference) or users.by_email(connection, reference)
         if row is None:
             raise BadRequest(f"There is no user {reference!r}.")
         if row.login_type != "password":
             raise BadRequest(f"{row.username} has no password: the user logs in with {row.login_type}.")
-        stored_users.update_fields(connection, row.id, {"password_hash": password_hash, "updated_at": now()})
-        api_keys.remove_of_user(connection, row.id, keep=sessions.BOOTSTRAP)
-        resource = ("user", row.id, row.username)
-        audit.record(connection, None, "write", resource, before={"password": "old"}, after={"password": "new"})
+        accounts.set_password(connection, OPERATOR, row, password_hash)
         return row.username
 
     return await database.write(work)
@@ -48,12 +47,12 @@ async def reset_password(database: Database, reference: str, password: str) -> s
 
 async def create_owner(database: Database, username: str, email: str, password: str) -> None:
     """Raises `BadRequest` that names the fields, and `Conflict` for a name in use."""
-    users.check(CreateUserRequest(username=username, email=email, password=password), "password")
+    accounts.check(CreateUserRequest(username=username, email=email, password=password), "password")
     password_hash = await passwords.hash_password(password)
-    row = users.new_user(username, email, "", password_hash, "password", [OWNER])
+    row = accounts.new_user(username, email, "", password_hash, "password", [OWNER])
 
     def work(connection: Connection) -> None:
         default_organization.ensure_default(connection)
-        users.add(connection, OPERATOR, row, [references.DEFAULT])
+        accounts.add(connection, OPERATOR, row, [references.DEFAULT])
 
     await database.write(work)

@@ -14,10 +14,10 @@ from uuid import UUID
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Actor, Kind, Subject
 from coder_enterprise.server.errors import BadRequest, NotFound, RequestError
-from coder_enterprise.server.services import audit, references, templates, users
+from coder_enterprise.server.services import audit, people, people_search, references, template_access
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.groups import all_to_wire
-from coder_enterprise.server.services.users import Page
+from coder_enterprise.server.services.group_views import all_to_wire
+from coder_enterprise.server.services.paging import Page
 from coder_enterprise.server.storage import groups as group_rows
 from coder_enterprise.server.storage import template_acls
 from coder_enterprise.server.storage import templates as template_rows
@@ -26,7 +26,7 @@ from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.groups import Group
 from coder_enterprise.server.storage.templates import Template
 from coder_enterprise.server.storage.users import User
-from coder_enterprise.wire.common import Envelope
+from coder_enterprise.wire.common import SDKResponse
 from coder_enterprise.wire.groups import SDKGroup
 from coder_enterprise.wire.template_acls import (
     SDKACLAvailable,
@@ -51,7 +51,7 @@ class TemplateACLs:
         template_id = references.uuid_parameter("template", reference)
 
         def work(connection: Connection) -> TemplateACL:
-            row = templates.changeable(connection, actor, template_id)
+            row = template_access.changeable(connection, actor, template_id)
             return TemplateACL(users=_users(connection, actor, row), group=_groups(connection, actor, row))
 
         return await self._database.read(work)
@@ -63,13 +63,13 @@ class TemplateACLs:
         """
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         template_id = references.uuid_parameter("template", reference)
-        which = users.parse_query(query) if _reads_people(actor) else users.parse_names_query(query)
+        which = (people_search.parse_query if _reads_people(actor) else people_search.parse_names_query)(query)
 
         def work(connection: Connection) -> SDKACLAvailable:
-            row = templates.visible(connection, actor, template_id)
-            if not templates.may_change(actor, row):
+            row = template_access.visible(connection, actor, template_id)
+            if not template_access.may_change(actor, row):
                 raise NotFound
-            found = user_rows.page(connection, which, page.limit, page.offset, page.after_id)
+            found = user_rows.page(connection, which._replace(after_id=page.after_id), page.limit, page.offset)
             home = row.organization_id
             return SDKACLAvailable.model_construct(
                 users=_people(connection, actor, found),
@@ -78,12 +78,12 @@ class TemplateACLs:
 
         return await self._database.read(work)
 
-    async def patch(self, actor: Actor, reference: str, request: UpdateTemplateACLRequest) -> Envelope:
+    async def patch(self, actor: Actor, reference: str, request: UpdateTemplateACLRequest) -> SDKResponse:
         """Raises `NotFound`, `Forbidden`, and `BadRequest` for a role or a subject that does not exist."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         template_id = references.uuid_parameter("template", reference)
         await self._database.write_as(actor, lambda connection, actor: _patch(connection, actor, template_id, request))
-        return Envelope(message="Successfully updated template ACL list.")
+        return SDKResponse(message="Successfully updated template ACL list.")
 
 
 def _reads_people(actor: Actor) -> bool:
@@ -93,8 +93,8 @@ def _reads_people(actor: Actor) -> bool:
 def _people(connection: Connection, actor: Actor, rows: Sequence[User]) -> list[SDKUser]:
     """Who administers a template names people; who may not read them sees no more than it takes to tell them apart."""
     if _reads_people(actor):
-        return users.all_to_wire(connection, rows)
-    return [users.named(row) for row in rows]
+        return people.all_to_wire(connection, rows)
+    return [people.named(row) for row in rows]
 
 
 def _users(connection: Connection, actor: Actor, row: Template) -> list[SDKTemplateUser]:
@@ -119,7 +119,7 @@ def _groups(connection: Connection, actor: Actor, row: Template) -> list[Templat
 
 
 def _patch(connection: Connection, actor: Actor, template_id: UUID, request: UpdateTemplateACLRequest) -> None:
-    row = templates.changeable(connection, actor, template_id)
+    row = template_access.changeable(connection, actor, template_id)
     template_rows.lock(connection, row.id)
     people, user_problems = _read(request.user_perms, lambda ids: user_rows.living(connection, ids))
     crowds, group_problems = _read(request.group_perms, lambda ids: group_rows.existing(connection, ids))
@@ -130,8 +130,10 @@ def _patch(connection: Connection, actor: Actor, template_id: UUID, request: Upd
     template_acls.put_groups(connection, row.id, crowds)
     after = _entries(connection, row, people, crowds)
     if after != before:
-        audit.record(connection, actor.id, "write", ("template", row.id, row.name), before=before, after=after)
-    if template_rows.get(connection, row.id, templates.access_of(actor)) is None:
+        resource = ("template", row.id, row.name)
+        home_id = row.organization_id
+        audit.record(connection, actor.id, "write", resource, before=before, after=after, organization_id=home_id)
+    if template_rows.get(connection, row.id, template_access.access_of(actor)) is None:
         raise BadRequest(
             "This would take away your own access to the template.",
             "Nothing was changed; ask somebody else who administers the template to do it.",

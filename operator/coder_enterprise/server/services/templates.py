@@ -1,27 +1,27 @@
-"""Templates: their names, their settings, and who sees them.
+"""Templates: made, changed, listed and deleted.
 
-An owner, a template-admin and an auditor see all; everybody else sees what the ACL grants. What is not visible does
-not exist to the caller. Versions and workspaces have services of their own.
+Who may do what is `template_access`, what may be in their fields `template_settings`. Versions, permissions and
+workspaces have services of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from coder_enterprise.server import access, names
-from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
-from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, RequestError, invalid, taken
+from coder_enterprise.server.access import Action, Actor
+from coder_enterprise.server.errors import BadRequest, NotFound, RequestError, invalid, taken
 from coder_enterprise.server.services import audit, references, search
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
+from coder_enterprise.server.services.template_access import TEMPLATES, access_of, changeable, visible
+from coder_enterprise.server.services.template_settings import merged, problems_of, read
 from coder_enterprise.server.storage import organizations, template_acls, template_versions, templates, workspaces
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
-from coder_enterprise.server.storage.templates import Access
 from coder_enterprise.server.storage.templates import Template as TemplateRow
 from coder_enterprise.wire.templates import (
-    WEEKDAYS,
     CreateTemplateRequest,
     PatchTemplateRequest,
     Template,
@@ -29,30 +29,12 @@ from coder_enterprise.wire.templates import (
     TemplateSettings,
 )
 
-MAX_NAME: Final = 32
-MAX_DISPLAY_NAME: Final = 64
-MAX_DESCRIPTION: Final = 127
-MAX_ICON: Final = 256
-MAX_DEPRECATION_MESSAGE: Final = 1024
-MAX_MS: Final = 2**63 // 1_000_000
-"""Coder counts in nanoseconds, in 64 bits."""
-MINUTE_MS: Final = 60_000
-MAX_WEEKS: Final = 16
-PORT_SHARE_LEVELS: Final = ("owner", "authenticated", "organization", "public")
 UNRESTRICTED: Final = "public"
 """What holds without a licence for `control_shared_ports`, as in Coder."""
-CORS_BEHAVIORS: Final = ("simple", "passthru")
 
 _TEXTS: Final = ("name", "display_name", "description", "icon")
-_ALIASES: Final = {
-    "dormant_ttl_ms": "time_til_dormant_ms",
-    "delete_ttl_ms": "time_til_dormant_autodelete_ms",
-    "template_use_classic_parameter_flow": "use_classic_parameter_flow",
-}
 _KEYS: Final = ("organization", "name", "exact_name", "deprecated")
-_BOOLEANS: Final = ("true", "false")
 _NO_VERSION: Final = UUID(int=0)
-TEMPLATES: Final = Subject(Kind.TEMPLATE)
 
 
 class Templates:
@@ -63,7 +45,7 @@ class Templates:
     async def find(self, actor: Actor, query: str) -> list[Template]:
         """Those of all organizations that the actor may see. Raises `BadRequest` for a query that cannot be read."""
         values = search.parse(query, _KEYS)
-        deprecated = search.one_of("deprecated", values["deprecated"], _BOOLEANS)[0] if "deprecated" in values else ""
+        deprecated = search.boolean("deprecated", values.get("deprecated"))
 
         def work(connection: Connection) -> list[Template]:
             if (wanted := values.get("organization")) is not None:
@@ -137,48 +119,19 @@ class Templates:
         return shown
 
 
-def _matches(row: TemplateRow, values: Mapping[str, str], deprecated: str) -> bool:
+def _matches(row: TemplateRow, values: Mapping[str, str], deprecated: bool | None) -> bool:
     name = row.name.lower()
     part = values.get("name") or values.get(search.FREE, "")
-    is_deprecated = "true" if row.settings.get("deprecation_message") else "false"
-    return part in name and values.get("exact_name", name) == name and (not deprecated or deprecated == is_deprecated)
-
-
-def access_of(actor: Actor) -> Access:
-    return Access(actor.id, access.sees(actor, TEMPLATES))
-
-
-def visible(connection: Connection, actor: Actor, template_id: UUID) -> TemplateRow:
-    """Raises `NotFound`."""
-    row = templates.get(connection, template_id, access_of(actor))
-    if row is None:
-        raise NotFound
-    return row
-
-
-def may_change(actor: Actor, row: TemplateRow) -> bool:
-    """By role, or because the template's ACL makes the actor its admin."""
-    ties = frozenset({Whom.ADMINISTERED} if row.administered else ())
-    return access.may(actor, Action.UPDATE, Subject(Kind.TEMPLATE, ties=ties))
-
-
-def changeable(connection: Connection, actor: Actor, template_id: UUID) -> TemplateRow:
-    """Raises `NotFound`, and `Forbidden` for one who may only read."""
-    row = visible(connection, actor, template_id)
-    if not may_change(actor, row):
-        raise Forbidden(
-            "You are not allowed to do this.",
-            f"Neither your roles nor the permissions of template {row.name!r} let you change it.",
-        )
-    return row
+    is_deprecated = bool(row.settings.get("deprecation_message"))
+    return part in name and values.get("exact_name", name) == name and deprecated in (None, is_deprecated)
 
 
 def _create(connection: Connection, actor: Actor, reference: str, request: CreateTemplateRequest) -> TemplateRow:
     organization = references.organization(connection, reference)
     access.require(actor, Action.CREATE, TEMPLATES)
     version = names.as_uuid(request.template_version_id) if request.template_version_id else _NO_VERSION
-    sent = _sent(request.model_dump(exclude_none=True))
-    problems = _problems(sent)
+    sent = read(request.model_dump(exclude_none=True))
+    problems = problems_of(sent)
     if version is None:
         problems["template_version_id"] = "must be a UUID"
     if problems or version is None:
@@ -192,7 +145,7 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
         description=request.description or "",
         icon=request.icon or "",
         active_version_id=version,
-        settings=_settings({}, sent),
+        settings=merged({}, sent),
         created_by_id=actor.id,
         created_at=moment,
         updated_at=moment,
@@ -227,14 +180,14 @@ def _adopt(connection: Connection, row: TemplateRow) -> None:
 
 def _patch(connection: Connection, actor: Actor, template_id: UUID, request: PatchTemplateRequest) -> TemplateRow:
     row = changeable(connection, actor, template_id)
-    sent = _sent(request.model_dump(exclude_none=True))
+    sent = read(request.model_dump(exclude_none=True))
     if not sent["name"]:
         del sent["name"]
-    problems = _problems(sent)
+    problems = problems_of(sent)
     if problems:
         raise invalid(**problems)
     texts = {name: sent[name] for name in _TEXTS if name in sent}
-    changed = row._replace(**texts, settings=_settings(row.settings, sent))
+    changed = row._replace(**texts, settings=merged(row.settings, sent))
     if changed != row:
         changed = changed._replace(updated_at=now())
         try:
@@ -256,7 +209,9 @@ def _disable_everyone(connection: Connection, actor: Actor, row: TemplateRow) ->
     template_acls.put_groups(connection, row.id, {everyone: ""})
     resource = ("template", row.id, row.name)
     before = {"group_acl": {str(everyone): role}}
-    audit.record(connection, actor.id, "write", resource, before=before, after={"group_acl": {}})
+    audit.record(
+        connection, actor.id, "write", resource, before=before, after={"group_acl": {}}, organization_id=everyone
+    )
 
 
 def _delete(connection: Connection, actor: Actor, template_id: UUID) -> None:
@@ -265,76 +220,6 @@ def _delete(connection: Connection, actor: Actor, template_id: UUID) -> None:
         raise BadRequest("All workspaces of a template must be deleted before the template can be.")
     templates.delete(connection, row.id, now())
     _audit(connection, actor, "delete", before=row)
-
-
-def _sent(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the request sets, by the names of `Template`; days in the order of the week, and no weeks are one week."""
-    sent = {_ALIASES.get(name, name): value for name, value in body.items()}
-    for name in ("autostop_requirement", "autostart_requirement"):
-        if name in sent:
-            days = sent[name]["days_of_week"]
-            sent[name] = {**sent[name], "days_of_week": sorted(days, key=_position)}
-    if "autostop_requirement" in sent:
-        sent["autostop_requirement"]["weeks"] = sent["autostop_requirement"]["weeks"] or 1
-    return sent
-
-
-def _position(day: str) -> int:
-    return WEEKDAYS.index(day) if day in WEEKDAYS else len(WEEKDAYS)
-
-
-def _settings(known: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = {name: sent[name] for name in TemplateSettings.model_fields if name in sent}
-    return TemplateSettings.model_validate({**known, **wanted}).model_dump()
-
-
-def _at_most(length: int) -> Callable[[str], str]:
-    return lambda text: "" if len(text) <= length else f"must have at most {length} characters"
-
-
-def _among(values: tuple[str, ...]) -> Callable[[str], str]:
-    return lambda text: "" if text in values else f"must be one of {', '.join(values)}"
-
-
-def _duration(milliseconds: int) -> str:
-    return "" if 0 <= milliseconds <= MAX_MS else f"must be milliseconds, from 0 to {MAX_MS}"
-
-
-def _off_or_a_minute(milliseconds: int) -> str:
-    return _duration(milliseconds) or ("must be 0, or at least one minute" if 0 < milliseconds < MINUTE_MS else "")
-
-
-def _days(requirement: Mapping[str, Any]) -> str:
-    days = requirement["days_of_week"]
-    if not set(days) <= set(WEEKDAYS) or len(set(days)) != len(days):
-        return f"days_of_week must be different ones of {', '.join(WEEKDAYS)}"
-    if not 1 <= requirement.get("weeks", 1) <= MAX_WEEKS:
-        return f"weeks must be from 0 to {MAX_WEEKS}"
-    return ""
-
-
-_RULES: Final[Mapping[str, Callable[[Any], str]]] = {
-    "name": lambda text: names.name_problem(text, MAX_NAME),
-    "display_name": lambda text: names.text_problem(text, MAX_DISPLAY_NAME),
-    "description": _at_most(MAX_DESCRIPTION),
-    "icon": _at_most(MAX_ICON),
-    "default_ttl_ms": _duration,
-    "activity_bump_ms": _duration,
-    "failure_ttl_ms": _off_or_a_minute,
-    "time_til_dormant_ms": _off_or_a_minute,
-    "time_til_dormant_autodelete_ms": _off_or_a_minute,
-    "autostop_requirement": _days,
-    "autostart_requirement": _days,
-    "deprecation_message": _at_most(MAX_DEPRECATION_MESSAGE),
-    "max_port_share_level": _among(PORT_SHARE_LEVELS),
-    "cors_behavior": _among(CORS_BEHAVIORS),
-}
-
-
-def _problems(sent: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with which field."""
-    found = {name: rule(sent[name]) for name, rule in _RULES.items() if name in sent}
-    return {name: problem for name, problem in found.items() if problem}
 
 
 def _taken(name: str) -> RequestError:
@@ -352,8 +237,15 @@ def _audit(
     subject = after or before
     if subject is None:
         raise AssertionError("an audited change has a subject")
-    resource = ("template", subject.id, subject.name)
-    audit.record(connection, actor.id, action, resource, before=_shown(before), after=_shown(after))
+    audit.record(
+        connection,
+        actor.id,
+        action,
+        ("template", subject.id, subject.name),
+        before=_shown(before),
+        after=_shown(after),
+        organization_id=subject.organization_id,
+    )
 
 
 def _shown(row: TemplateRow | None) -> dict[str, Any] | None:

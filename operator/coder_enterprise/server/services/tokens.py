@@ -1,21 +1,30 @@
 """Keys that people make for themselves and for programs: who may make them, how long they live, and their end.
 
-Only an owner has to do with the keys of others; to everybody else these do not exist. All keys have the scope "all":
-what asks for less is refused, because it would get more.
+Only an owner has to do with the keys of others; to everybody else these do not exist. A token can be narrowed to
+scopes, and one that is narrowed makes no other that may do more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from coder_enterprise.server import access, names
+from coder_enterprise.server import access, names, scopes
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import Forbidden, NotFound, invalid, taken
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.sessions import TOKEN, Sessions, hash_secret, new_token, session_key
+from coder_enterprise.server.services.session_tokens import (
+    DEFAULT_LIFETIME,
+    MAX_LIFETIME,
+    TOKEN,
+    new_token,
+    session_key,
+    token_key,
+)
+from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.storage import api_keys
 from coder_enterprise.server.storage.api_keys import APIKey as KeyRow
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
@@ -24,11 +33,7 @@ from coder_enterprise.server.storage.users import User
 from coder_enterprise.wire.tokens import APIKey, APIKeyWithOwner, CreatedKey, CreateTokenRequest, TokenConfig
 
 SESSION_LIFETIME: Final = timedelta(days=7)
-DEFAULT_LIFETIME: Final = timedelta(days=30)
-MAX_LIFETIME: Final = timedelta(hours=876_600)
-"""As in Coder."""
-SCOPES: Final = frozenset({"", "all", "coder:all"})
-EVERYTHING: Final = "*:*"
+EVERY_RESOURCE: Final = "*:*"
 MAX_NAME: Final = 64
 RESERVED: Final = "tokenconfig"
 
@@ -56,7 +61,10 @@ class Tokens:
 
         def work(connection: Connection, actor: Actor) -> None:
             user = _owner_of_keys(connection, actor, reference)
-            _create(connection, actor, user, _token_key(token, user, request))
+            row = _token_key(token, user, request)
+            if not scopes.covers(actor.scopes, scopes.granted(row.scopes)):
+                raise Forbidden("The token is narrowed to less than this.", "It can make none that may do more.")
+            _create(connection, actor, user, row)
 
         await self._database.write_as(actor, work)
         return CreatedKey(key=token)
@@ -106,12 +114,12 @@ def _check(request: CreateTokenRequest) -> None:
         problems["token_name"] = (
             f"must have at most {MAX_NAME} printable characters, no slash, no space at its ends, and not be {RESERVED}"
         )
-    if request.scope not in SCOPES:
-        problems["scope"] = "must be all: this server has no other"
-    if not set(request.scopes) <= SCOPES:
-        problems["scopes"] = "must be all: this server has no other"
-    if not set(request.allow_list) <= {EVERYTHING}:
-        problems["allow_list"] = f"must be empty or {EVERYTHING}: this server cannot narrow a token"
+    for field, sent in (("scope", [request.scope] if request.scope else []), ("scopes", request.scopes)):
+        unknown = sorted(set(scopes.canonical(sent)) - scopes.NAMES)
+        if unknown:
+            problems[field] = f"{', '.join(unknown)}: no such scope; there are {', '.join(sorted(scopes.NAMES))}"
+    if not set(request.allow_list) <= {EVERY_RESOURCE}:
+        problems["allow_list"] = f"must be empty or {EVERY_RESOURCE}: this server narrows no token to single resources"
     if problems:
         raise invalid(**problems)
 
@@ -142,20 +150,9 @@ def _find(connection: Connection, actor: Actor, reference: str, key: str) -> tup
 
 
 def _token_key(token: str, user: User, request: CreateTokenRequest) -> KeyRow:
-    key_id, _, secret = token.partition("-")
     lifetime = timedelta(microseconds=request.lifetime / 1000) if request.lifetime else DEFAULT_LIFETIME
-    moment = now()
-    return KeyRow(
-        id=key_id,
-        secret_hash=hash_secret(secret),
-        user_id=user.id,
-        purpose=TOKEN,
-        created_at=moment,
-        last_used_at=NEVER,
-        expires_at=moment + lifetime,
-        name=request.token_name or f"token-{key_id}",
-        lifetime_seconds=int(lifetime.total_seconds()),
-    )
+    row = token_key(token, user.id, request.token_name, lifetime, now())
+    return row._replace(scopes=scopes.canonical(request.scopes or [request.scope or scopes.EVERYTHING]))
 
 
 def _create(connection: Connection, actor: Actor, user: User, row: KeyRow) -> None:
@@ -167,7 +164,9 @@ def _create(connection: Connection, actor: Actor, user: User, row: KeyRow) -> No
 
 
 def _shown(row: KeyRow) -> dict[str, object]:
-    return {"purpose": row.purpose, "name": row.name or "", "lifetime_seconds": row.lifetime_seconds}
+    return {"purpose": row.purpose, "name": row.name or "", "lifetime_seconds": row.lifetime_seconds} | (
+        {} if scopes.EVERYTHING in row.scopes else {"scopes": list(row.scopes)}
+    )
 
 
 def _to_wire(row: KeyRow) -> APIKey:
@@ -181,4 +180,13 @@ def _to_wire(row: KeyRow) -> APIKey:
         login_type="token" if row.purpose == TOKEN else "password",
         token_name=row.name or "",
         lifetime_seconds=row.lifetime_seconds,
+        scope=_first_scope(row.scopes),
+        scopes=list(row.scopes),
     )
+
+
+def _first_scope(names: Sequence[str]) -> str:
+    """As clients knew them when a token had one."""
+    if scopes.EVERYTHING in names:
+        return "all"
+    return "application_connect" if scopes.CONNECT in names else names[0]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -31,6 +31,16 @@ Variable: TypeAlias = dict[str, Any]
 """Name, value, and whether it is sensitive; of an encrypted one the key's name, too."""
 
 
+class Words(NamedTuple):
+    """How people are told of what is kept."""
+
+    what: str
+    remedy: str
+
+
+TEMPLATE_VARIABLES: Final = Words("template variable", "make a new version of the template")
+
+
 class Undecipherable(Exception):
     """The message is for whoever wants the value, and shows nothing of it."""
 
@@ -38,7 +48,8 @@ class Undecipherable(Exception):
 class Variables:
     """The first of `keys`, of 32 bytes each, encrypts and all decrypt; without any, values are kept as they are."""
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, keys: Sequence[bytes], words: Words = TEMPLATE_VARIABLES) -> None:
+        self._words = words
         self._ciphers = {_name_of(key): AESGCM(key) for key in keys}
         self._first = next(iter(self._ciphers), "")
 
@@ -52,7 +63,11 @@ class Variables:
 
     def plain(self, version: TemplateVersion) -> list[Variable]:
         """Raises `Undecipherable`."""
-        return [self._decrypted(version.id, variable) for variable in version.variables]
+        return self.opened(version.id, version.variables)
+
+    def opened(self, place_id: UUID, variables: Sequence[Variable]) -> list[Variable]:
+        """What was `kept`. Raises `Undecipherable`."""
+        return [self._decrypted(place_id, variable) for variable in variables]
 
     def is_current(self, variable: Variable) -> bool:
         """It is kept as one would be that is stored now."""
@@ -78,50 +93,64 @@ class Variables:
     def _decrypted(self, version_id: UUID, variable: Variable) -> Variable:
         if "key" not in variable:
             return variable
-        which = f"The value of the template variable {variable['name']!r} is encrypted with the key {variable['key']}"
+        which = f"The value of the {self._words.what} {variable['name']!r} is encrypted with the key {variable['key']}"
         cipher = self._ciphers.get(variable["key"])
         if cipher is None:
-            raise Undecipherable(
-                f"{which}, which is not in {SETTING}; add it there, or make a new version of the template."
-            )
+            raise Undecipherable(f"{which}, which is not in {SETTING}; add it there, or {self._words.remedy}.")
         sealed = base64.b64decode(variable["value"])
         try:
             value = cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _place(version_id, variable))
         except InvalidTag:
             raise Undecipherable(
-                f"{which}, but is not what was stored; restore the database, or make a new version of the template."
+                f"{which}, but is not what was stored; restore the database, or {self._words.remedy}."
             ) from None
         return {"name": variable["name"], "value": value.decode(), "sensitive": variable["sensitive"]}
 
 
 @dataclass
 class Renewal:
-    versions: int = 0
+    count: int = 0
+    """Of template versions, or of whose the values are."""
     failed: set[str] = field(default_factory=set)
     """Why some could not be."""
 
 
-async def renew(database: Database, variables: Variables) -> Renewal:
+class Kept(NamedTuple):
+    """Where values are kept: those after an id, at most so many, and those of one in the place of what they were."""
+
+    after: Callable[[Connection, UUID, int], list[tuple[UUID, list[Variable]]]]
+    replace: Callable[[Connection, UUID, list[Variable]], None]
+
+
+OF_TEMPLATE_VERSIONS: Final = Kept(
+    template_versions.variables_after,
+    lambda connection, version_id, values: template_versions.update_fields(
+        connection, version_id, {"variables": values}
+    ),
+)
+
+
+async def renew(database: Database, variables: Variables, where: Kept = OF_TEMPLATE_VERSIONS) -> Renewal:
     """Encrypt with the first key what is not: what was stored without a key, or with another one."""
     renewal = Renewal()
     last: UUID | None = UUID(int=0)
 
     def work(connection: Connection, after: UUID) -> tuple[UUID | None, int, set[str]]:
-        rows = template_versions.variables_after(connection, after, BATCH)
+        rows = where.after(connection, after, BATCH)
         count, failed = 0, set[str]()
-        for version_id, kept in rows:
+        for place_id, kept in rows:
             if all(variables.is_current(variable) for variable in kept):
                 continue
-            changed = variables.renewed(version_id, kept, failed)
+            changed = variables.renewed(place_id, kept, failed)
             if changed != kept:
-                template_versions.update_fields(connection, version_id, {"variables": changed})
+                where.replace(connection, place_id, changed)
                 count += 1
         return (rows[-1][0] if len(rows) == BATCH else None), count, failed
 
     while last is not None:
         after = last
         last, count, failed = await database.write(lambda connection: work(connection, after))  # noqa: B023
-        renewal.versions += count
+        renewal.count += count
         renewal.failed |= failed
     return renewal
 

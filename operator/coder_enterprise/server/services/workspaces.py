@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
 from coder_enterprise.server.errors import NotFound, invalid, taken
-from coder_enterprise.server.services import audit, references, search
-from coder_enterprise.server.services import workspace_builds as builds
+from coder_enterprise.server.services import (
+    audit,
+    new_builds,
+    references,
+    workspace_access,
+    workspace_search,
+    workspace_times,
+    workspace_views,
+)
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.provisioner_jobs import ProvisionerJobs
-from coder_enterprise.server.services.template_versions import usable
-from coder_enterprise.server.services.templates import may_change
-from coder_enterprise.server.services.templates import visible as visible_template
-from coder_enterprise.server.services.users import Page
-from coder_enterprise.server.storage import organizations, template_versions, workspace_builds, workspaces
+from coder_enterprise.server.services.paging import Page
+from coder_enterprise.server.services.provisioning.job_queue import JobQueue
+from coder_enterprise.server.services.template_access import may_change
+from coder_enterprise.server.services.template_access import visible as visible_template
+from coder_enterprise.server.services.template_version_access import usable
+from coder_enterprise.server.storage import organizations, template_versions, workspaces
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
-from coder_enterprise.server.storage.schema import NEVER
 from coder_enterprise.server.storage.template_versions import TemplateVersion
 from coder_enterprise.server.storage.templates import Template
 from coder_enterprise.server.storage.users import User
-from coder_enterprise.server.storage.workspaces import Filter
 from coder_enterprise.server.storage.workspaces import Workspace as WorkspaceRow
-from coder_enterprise.wire.workspaces import CreateWorkspaceRequest, Workspace, WorkspaceHealth, WorkspacesResponse
+from coder_enterprise.wire.workspaces import CreateWorkspaceRequest, Workspace, WorkspacesResponse
 
 MAX_NAME: Final = 32
 
-_KEYS: Final = ("owner", "template", "name")
 _NO_VERSION: Final = UUID(int=0)
 
 
 class Workspaces:
-    def __init__(self, database: Database, jobs: ProvisionerJobs) -> None:
+    def __init__(self, database: Database, jobs: JobQueue) -> None:
         self._database = database
         self._jobs = jobs
 
@@ -55,37 +58,30 @@ class Workspaces:
         """Raises `BadRequest` for what is no id, and `NotFound`."""
         workspace_id = references.uuid_parameter("workspace", reference)
         return await self._database.read(
-            lambda connection: _to_wire(connection, [builds.visible(connection, actor, workspace_id)])[0]
+            lambda connection: workspace_views.one(
+                connection, workspace_access.visible(connection, actor, workspace_id)
+            )
         )
 
     async def by_name(self, actor: Actor, user: str, name: str, *, deleted: bool) -> Workspace:
         """With `deleted` also one that is not there any more. Raises `BadRequest` for the user, and `NotFound`."""
         return await self._database.read(
-            lambda connection: _to_wire(connection, [builds.named(connection, actor, user, name, deleted=deleted)])[0]
+            lambda connection: workspace_views.one(
+                connection, workspace_access.named(connection, actor, user, name, deleted=deleted)
+            )
         )
 
     async def list(self, actor: Actor, query: str, page: Page) -> WorkspacesResponse:
         """Those that the actor may see, by owner and name. Raises `BadRequest` for a query that cannot be read."""
-        which = _parse(actor, query)
 
         def work(connection: Connection) -> WorkspacesResponse:
+            which = workspace_search.parse_query(connection, actor, query)
             rows = workspaces.page(connection, which, page.limit, page.offset)
             return WorkspacesResponse.model_construct(
-                workspaces=_to_wire(connection, rows), count=workspaces.count(connection, which)
+                workspaces=workspace_views.to_wire(connection, rows), count=workspaces.count(connection, which)
             )
 
         return await self._database.read(work)
-
-
-def _parse(actor: Actor, query: str) -> Filter:
-    values = search.parse(query, _KEYS)
-    owner = values.get("owner", "")
-    return Filter(
-        only=None if access.sees(actor, Subject(Kind.WORKSPACE)) else actor.id,
-        owner=actor.username.lower() if owner == references.ME else owner,
-        template=values.get("template", ""),
-        name=values.get("name") or values.get(search.FREE, ""),
-    )
 
 
 def _create(
@@ -100,16 +96,21 @@ def _create(
     _require_member(connection, template.organization_id, owner)
     if problem := names.name_problem(request.name, MAX_NAME):
         raise invalid(name=problem)
-    row = _row(owner, template, request.name)
+    row = _row(owner, template, request)
     try:
         workspaces.create(connection, row)
     except Duplicate:
         raise taken(f"Workspace {request.name!r} already exists.") from None
-    builds.add_build(connection, actor, row, version, "start", request.rich_parameter_values)
+    new_builds.add_build(connection, actor, row, version, "start", request.rich_parameter_values)
     audit.record(
-        connection, actor.id, "create", ("workspace", row.id, row.name), after={"template_id": str(template.id)}
+        connection,
+        actor.id,
+        "create",
+        ("workspace", row.id, row.name),
+        after={"template_id": str(template.id)},
+        organization_id=row.organization_id,
     )
-    return _to_wire(connection, [row])[0]
+    return workspace_views.one(connection, row)
 
 
 def _require_member(connection: Connection, organization_id: UUID, owner: User) -> None:
@@ -155,16 +156,22 @@ def _seen_template(connection: Connection, actor: Actor, template_id: UUID | Non
         return None
 
 
-def _row(owner: User, template: Template, name: str) -> WorkspaceRow:
+def _row(owner: User, template: Template, request: CreateWorkspaceRequest) -> WorkspaceRow:
+    """Raises `BadRequest` for the times at which it is to start and to stop."""
     moment = now()
     return WorkspaceRow(
         id=uuid4(),
         organization_id=template.organization_id,
         owner_id=owner.id,
         template_id=template.id,
-        name=name,
+        name=request.name,
         created_at=moment,
         updated_at=moment,
+        autostart_schedule=workspace_times.autostart(
+            request.autostart_schedule, template.settings, "autostart_schedule"
+        ),
+        ttl_ms=workspace_times.ttl(request.ttl_ms, template.settings),
+        dormant_at=None,
         organization_name=template.organization_name,
         owner_name=owner.username,
         owner_avatar_url=owner.avatar_url,
@@ -175,36 +182,3 @@ def _row(owner: User, template: Template, name: str) -> WorkspaceRow:
         template_settings=template.settings,
         deleted=False,
     )
-
-
-def _to_wire(connection: Connection, rows: Sequence[WorkspaceRow]) -> list[Workspace]:
-    latest = workspace_builds.latest(connection, [row.id for row in rows])
-    shown = builds.to_wire(connection, [(row, latest[row.id]) for row in rows])
-    return [
-        Workspace.model_construct(
-            id=row.id,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            owner_id=row.owner_id,
-            owner_name=row.owner_name,
-            owner_avatar_url=row.owner_avatar_url,
-            organization_id=row.organization_id,
-            organization_name=row.organization_name,
-            template_id=row.template_id,
-            template_name=row.template_name,
-            template_display_name=row.template_display_name,
-            template_icon=row.template_icon,
-            template_allow_user_cancel_workspace_jobs=row.template_settings.get(
-                "allow_user_cancel_workspace_jobs", True
-            ),
-            template_active_version_id=row.template_active_version_id,
-            template_require_active_version=row.template_settings.get("require_active_version", False),
-            template_use_classic_parameter_flow=row.template_settings.get("use_classic_parameter_flow", True),
-            latest_build=build,
-            outdated=build.template_version_id != row.template_active_version_id,
-            name=row.name,
-            last_used_at=NEVER,
-            health=WorkspaceHealth(),
-        )
-        for row, build in zip(rows, shown, strict=True)
-    ]

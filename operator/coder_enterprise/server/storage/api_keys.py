@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from coder_enterprise.server.scopes import EVERYTHING
 from coder_enterprise.server.storage.connection import Connection, unique
+from coder_enterprise.server.storage.prepared import Prepared
 from coder_enterprise.server.storage.schema import api_keys, users
 from coder_enterprise.server.storage.users import COLUMNS, User
 
@@ -25,10 +28,12 @@ class APIKey(NamedTuple):
     name: str | None = None
     """Of a token; no two of a user have the same."""
     lifetime_seconds: int = 0
+    scopes: Sequence[str] = (EVERYTHING,)
+    """What it is narrowed to."""
 
 
 _KEY_COLUMNS = tuple(api_keys.c[name] for name in APIKey._fields)
-_WITH_USER = select(*_KEY_COLUMNS, *COLUMNS).join(users).where(api_keys.c.id == bindparam("key_id"))
+_WITH_USER = Prepared(select(*_KEY_COLUMNS, *COLUMNS).join(users).where(api_keys.c.id == bindparam("key_id")))
 _USER_WITH = select(*COLUMNS).join(api_keys).where(api_keys.c.purpose == bindparam("key_purpose")).limit(1)
 _OF_USER = select(*_KEY_COLUMNS).where(api_keys.c.user_id == bindparam("of_user"))
 _BY_ID = _OF_USER.where(api_keys.c.id == bindparam("key_id"))
@@ -67,7 +72,7 @@ def with_usernames(connection: Connection, purpose: str, user_id: UUID | None) -
 
 
 def get_with_user(connection: Connection, key_id: str) -> tuple[APIKey, User] | None:
-    row = connection.execute(_WITH_USER, {"key_id": key_id}).first()
+    row = _WITH_USER.first(connection, {"key_id": key_id})
     if row is None:
         return None
     width = len(APIKey._fields)

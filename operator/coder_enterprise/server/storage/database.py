@@ -27,7 +27,7 @@ class StorageError(RuntimeError):
 
 
 class Database(Protocol):
-    """Besides what `work` raises, both raise `Overloaded` when too much waits, and PostgreSQL raises `Unavailable`
+    """Besides what `work` raises, both raise `Overload` when too much waits, and PostgreSQL raises `Outage`
     while it does not answer; what a write was about to do then may be done or not.
     """
 
@@ -50,7 +50,7 @@ class Database(Protocol):
     async def write_as(self, sender: Actor, work: ActorsWork[T]) -> T:
         """`write` for who sent a request: `work` gets them as they are inside the transaction, and decides by that.
 
-        A request's body may come long after its head, and its sender may be another by then. Raises `Unauthorized`
+        A request's body may come long after its head, and its sender may be another by then. Raises `SessionEnded`
         when the session that the request came with is over.
         """
         return await self.write(lambda connection: work(connection, actors.current(connection, sender)))

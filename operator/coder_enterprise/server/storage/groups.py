@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Uuid, and_, bindparam, delete, func, insert, or_, select, update
 
+from coder_enterprise.server.storage.among import among
 from coder_enterprise.server.storage.database import Connection, unique
+from coder_enterprise.server.storage.prepared import Prepared
 from coder_enterprise.server.storage.schema import (
     group_members,
     groups,
@@ -35,25 +37,24 @@ class Group(NamedTuple):
         return self.id == self.organization_id
 
 
-# Statements are built once: building one costs more than running it.
-_INSERT = insert(groups)
+_INSERT = Prepared(insert(groups))
 _ALL = select(groups, organizations.c.name, organizations.c.display_name).join(organizations)
-_GET = _ALL.where(groups.c.id == bindparam("group_id"))
-_BY_NAME = _ALL.where(
-    groups.c.organization_id == bindparam("organization_id"), groups.c.name == bindparam("group_name")
+_GET = Prepared(_ALL.where(groups.c.id == bindparam("group_id")))
+_BY_NAME = Prepared(
+    _ALL.where(groups.c.organization_id == bindparam("organization_id"), groups.c.name == bindparam("group_name"))
 )
-_OF_ORGANIZATION = _ALL.where(groups.c.organization_id == bindparam("organization_id"))
-_EXISTING = select(groups.c.id).where(groups.c.id.in_(bindparam("group_ids", expanding=True)))
+_OF_ORGANIZATION = Prepared(_ALL.where(groups.c.organization_id == bindparam("organization_id")))
+_EXISTING = Prepared(select(groups.c.id).where(among(groups.c.id, "group_ids")))
 _DELETE = delete(groups).where(groups.c.id == bindparam("group_id"))
-_MEMBERS = (
+_MEMBERS = Prepared(
     select(*COLUMNS).join(group_members).where(~users.c.deleted, group_members.c.group_id == bindparam("group_id"))
 )
-_ORGANIZATION_USERS = (
+_ORGANIZATION_USERS = Prepared(
     select(*COLUMNS)
     .join(organization_members)
     .where(~users.c.deleted, organization_members.c.organization_id == bindparam("organization_id"))
 )
-_MEMBERSHIPS = (
+_MEMBERSHIPS = Prepared(
     select(group_members.c.group_id, group_members.c.user_id)
     .join(groups)
     .where(groups.c.organization_id == bindparam("organization_id"))
@@ -71,8 +72,19 @@ _MEMBER_COUNTS = (
         .group_by(organization_members.c.organization_id)
     )
 )
-_MEMBER_IDS = select(group_members.c.user_id).where(group_members.c.group_id == bindparam("group_id"))
-_GROUP_IDS_OF = (
+_MEMBER_IDS = Prepared(select(group_members.c.user_id).where(group_members.c.group_id == bindparam("group_id")))
+_ADD_MEMBERS = Prepared(
+    insert(group_members).from_select(
+        ["group_id", "user_id"],
+        select(bindparam("group_id", type_=Uuid()), users.c.id).where(among(users.c.id, "user_ids")),
+    )
+)
+_REMOVE_MEMBERS = Prepared(
+    delete(group_members).where(
+        group_members.c.group_id == bindparam("group_id"), among(group_members.c.user_id, "user_ids")
+    )
+)
+_GROUP_IDS_OF = Prepared(
     select(group_members.c.group_id)
     .where(group_members.c.user_id == bindparam("user_id"))
     .union_all(
@@ -94,28 +106,27 @@ _ALLOWANCE_IN = _ALLOWANCE.where(groups.c.organization_id == bindparam("organiza
 def create(connection: Connection, group: Group) -> None:
     """Raises `Duplicate` when the organization has a group of that name."""
     with unique(connection):
-        connection.execute(_INSERT, {column.name: getattr(group, column.name) for column in groups.c})
+        _INSERT.run(connection, {column.name: getattr(group, column.name) for column in groups.c})
 
 
 def get(connection: Connection, group_id: UUID) -> Group | None:
-    row = connection.execute(_GET, {"group_id": group_id}).first()
+    row = _GET.first(connection, {"group_id": group_id})
     return Group(*row) if row else None
 
 
 def by_name(connection: Connection, organization_id: UUID, name: str) -> Group | None:
     """The exact name."""
-    row = connection.execute(_BY_NAME, {"organization_id": organization_id, "group_name": name}).first()
+    row = _BY_NAME.first(connection, {"organization_id": organization_id, "group_name": name})
     return Group(*row) if row else None
 
 
 def of_organization(connection: Connection, organization_id: UUID) -> list[Group]:
-    rows = connection.execute(_OF_ORGANIZATION, {"organization_id": organization_id})
-    return [Group(*row) for row in rows]
+    return [Group(*row) for row in _OF_ORGANIZATION.all(connection, {"organization_id": organization_id})]
 
 
 def existing(connection: Connection, group_ids: Iterable[UUID]) -> set[UUID]:
     """Those of `group_ids` that there are."""
-    return set(connection.execute(_EXISTING, {"group_ids": list(group_ids)}).scalars())
+    return {group_id for (group_id,) in _EXISTING.all(connection, {"group_ids": group_ids})}
 
 
 def update_fields(connection: Connection, group_id: UUID, values: Mapping[str, Any]) -> None:
@@ -133,12 +144,12 @@ def members(connection: Connection, group: Group) -> list[User]:
     """All that are not deleted, also suspended ones."""
     if group.is_everyone:
         return list(organization_users(connection, group.organization_id).values())
-    return [User(*row) for row in connection.execute(_MEMBERS, {"group_id": group.id})]
+    return [User(*row) for row in _MEMBERS.all(connection, {"group_id": group.id})]
 
 
 def memberships(connection: Connection, organization_id: UUID) -> Iterable[tuple[UUID, UUID]]:
     """Group id and user id of every membership in the organization's groups, but for Everyone."""
-    rows = connection.execute(_MEMBERSHIPS, {"organization_id": organization_id})
+    rows = _MEMBERSHIPS.all(connection, {"organization_id": organization_id})
     return ((group_id, user_id) for group_id, user_id in rows)
 
 
@@ -150,29 +161,26 @@ def member_counts(connection: Connection, organization_id: UUID) -> dict[UUID, i
 
 def organization_users(connection: Connection, organization_id: UUID) -> dict[UUID, User]:
     """Everybody in the organization who is not deleted."""
-    rows = connection.execute(_ORGANIZATION_USERS, {"organization_id": organization_id})
+    rows = _ORGANIZATION_USERS.all(connection, {"organization_id": organization_id})
     return {user.id: user for user in (User(*row) for row in rows)}
 
 
 def member_ids(connection: Connection, group_id: UUID) -> set[UUID]:
-    return set(connection.execute(_MEMBER_IDS, {"group_id": group_id}).scalars())
+    return {user_id for (user_id,) in _MEMBER_IDS.all(connection, {"group_id": group_id})}
 
 
 def group_ids_of(connection: Connection, user_id: UUID) -> set[UUID]:
     """Groups that the user is in, and each Everyone of the user's organizations."""
-    return set(connection.execute(_GROUP_IDS_OF, {"user_id": user_id}).scalars())
+    return {group_id for (group_id,) in _GROUP_IDS_OF.all(connection, {"user_id": user_id})}
 
 
 def add_members(connection: Connection, group_id: UUID, user_ids: Iterable[UUID]) -> None:
-    rows = [{"group_id": group_id, "user_id": user_id} for user_id in user_ids]
-    if rows:
-        connection.execute(insert(group_members), rows)
+    """Those that there are."""
+    _ADD_MEMBERS.run(connection, {"group_id": group_id, "user_ids": user_ids})
 
 
 def remove_members(connection: Connection, group_id: UUID, user_ids: Iterable[UUID]) -> None:
-    connection.execute(
-        delete(group_members).where(group_members.c.group_id == group_id, group_members.c.user_id.in_(list(user_ids)))
-    )
+    _REMOVE_MEMBERS.run(connection, {"group_id": group_id, "user_ids": user_ids})
 
 
 def allowance(connection: Connection, user_id: UUID, organization_id: UUID | None) -> int:

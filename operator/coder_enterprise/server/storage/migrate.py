@@ -5,6 +5,7 @@ Called when the server opens its database; the scripts are in `migrations`.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Final
 
@@ -22,16 +23,15 @@ SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 def upgrade(connection: Connection) -> None:
     """Apply what is missing, in one transaction. Raises `StorageError` for a schema that is not known here."""
-    scripts = ScriptDirectory(str(SCRIPTS))
     current = revision(connection)
-    if current is not None and current not in _known(scripts):
+    if current is not None and current not in _known():
         raise StorageError(
             f"the database has the schema {current}, which this version does not know: use the version that wrote it, "
             "or a later one"
         )
     if current is None:
         _refuse_foreign(connection)
-    if current != scripts.get_current_head():
+    if current != _newest():
         command.upgrade(configuration(connection), "head")
 
 
@@ -42,12 +42,21 @@ def revision(connection: Connection) -> str | None:
 
 def is_due(connection: Connection) -> bool:
     """Whether `upgrade` would change a schema that is there: not one that it refuses."""
-    scripts = ScriptDirectory(str(SCRIPTS))
-    return revision(connection) in _known(scripts) - {scripts.get_current_head()}
+    return revision(connection) in _known() - {_newest()}
 
 
-def _known(scripts: ScriptDirectory) -> set[str]:
-    return {script.revision for script in scripts.walk_revisions()}
+@functools.cache
+def _scripts() -> ScriptDirectory:
+    """Read once: each of its files is compiled and run to learn of which revision it is."""
+    return ScriptDirectory(str(SCRIPTS))
+
+
+def _known() -> set[str]:
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
+def _newest() -> str | None:
+    return _scripts().get_current_head()
 
 
 def _refuse_foreign(connection: Connection) -> None:

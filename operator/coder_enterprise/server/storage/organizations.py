@@ -9,7 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, select
 
+from coder_enterprise.server.storage.among import among
 from coder_enterprise.server.storage.database import Connection, unique
+from coder_enterprise.server.storage.prepared import Prepared
 from coder_enterprise.server.storage.schema import group_members, groups, organization_members, organizations, users
 from coder_enterprise.server.storage.users import COLUMNS, User
 
@@ -23,10 +25,9 @@ class Organization(NamedTuple):
     updated_at: datetime
 
 
-# Statements are built once: building one costs more than running it.
-_GET = select(organizations).where(organizations.c.id == bindparam("organization_id"))
-_BY_NAME = select(organizations).where(func.lower(organizations.c.name) == bindparam("lower_name"))
-_DEFAULT = select(organizations).where(organizations.c.is_default)
+_GET = Prepared(select(organizations).where(organizations.c.id == bindparam("organization_id")))
+_BY_NAME = Prepared(select(organizations).where(func.lower(organizations.c.name) == bindparam("lower_name")))
+_DEFAULT = Prepared(select(organizations).where(organizations.c.is_default))
 _ALL = select(organizations).order_by(organizations.c.name)
 _OF_USER = _ALL.join(organization_members).where(organization_members.c.user_id == bindparam("user_id"))
 _MEMBERS = (
@@ -35,9 +36,15 @@ _MEMBERS = (
     .where(~users.c.deleted, organization_members.c.organization_id == bindparam("organization_id"))
     .order_by(users.c.username_key)
 )
-_MEMBERS_AMONG = select(organization_members.c.user_id).where(
+_MEMBER_SINCE = select(organization_members.c.created_at).where(
     organization_members.c.organization_id == bindparam("organization_id"),
-    organization_members.c.user_id.in_(bindparam("user_ids", expanding=True)),
+    organization_members.c.user_id == bindparam("user_id"),
+)
+_MEMBERS_AMONG = Prepared(
+    select(organization_members.c.user_id).where(
+        organization_members.c.organization_id == bindparam("organization_id"),
+        among(organization_members.c.user_id, "user_ids"),
+    )
 )
 
 
@@ -46,18 +53,18 @@ def create(connection: Connection, organization: Organization) -> None:
 
 
 def get(connection: Connection, organization_id: UUID) -> Organization | None:
-    row = connection.execute(_GET, {"organization_id": organization_id}).first()
+    row = _GET.first(connection, {"organization_id": organization_id})
     return Organization(*row) if row else None
 
 
 def by_name(connection: Connection, name: str) -> Organization | None:
     """Without regard to case."""
-    row = connection.execute(_BY_NAME, {"lower_name": name.lower()}).first()
+    row = _BY_NAME.first(connection, {"lower_name": name.lower()})
     return Organization(*row) if row else None
 
 
 def default(connection: Connection) -> Organization | None:
-    row = connection.execute(_DEFAULT).first()
+    row = _DEFAULT.first(connection)
     return Organization(*row) if row else None
 
 
@@ -100,7 +107,14 @@ def remove_member(connection: Connection, organization_id: UUID, user_id: UUID) 
     return found.rowcount > 0
 
 
+def member_since(connection: Connection, organization_id: UUID, user_id: UUID) -> datetime | None:
+    """None for one who is no member."""
+    values = {"organization_id": organization_id, "user_id": user_id}
+    since: datetime | None = connection.execute(_MEMBER_SINCE, values).scalar()
+    return since
+
+
 def members_among(connection: Connection, organization_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
     """Those of `user_ids` that belong to the organization."""
-    values = {"organization_id": organization_id, "user_ids": list(user_ids)}
-    return set(connection.execute(_MEMBERS_AMONG, values).scalars())
+    values = {"organization_id": organization_id, "user_ids": user_ids}
+    return {user_id for (user_id,) in _MEMBERS_AMONG.all(connection, values)}

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, func, select
 from typing_extensions import override
 
-from coder_enterprise.server.errors import RequestError
+from coder_enterprise.server.storage.failures import Failure
 from coder_enterprise.server.storage.notifications import Notifications, Subscriber, Subscribers, check
 from coder_enterprise.server.storage.postgresql_server import FAULTS, PostgreSQLServer, cause
 
@@ -56,7 +56,7 @@ class PostgreSQLNotifications(Notifications):
 
         try:
             await self._write(work)
-        except RequestError as error:
+        except Failure as error:
             log.warning("a message to the other replicas is lost", channel=channel, cause=error.message)
 
     async def close(self) -> None:

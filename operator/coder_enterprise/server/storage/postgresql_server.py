@@ -108,6 +108,14 @@ def sqlstate(error: BaseException) -> str:
     return found if isinstance(found, str) else ""
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether an error that did not come from the server is of the way to it, and none of this program's."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    # A ValueError is of a value that the driver cannot send, unless it is of a certificate, which is an OSError, too.
+    return isinstance(error, OSError) or not isinstance(error, ValueError)
+
+
 def cause(error: BaseException) -> str:
     """For people, in one line and without statement or parameters."""
     if isinstance(error, DBAPIError) and error.orig is not None:

@@ -25,8 +25,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from typing_extensions import override
 
-from coder_enterprise.server.errors import Overloaded, Unavailable
 from coder_enterprise.server.storage.database import Database, StorageError, Work
+from coder_enterprise.server.storage.failures import Outage, Overload
 from coder_enterprise.server.storage.notifications import LocalNotifications
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ class _Worker:
 
     def submit(self, work: Work[Any]) -> asyncio.Future[Any]:
         if self._jobs.qsize() >= MAX_WAITING:
-            raise Overloaded("The server is overloaded; try again in a moment.")
+            raise Overload("The server is overloaded; try again in a moment.")
         loop = asyncio.get_running_loop()
         job = _Job(functools.partial(_in_context, contextvars.copy_context(), work), loop, loop.create_future())
         self._jobs.put(job)
@@ -169,7 +169,7 @@ def _judged(error: Exception) -> Exception:
     if code is None or code & 0xFF not in _OUTAGES:
         return error
     log.warning("the database cannot be used", cause=str(cause))
-    return Unavailable("The database cannot be used now; try again in a moment.", f"{cause}.")
+    return Outage("The database cannot be used now; try again in a moment.", f"{cause}.")
 
 
 def _deliver(batch: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
@@ -237,7 +237,8 @@ def connect(path: Path, begin: str) -> Connection:
 
 def _begin_with(engine: Engine, begin: str) -> None:
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        raw: Any = connection.connection.driver_connection
+        raw.execute(begin)
 
     event.listen(engine, "begin", start)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, insert, select, tuple_, update
+from sqlalchemy import Uuid, bindparam, insert, literal, select, tuple_, update
 
 from coder_enterprise.server.storage.database import Connection, unique
 from coder_enterprise.server.storage.schema import Moment, template_versions
@@ -28,12 +28,18 @@ class TemplateVersion(NamedTuple):
     workspace_tags: dict[str, str]
     created_at: datetime
     updated_at: datetime
+    module_file_id: UUID | None = None
+    """Of the modules that it uses, where its import brought them."""
+    variable_definitions: list[dict[str, Any]] = []  # noqa: RUF012 - a tuple's default, which nobody changes
+    """What the template says of its variables; known when it has been read."""
+    has_external_agent: bool = False
 
 
 # Statements are built once: building one costs more than running it.
 _COLUMNS = tuple(template_versions.c[name] for name in TemplateVersion._fields)
 _GET = select(*_COLUMNS).where(template_versions.c.id == bindparam("version_id"))
 _BY_JOB = select(*_COLUMNS).where(template_versions.c.job_id == bindparam("job_id"))
+_PLACE = tuple_(template_versions.c.created_at, template_versions.c.id)
 _OF_TEMPLATE = (
     select(*_COLUMNS)
     .where(template_versions.c.template_id == bindparam("template_id"))
@@ -44,8 +50,7 @@ _BEFORE = (
     select(*_COLUMNS)
     .where(
         template_versions.c.template_id == bindparam("template_id"),
-        tuple_(template_versions.c.created_at, template_versions.c.id)
-        < tuple_(bindparam("moment", type_=Moment), bindparam("version_id", type_=Uuid)),
+        tuple_(bindparam("moment", type_=Moment), bindparam("version_id", type_=Uuid)) > _PLACE,
     )
     .order_by(template_versions.c.created_at.desc(), template_versions.c.id.desc())
     .limit(1)
@@ -74,9 +79,14 @@ def by_job(connection: Connection, job_id: UUID) -> TemplateVersion | None:
     return TemplateVersion(*row) if row else None
 
 
-def of_template(connection: Connection, template_id: UUID) -> list[TemplateVersion]:
-    """Oldest first."""
-    return [TemplateVersion(*row) for row in connection.execute(_OF_TEMPLATE, {"template_id": template_id})]
+def of_template(
+    connection: Connection, template_id: UUID, limit: int | None, offset: int, after: TemplateVersion | None
+) -> list[TemplateVersion]:
+    """Oldest first, of those that were made after that one; `limit` None is all."""
+    query = _OF_TEMPLATE.offset(offset).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(literal(after.created_at, Moment), literal(after.id, Uuid)) < _PLACE)
+    return [TemplateVersion(*row) for row in connection.execute(query, {"template_id": template_id})]
 
 
 def variables_after(connection: Connection, after: UUID, count: int) -> list[tuple[UUID, list[dict[str, Any]]]]:

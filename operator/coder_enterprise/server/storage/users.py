@@ -8,9 +8,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, String, bindparam, cast, func, insert, or_, select, update
+from sqlalchemy import Select, String, bindparam, cast, false, func, insert, or_, select, update
 
+from coder_enterprise.server.storage.among import among
 from coder_enterprise.server.storage.connection import Connection, unique
+from coder_enterprise.server.storage.periods import ALWAYS, Period, within
+from coder_enterprise.server.storage.prepared import Prepared
 from coder_enterprise.server.storage.schema import organization_members, users
 
 
@@ -32,12 +35,16 @@ class User(NamedTuple):
 
 COLUMNS = tuple(users.c[name] for name in User._fields)
 _LIVING = select(*COLUMNS).where(~users.c.deleted)
-# Statements are built once: building one costs more than running it.
-_GET = select(*COLUMNS).where(users.c.id == bindparam("user_id"))
-_AMONG_LIVING = select(users.c.id).where(~users.c.deleted, users.c.id.in_(bindparam("user_ids", expanding=True)))
-_BY_IDS = select(*COLUMNS).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
-_BY_USERNAME = select(*COLUMNS).where(users.c.username_key == bindparam("key"))
-_BY_EMAIL = select(*COLUMNS).where(users.c.email_key == bindparam("key"))
+_GET = Prepared(select(*COLUMNS).where(users.c.id == bindparam("user_id")))
+_AMONG_LIVING = Prepared(select(users.c.id).where(~users.c.deleted, among(users.c.id, "user_ids")))
+_BY_IDS = Prepared(select(*COLUMNS).where(among(users.c.id, "user_ids")))
+_BY_USERNAME = Prepared(select(*COLUMNS).where(users.c.username_key == bindparam("key")))
+_BY_EMAIL = Prepared(select(*COLUMNS).where(users.c.email_key == bindparam("key")))
+_ORGANIZATIONS_OF = Prepared(
+    select(organization_members.c.user_id, organization_members.c.organization_id).where(
+        among(organization_members.c.user_id, "user_ids")
+    )
+)
 
 
 class Filter(NamedTuple):
@@ -51,8 +58,13 @@ class Filter(NamedTuple):
     only: UUID | None = None
     roles: tuple[str, ...] = ()
     """With any of them."""
-    last_seen_before: datetime | None = None
-    last_seen_after: datetime | None = None
+    login_types: tuple[str, ...] = ()
+    github_id: int = 0
+    """Users here have none, so that another one than 0 finds nobody."""
+    last_seen: Period = ALWAYS
+    created: Period = ALWAYS
+    after_id: UUID | None = None
+    """Only who comes after this user by name; after one whom nobody knows comes nobody."""
 
 
 def create(connection: Connection, user: User) -> None:
@@ -64,22 +76,22 @@ def create(connection: Connection, user: User) -> None:
 
 def get(connection: Connection, user_id: UUID) -> User | None:
     """Also one that is deleted."""
-    row = connection.execute(_GET, {"user_id": user_id}).first()
+    row = _GET.first(connection, {"user_id": user_id})
     return User(*row) if row else None
 
 
 def by_ids(connection: Connection, user_ids: Iterable[UUID]) -> list[User]:
     """Also those that are deleted."""
-    return [User(*row) for row in connection.execute(_BY_IDS, {"user_ids": list(user_ids)})]
+    return [User(*row) for row in _BY_IDS.all(connection, {"user_ids": user_ids})]
 
 
 def by_username(connection: Connection, username: str) -> User | None:
-    row = connection.execute(_BY_USERNAME, {"key": username.lower()}).first()
+    row = _BY_USERNAME.first(connection, {"key": username.lower()})
     return User(*row) if row else None
 
 
 def by_email(connection: Connection, email: str) -> User | None:
-    row = connection.execute(_BY_EMAIL, {"key": email.lower()}).first()
+    row = _BY_EMAIL.first(connection, {"key": email.lower()})
     return User(*row) if row else None
 
 
@@ -91,17 +103,12 @@ def oldest(connection: Connection, role: str) -> User | None:
 
 def living(connection: Connection, user_ids: Iterable[UUID]) -> set[UUID]:
     """Those of `user_ids` that there are, and that are not deleted."""
-    return set(connection.execute(_AMONG_LIVING, {"user_ids": list(user_ids)}).scalars())
+    return {user_id for (user_id,) in _AMONG_LIVING.all(connection, {"user_ids": user_ids})}
 
 
-def page(
-    connection: Connection, which: Filter, limit: int | None, offset: int, after_id: UUID | None = None
-) -> list[User]:
-    """By username; `limit` None is all, and nothing comes after a user whom nobody knows."""
+def page(connection: Connection, which: Filter, limit: int | None, offset: int) -> list[User]:
+    """By username; `limit` None is all."""
     query = _filtered(_LIVING, which).order_by(users.c.username_key).offset(offset).limit(limit)
-    if after_id is not None:
-        last = select(func.lower(users.c.username)).where(users.c.id == after_id).scalar_subquery()
-        query = query.where(users.c.username_key > last)
     return [User(*row) for row in connection.execute(query)]
 
 
@@ -125,16 +132,9 @@ def delete(connection: Connection, user_id: UUID, moment: datetime) -> None:
 def organizations_of(connection: Connection, user_ids: list[UUID]) -> dict[UUID, list[UUID]]:
     """For each user the organizations that the user belongs to."""
     found: dict[UUID, list[UUID]] = {user_id: [] for user_id in user_ids}
-    query = select(organization_members.c.user_id, organization_members.c.organization_id)
-    if len(user_ids) <= _MANY:
-        query = query.where(organization_members.c.user_id.in_(user_ids))
-    for user_id, organization_id in connection.execute(query):
-        if user_id in found:
-            found[user_id].append(organization_id)
+    for user_id, organization_id in _ORGANIZATIONS_OF.all(connection, {"user_ids": user_ids}):
+        found[user_id].append(organization_id)
     return found
-
-
-_MANY = 500
 
 
 def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
@@ -145,10 +145,15 @@ def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
     if which.roles:
         stored = cast(users.c.roles, String)
         query = query.where(or_(*(stored.contains(f'"{role}"', autoescape=True) for role in which.roles)))
-    if which.last_seen_before is not None:
-        query = query.where(users.c.last_seen_at <= which.last_seen_before)
-    if which.last_seen_after is not None:
-        query = query.where(users.c.last_seen_at >= which.last_seen_after)
+    if which.login_types:
+        query = query.where(users.c.login_type.in_(which.login_types))
+    if which.github_id:
+        query = query.where(false())
+    query = within(query, users.c.last_seen_at, which.last_seen)
+    query = within(query, users.c.created_at, which.created)
+    if which.after_id is not None:
+        last = select(func.lower(users.c.username)).where(users.c.id == which.after_id).scalar_subquery()
+        query = query.where(users.c.username_key > last)
     if which.term:
         keys = ("username_key", "email_key") if which.in_emails else ("username_key",)
         query = query.where(or_(*(users.c[key].contains(which.term, autoescape=True) for key in keys)))

@@ -89,9 +89,11 @@ def latest(connection: Connection, workspace_ids: Iterable[UUID]) -> dict[UUID, 
     return {build.workspace_id: build for build in (Build(*row) for row in rows)}
 
 
-def of_workspace(connection: Connection, workspace_id: UUID, limit: int | None, offset: int) -> list[Build]:
-    """Newest first; `limit` None is all."""
-    query = _OF_WORKSPACE.offset(offset).limit(limit)
+def of_workspace(
+    connection: Connection, workspace_id: UUID, limit: int | None, offset: int, after_number: int = 0
+) -> list[Build]:
+    """Newest first, of those with a greater number; `limit` None is all."""
+    query = _OF_WORKSPACE.where(workspace_builds.c.build_number > after_number).offset(offset).limit(limit)
     return [Build(*row) for row in connection.execute(query, {"workspace_id": workspace_id})]
 
 

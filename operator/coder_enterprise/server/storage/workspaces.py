@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,6 +19,7 @@ from coder_enterprise.server.storage.schema import (
     workspaces,
 )
 from coder_enterprise.server.storage.workspace_builds import IS_LATEST
+from coder_enterprise.server.storage.workspace_search import Filter, filtered
 
 
 class Workspace(NamedTuple):
@@ -28,6 +30,10 @@ class Workspace(NamedTuple):
     name: str
     created_at: datetime
     updated_at: datetime
+    autostart_schedule: str | None
+    ttl_ms: int | None
+    """Milliseconds."""
+    dormant_at: datetime | None
     organization_name: str
     owner_name: str
     owner_avatar_url: str
@@ -37,17 +43,6 @@ class Workspace(NamedTuple):
     template_active_version_id: UUID
     template_settings: dict[str, Any]
     deleted: bool
-
-
-class Filter(NamedTuple):
-    """Which workspaces a list holds; empty means all."""
-
-    only: UUID | None = None
-    """Of that owner."""
-    owner: str = ""
-    template: str = ""
-    name: str = ""
-    """All three in lower case; part of the name is enough."""
 
 
 class Latest(NamedTuple):
@@ -61,7 +56,7 @@ class Latest(NamedTuple):
 
 
 # Statements are built once: building one costs more than running it.
-_COLUMNS = tuple(workspaces.c[name] for name in Workspace._fields[:7])
+_COLUMNS = tuple(workspaces.c[name] for name in Workspace._fields[:10])
 _ALL: Select[Any] = (
     select(
         *_COLUMNS,
@@ -138,12 +133,12 @@ def by_name(connection: Connection, owner_id: UUID, name: str) -> Workspace | No
 
 def page(connection: Connection, which: Filter, limit: int | None, offset: int) -> list[Workspace]:
     """By owner and name; `limit` None is all."""
-    query = _filtered(_LIVING, which).order_by(users.c.username_key, workspaces.c.name_key, workspaces.c.id)
+    query = filtered(_LIVING, which).order_by(users.c.username_key, workspaces.c.name_key, workspaces.c.id)
     return [Workspace(*row) for row in connection.execute(query.offset(offset).limit(limit))]
 
 
 def count(connection: Connection, which: Filter) -> int:
-    return int(connection.execute(_filtered(_COUNT, which)).scalar_one())
+    return int(connection.execute(filtered(_COUNT, which)).scalar_one())
 
 
 def count_by_latest_build(connection: Connection) -> dict[Latest, int]:
@@ -156,19 +151,10 @@ def has_any(connection: Connection, template_id: UUID) -> bool:
     return connection.execute(_OF_TEMPLATE, {"template_id": template_id}).first() is not None
 
 
+def update_fields(connection: Connection, workspace_id: UUID, values: Mapping[str, Any]) -> None:
+    connection.execute(update(workspaces).where(workspaces.c.id == workspace_id).values(**values))
+
+
 def delete(connection: Connection, workspace_id: UUID, moment: datetime) -> None:
     """Frees the name; the row stays."""
-    query = update(workspaces).where(workspaces.c.id == workspace_id)
-    connection.execute(query.values(name_key=None, updated_at=moment))
-
-
-def _filtered(query: Select[Any], which: Filter) -> Select[Any]:
-    if which.only is not None:
-        query = query.where(workspaces.c.owner_id == which.only)
-    if which.owner:
-        query = query.where(users.c.username_key == which.owner)
-    if which.template:
-        query = query.where(templates.c.name_key == which.template)
-    if which.name:
-        query = query.where(workspaces.c.name_key.contains(which.name, autoescape=True))
-    return query
+    update_fields(connection, workspace_id, {"name_key": None, "updated_at": moment})

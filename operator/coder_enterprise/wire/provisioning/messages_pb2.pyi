@@ -7,6 +7,11 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DataUploadType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UPLOAD_TYPE_UNKNOWN: _ClassVar[DataUploadType]
+    UPLOAD_TYPE_MODULE_FILES: _ClassVar[DataUploadType]
+
 class LogSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PROVISIONER_DAEMON: _ClassVar[LogSource]
@@ -25,6 +30,8 @@ class WorkspaceTransition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     START: _ClassVar[WorkspaceTransition]
     STOP: _ClassVar[WorkspaceTransition]
     DESTROY: _ClassVar[WorkspaceTransition]
+UPLOAD_TYPE_UNKNOWN: DataUploadType
+UPLOAD_TYPE_MODULE_FILES: DataUploadType
 PROVISIONER_DAEMON: LogSource
 PROVISIONER: LogSource
 TRACE: LogLevel
@@ -209,16 +216,22 @@ class CompletedJob(_message.Message):
         resources: _containers.RepeatedCompositeFieldContainer[Resource]
         def __init__(self, state: _Optional[bytes] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ...) -> None: ...
     class TemplateImport(_message.Message):
-        __slots__ = ("start_resources", "stop_resources", "rich_parameters", "external_auth_providers_names")
+        __slots__ = ("start_resources", "stop_resources", "rich_parameters", "external_auth_providers_names", "module_files", "module_files_hash", "has_external_agents")
         START_RESOURCES_FIELD_NUMBER: _ClassVar[int]
         STOP_RESOURCES_FIELD_NUMBER: _ClassVar[int]
         RICH_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
         EXTERNAL_AUTH_PROVIDERS_NAMES_FIELD_NUMBER: _ClassVar[int]
+        MODULE_FILES_FIELD_NUMBER: _ClassVar[int]
+        MODULE_FILES_HASH_FIELD_NUMBER: _ClassVar[int]
+        HAS_EXTERNAL_AGENTS_FIELD_NUMBER: _ClassVar[int]
         start_resources: _containers.RepeatedCompositeFieldContainer[Resource]
         stop_resources: _containers.RepeatedCompositeFieldContainer[Resource]
         rich_parameters: _containers.RepeatedCompositeFieldContainer[RichParameter]
         external_auth_providers_names: _containers.RepeatedScalarFieldContainer[str]
-        def __init__(self, start_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., stop_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., rich_parameters: _Optional[_Iterable[_Union[RichParameter, _Mapping]]] = ..., external_auth_providers_names: _Optional[_Iterable[str]] = ...) -> None: ...
+        module_files: bytes
+        module_files_hash: bytes
+        has_external_agents: bool
+        def __init__(self, start_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., stop_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., rich_parameters: _Optional[_Iterable[_Union[RichParameter, _Mapping]]] = ..., external_auth_providers_names: _Optional[_Iterable[str]] = ..., module_files: _Optional[bytes] = ..., module_files_hash: _Optional[bytes] = ..., has_external_agents: _Optional[bool] = ...) -> None: ...
     class TemplateDryRun(_message.Message):
         __slots__ = ("resources",)
         RESOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -233,6 +246,52 @@ class CompletedJob(_message.Message):
     template_import: CompletedJob.TemplateImport
     template_dry_run: CompletedJob.TemplateDryRun
     def __init__(self, job_id: _Optional[str] = ..., workspace_build: _Optional[_Union[CompletedJob.WorkspaceBuild, _Mapping]] = ..., template_import: _Optional[_Union[CompletedJob.TemplateImport, _Mapping]] = ..., template_dry_run: _Optional[_Union[CompletedJob.TemplateDryRun, _Mapping]] = ...) -> None: ...
+
+class FileRequest(_message.Message):
+    __slots__ = ("file_id", "upload_type")
+    FILE_ID_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_TYPE_FIELD_NUMBER: _ClassVar[int]
+    file_id: str
+    upload_type: DataUploadType
+    def __init__(self, file_id: _Optional[str] = ..., upload_type: _Optional[_Union[DataUploadType, str]] = ...) -> None: ...
+
+class FileUpload(_message.Message):
+    __slots__ = ("data_upload", "chunk_piece", "error")
+    DATA_UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_PIECE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    data_upload: DataUpload
+    chunk_piece: ChunkPiece
+    error: FailedFile
+    def __init__(self, data_upload: _Optional[_Union[DataUpload, _Mapping]] = ..., chunk_piece: _Optional[_Union[ChunkPiece, _Mapping]] = ..., error: _Optional[_Union[FailedFile, _Mapping]] = ...) -> None: ...
+
+class DataUpload(_message.Message):
+    __slots__ = ("upload_type", "data_hash", "file_size", "chunks")
+    UPLOAD_TYPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_HASH_FIELD_NUMBER: _ClassVar[int]
+    FILE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    upload_type: DataUploadType
+    data_hash: bytes
+    file_size: int
+    chunks: int
+    def __init__(self, upload_type: _Optional[_Union[DataUploadType, str]] = ..., data_hash: _Optional[bytes] = ..., file_size: _Optional[int] = ..., chunks: _Optional[int] = ...) -> None: ...
+
+class ChunkPiece(_message.Message):
+    __slots__ = ("data", "full_data_hash", "piece_index")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    FULL_DATA_HASH_FIELD_NUMBER: _ClassVar[int]
+    PIECE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    full_data_hash: bytes
+    piece_index: int
+    def __init__(self, data: _Optional[bytes] = ..., full_data_hash: _Optional[bytes] = ..., piece_index: _Optional[int] = ...) -> None: ...
+
+class FailedFile(_message.Message):
+    __slots__ = ("error",)
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    error: str
+    def __init__(self, error: _Optional[str] = ...) -> None: ...
 
 class Log(_message.Message):
     __slots__ = ("source", "level", "created_at", "stage", "output")
@@ -249,7 +308,7 @@ class Log(_message.Message):
     def __init__(self, source: _Optional[_Union[LogSource, str]] = ..., level: _Optional[_Union[LogLevel, str]] = ..., created_at: _Optional[int] = ..., stage: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
 
 class Metadata(_message.Message):
-    __slots__ = ("coder_url", "workspace_transition", "workspace_name", "workspace_owner", "workspace_id", "workspace_owner_id", "workspace_owner_email", "template_name", "template_version", "workspace_owner_oidc_access_token", "workspace_owner_session_token", "template_id", "workspace_owner_name", "workspace_owner_groups", "workspace_owner_ssh_public_key", "workspace_owner_ssh_private_key", "workspace_build_id", "workspace_owner_login_type")
+    __slots__ = ("coder_url", "workspace_transition", "workspace_name", "workspace_owner", "workspace_id", "workspace_owner_id", "workspace_owner_email", "template_name", "template_version", "workspace_owner_oidc_access_token", "workspace_owner_session_token", "template_id", "workspace_owner_name", "workspace_owner_groups", "workspace_owner_ssh_public_key", "workspace_owner_ssh_private_key", "workspace_build_id", "workspace_owner_login_type", "workspace_owner_rbac_roles", "template_version_id", "template_version_modules_file")
     CODER_URL_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_TRANSITION_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -268,6 +327,9 @@ class Metadata(_message.Message):
     WORKSPACE_OWNER_SSH_PRIVATE_KEY_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_BUILD_ID_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_OWNER_LOGIN_TYPE_FIELD_NUMBER: _ClassVar[int]
+    WORKSPACE_OWNER_RBAC_ROLES_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_VERSION_MODULES_FILE_FIELD_NUMBER: _ClassVar[int]
     coder_url: str
     workspace_transition: WorkspaceTransition
     workspace_name: str
@@ -286,7 +348,18 @@ class Metadata(_message.Message):
     workspace_owner_ssh_private_key: str
     workspace_build_id: str
     workspace_owner_login_type: str
-    def __init__(self, coder_url: _Optional[str] = ..., workspace_transition: _Optional[_Union[WorkspaceTransition, str]] = ..., workspace_name: _Optional[str] = ..., workspace_owner: _Optional[str] = ..., workspace_id: _Optional[str] = ..., workspace_owner_id: _Optional[str] = ..., workspace_owner_email: _Optional[str] = ..., template_name: _Optional[str] = ..., template_version: _Optional[str] = ..., workspace_owner_oidc_access_token: _Optional[str] = ..., workspace_owner_session_token: _Optional[str] = ..., template_id: _Optional[str] = ..., workspace_owner_name: _Optional[str] = ..., workspace_owner_groups: _Optional[_Iterable[str]] = ..., workspace_owner_ssh_public_key: _Optional[str] = ..., workspace_owner_ssh_private_key: _Optional[str] = ..., workspace_build_id: _Optional[str] = ..., workspace_owner_login_type: _Optional[str] = ...) -> None: ...
+    workspace_owner_rbac_roles: _containers.RepeatedCompositeFieldContainer[Role]
+    template_version_id: str
+    template_version_modules_file: str
+    def __init__(self, coder_url: _Optional[str] = ..., workspace_transition: _Optional[_Union[WorkspaceTransition, str]] = ..., workspace_name: _Optional[str] = ..., workspace_owner: _Optional[str] = ..., workspace_id: _Optional[str] = ..., workspace_owner_id: _Optional[str] = ..., workspace_owner_email: _Optional[str] = ..., template_name: _Optional[str] = ..., template_version: _Optional[str] = ..., workspace_owner_oidc_access_token: _Optional[str] = ..., workspace_owner_session_token: _Optional[str] = ..., template_id: _Optional[str] = ..., workspace_owner_name: _Optional[str] = ..., workspace_owner_groups: _Optional[_Iterable[str]] = ..., workspace_owner_ssh_public_key: _Optional[str] = ..., workspace_owner_ssh_private_key: _Optional[str] = ..., workspace_build_id: _Optional[str] = ..., workspace_owner_login_type: _Optional[str] = ..., workspace_owner_rbac_roles: _Optional[_Iterable[_Union[Role, _Mapping]]] = ..., template_version_id: _Optional[str] = ..., template_version_modules_file: _Optional[str] = ...) -> None: ...
+
+class Role(_message.Message):
+    __slots__ = ("name", "org_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    org_id: str
+    def __init__(self, name: _Optional[str] = ..., org_id: _Optional[str] = ...) -> None: ...
 
 class TemplateVariable(_message.Message):
     __slots__ = ("name", "description", "type", "default_value", "required", "sensitive")
@@ -409,7 +482,7 @@ class Resource(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., agents: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ..., metadata: _Optional[_Iterable[_Union[Resource.Metadata, _Mapping]]] = ..., hide: _Optional[bool] = ..., icon: _Optional[str] = ..., instance_type: _Optional[str] = ..., daily_cost: _Optional[int] = ...) -> None: ...
 
 class Agent(_message.Message):
-    __slots__ = ("id", "name", "env", "operating_system", "architecture", "directory", "token", "instance_id", "connection_timeout_seconds", "troubleshooting_url", "motd_file")
+    __slots__ = ("id", "name", "env", "operating_system", "architecture", "directory", "token", "instance_id", "connection_timeout_seconds", "troubleshooting_url", "motd_file", "display_apps", "order")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -428,6 +501,8 @@ class Agent(_message.Message):
     CONNECTION_TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     TROUBLESHOOTING_URL_FIELD_NUMBER: _ClassVar[int]
     MOTD_FILE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_APPS_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     env: _containers.ScalarMap[str, str]
@@ -439,4 +514,20 @@ class Agent(_message.Message):
     connection_timeout_seconds: int
     troubleshooting_url: str
     motd_file: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., operating_system: _Optional[str] = ..., architecture: _Optional[str] = ..., directory: _Optional[str] = ..., token: _Optional[str] = ..., instance_id: _Optional[str] = ..., connection_timeout_seconds: _Optional[int] = ..., troubleshooting_url: _Optional[str] = ..., motd_file: _Optional[str] = ...) -> None: ...
+    display_apps: DisplayApps
+    order: int
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., operating_system: _Optional[str] = ..., architecture: _Optional[str] = ..., directory: _Optional[str] = ..., token: _Optional[str] = ..., instance_id: _Optional[str] = ..., connection_timeout_seconds: _Optional[int] = ..., troubleshooting_url: _Optional[str] = ..., motd_file: _Optional[str] = ..., display_apps: _Optional[_Union[DisplayApps, _Mapping]] = ..., order: _Optional[int] = ...) -> None: ...
+
+class DisplayApps(_message.Message):
+    __slots__ = ("vscode", "vscode_insiders", "web_terminal", "ssh_helper", "port_forwarding_helper")
+    VSCODE_FIELD_NUMBER: _ClassVar[int]
+    VSCODE_INSIDERS_FIELD_NUMBER: _ClassVar[int]
+    WEB_TERMINAL_FIELD_NUMBER: _ClassVar[int]
+    SSH_HELPER_FIELD_NUMBER: _ClassVar[int]
+    PORT_FORWARDING_HELPER_FIELD_NUMBER: _ClassVar[int]
+    vscode: bool
+    vscode_insiders: bool
+    web_terminal: bool
+    ssh_helper: bool
+    port_forwarding_helper: bool
+    def __init__(self, vscode: _Optional[bool] = ..., vscode_insiders: _Optional[bool] = ..., web_terminal: _Optional[bool] = ..., ssh_helper: _Optional[bool] = ..., port_forwarding_helper: _Optional[bool] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""Routes of provisioner daemons, their keys and their jobs."""

@@ -1,0 +1,1 @@
+"""Provisioner daemons and their jobs: who serves, what is asked of them, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""Provisioner daemons, their keys, their jobs, and the modules that they bring."""

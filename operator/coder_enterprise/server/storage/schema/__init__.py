@@ -1,0 +1,78 @@
+"""The tables. A change here needs a migration; a test compares the two."""
+
+from coder_enterprise.server.storage.schema.columns import (
+    COUNTER,
+    DOCUMENT,
+    NEVER,
+    Canonical,
+    Moment,
+    by_code_point,
+    metadata,
+)
+from coder_enterprise.server.storage.schema.deployment import licenses, proxies, replicas, site_settings
+from coder_enterprise.server.storage.schema.people import (
+    api_keys,
+    audit_log,
+    git_ssh_keys,
+    group_members,
+    groups,
+    organization_members,
+    organizations,
+    quiet_hours,
+    scim_users,
+    users,
+)
+from coder_enterprise.server.storage.schema.provisioning import (
+    files,
+    module_file_pieces,
+    module_files,
+    provisioner_daemons,
+    provisioner_job_logs,
+    provisioner_jobs,
+    provisioner_keys,
+)
+from coder_enterprise.server.storage.schema.templates import (
+    template_groups,
+    template_users,
+    template_versions,
+    templates,
+    workspace_builds,
+    workspaces,
+)
+
+__all__ = [
+    "COUNTER",
+    "DOCUMENT",
+    "NEVER",
+    "Canonical",
+    "Moment",
+    "api_keys",
+    "audit_log",
+    "by_code_point",
+    "files",
+    "git_ssh_keys",
+    "group_members",
+    "groups",
+    "licenses",
+    "metadata",
+    "module_file_pieces",
+    "module_files",
+    "organization_members",
+    "organizations",
+    "provisioner_daemons",
+    "provisioner_job_logs",
+    "provisioner_jobs",
+    "provisioner_keys",
+    "proxies",
+    "quiet_hours",
+    "replicas",
+    "scim_users",
+    "site_settings",
+    "template_groups",
+    "template_users",
+    "template_versions",
+    "templates",
+    "users",
+    "workspace_builds",
+    "workspaces",
+]
