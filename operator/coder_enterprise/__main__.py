@@ -2,13 +2,14 @@
 
 import sys
 
-from coder_enterprise.process.start import prepare
+from coder_enterprise.process.start import hand_over, prepare
 
 
 def main() -> None:
     prepare(sys.argv[1:])
     from coder_enterprise.cli.main import main as run
 
+    hand_over()
     run()
 
 

@@ -1,23 +1,27 @@
-"""`coder-enterprise license`: makes the keys that licences are signed with, signs licences, and reads them."""
+"""`coder-enterprise license`: signs licences and reads them; their keys are in `license_keys`."""
 
 from __future__ import annotations
 
-import base64
 import json
-import os
-import re
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID, uuid4
 
 import typer
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from coder_enterprise.cli import license_keys
+from coder_enterprise.cli.license_keys import (
+    KEY_ID_HELP,
+    fail,
+    key_id_of,
+    need_server_extra,
+    read_private_key,
+    read_public_keys,
+)
 
+if TYPE_CHECKING:
     from coder_enterprise.server.services.license_tokens import Claims
 
 app = typer.Typer(
@@ -26,59 +30,9 @@ app = typer.Typer(
     "trusts Coder's own key alone.",
 )
 
-MAX_DAYS = 36_500
-KEY_ID_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-KEY_ID_HELP = "Name of the key. Default: the file's name without its ending."
+app.command()(license_keys.keygen)
 
-
-@app.command()
-def keygen(
-    private_key: Annotated[Path, typer.Argument(help="File for the private key; made with mode 0600, never replaced.")],
-    key_id: Annotated[str, typer.Option(help=KEY_ID_HELP)] = "",
-    keys: Annotated[
-        Path | None,
-        typer.Option(help="JSON file of public keys to add this one to; made when it is missing. Default: print it."),
-    ] = None,
-) -> None:
-    """Make an Ed25519 key pair that licences can be signed with.
-
-    The private key signs licences: keep it away from the server. The server gets the JSON of public keys, by
-    CODER_LICENSE_KEYS_FILE.
-
-    Examples:
-
-      coder-enterprise license keygen acme-2026.pem --keys keys.json
-
-      coder-enterprise license keygen acme.pem --key-id acme > keys.json
-    """
-    _need_server_extra()
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    name = _key_id(key_id, private_key)
-    known = _public_keys(keys) if keys and keys.exists() else {}
-    if name in known:
-        _fail(f"--key-id: {keys} has a key {name!r} already; choose another name")
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    try:
-        descriptor = os.open(private_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        _fail(f"PRIVATE_KEY: {private_key} exists and is not replaced: licences may be signed with it")
-    except OSError as error:
-        _fail(f"PRIVATE_KEY: {private_key} cannot be written: {error.strerror}")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-    text = _keys_json({**known, name: key.public_key().public_bytes_raw()})
-    if keys is None:
-        typer.echo(text)
-        return
-    try:
-        _replace(keys, text + "\n")
-    except OSError as error:
-        private_key.unlink()
-        _fail(f"--keys: {keys} cannot be written: {error.strerror}")
-    typer.echo(f"private key: {private_key}\npublic key:  {name} in {keys}", err=True)
+MAX_DAYS: Final = 36_500
 
 
 @app.command()
@@ -122,18 +76,18 @@ def sign(
       coder-enterprise license sign --private-key acme-2026.pem \\
         --feature template_rbac --users 5 --days 14 --grace-days 0 --trial
     """
-    _need_server_extra()
+    need_server_extra()
     from coder_enterprise.server.services import license_tokens
 
     features = _features(feature or [], users)
     if not features and not all_features:
-        _fail("--feature, --all-features, --users: give one of them; a licence without any enables nothing")
+        fail("--feature, --all-features, --users: give one of them; a licence without any enables nothing")
     start = _start(not_before)
     try:
         end = start + timedelta(days=days)
         last = end + timedelta(days=grace_days)
     except OverflowError:
-        _fail("--days, --grace-days: the licence would end after the year 9999")
+        fail("--days, --grace-days: the licence would end after the year 9999")
     claims: dict[str, Any] = {
         "version": license_tokens.VERSION,
         "jti": str(uuid4()),
@@ -149,7 +103,7 @@ def sign(
     }
     if deployment_id:
         claims["deployment_ids"] = [str(item) for item in deployment_id]
-    typer.echo(license_tokens.sign(claims, _private_key(private_key), _key_id(key_id, private_key)))
+    typer.echo(license_tokens.sign(claims, read_private_key(private_key), key_id_of(key_id, private_key)))
 
 
 @app.command()
@@ -178,7 +132,7 @@ def inspect(
         -o go-template='{{.data.license | base64decode}}' |
         coder-enterprise license inspect --keys keys.json
     """
-    _need_server_extra()
+    need_server_extra()
     from coder_enterprise.server.services import license_tokens
     from coder_enterprise.server.services.license_tokens import InvalidLicense
 
@@ -186,12 +140,12 @@ def inspect(
     try:
         payload = license_tokens.payload_of(token)
     except InvalidLicense as error:
-        _fail(f"{license_file}: the licence {error}")
+        fail(f"{license_file}: the licence {error}")
     typer.echo(json.dumps(payload, indent=2))
     try:
-        claims = license_tokens.read(token, _public_keys(keys)) if keys else license_tokens.claims_of(payload)
+        claims = license_tokens.read(token, read_public_keys(keys)) if keys else license_tokens.claims_of(payload)
     except InvalidLicense as error:
-        _fail(f"the licence {error}")
+        fail(f"the licence {error}")
     signature = f"matches a key of {keys}" if keys else "not checked; give --keys"
     typer.echo(f"\nsignature: {signature}\n{_summary(claims)}")
     if claims.exp <= datetime.now(UTC):
@@ -217,9 +171,9 @@ def _licence(file: str) -> str:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        _fail(f"FILE: {file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}")
+        fail(f"FILE: {file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}")
     if not text.strip():
-        _fail(f"FILE: {'standard input' if file == '-' else file} is empty; it must hold a licence")
+        fail(f"FILE: {'standard input' if file == '-' else file} is empty; it must hold a licence")
     return text.strip()
 
 
@@ -230,11 +184,11 @@ def _features(wanted: list[str], users: int | None) -> dict[str, int]:
     for text in wanted:
         name, equals, number = text.partition("=")
         if name not in set(Feature):
-            _fail(f"--feature: there is no feature {name!r}; there are {', '.join(sorted(Feature))}")
+            fail(f"--feature: there is no feature {name!r}; there are {', '.join(sorted(Feature))}")
         if equals and not (number.isdecimal() and 0 < int(number) < 2**31):
-            _fail(f"--feature: {text}: the number must be between 1 and {2**31 - 1}")
+            fail(f"--feature: {text}: the number must be between 1 and {2**31 - 1}")
         if name == Feature.USER_LIMIT and not equals:
-            _fail("--feature: user_limit needs a number: user_limit=100, or --users 100")
+            fail("--feature: user_limit needs a number: user_limit=100, or --users 100")
         features[name] = int(number) if equals else 1
     if users is not None:
         features[Feature.USER_LIMIT.value] = users
@@ -248,60 +202,4 @@ def _start(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
-        _fail(f"--not-before: {text!r} is neither a date nor a time, such as 2026-01-31 or 2026-01-31T12:00:00+01:00")
-
-
-def _key_id(key_id: str, private_key: Path) -> str:
-    name = key_id or private_key.stem
-    if not KEY_ID_FORM.fullmatch(name):
-        _fail(f"--key-id: {name!r}: at most 63 letters, digits, dots, hyphens and underscores")
-    return name
-
-
-def _private_key(path: Path) -> Ed25519PrivateKey:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        _fail(f"--private-key: {path} cannot be read: {error.strerror}")
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        _fail(f"--private-key: {path} holds no Ed25519 private key in PEM; `license keygen` writes one")
-    return key
-
-
-def _public_keys(path: Path) -> dict[str, bytes]:
-    from coder_enterprise.server.settings import SettingsError, read_license_keys
-
-    try:
-        return read_license_keys("--keys", path)
-    except SettingsError as error:
-        _fail(str(error))
-
-
-def _keys_json(keys: Mapping[str, bytes]) -> str:
-    return json.dumps({name: base64.b64encode(key).decode() for name, key in sorted(keys.items())}, indent=2)
-
-
-def _replace(path: Path, text: str) -> None:
-    """At once, so that a server never reads half a file."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
-
-
-def _need_server_extra() -> None:
-    try:
-        import cryptography  # noqa: F401
-        import jwt  # noqa: F401
-    except ImportError as error:
-        _fail(f"{error.name} is missing; run: pip install 'coder-enterprise[server]'")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"coder-enterprise license: {message}", err=True)
-    raise typer.Exit(1)
+        fail(f"--not-before: {text!r} is neither a date nor a time, such as 2026-01-31 or 2026-01-31T12:00:00+01:00")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from coder_enterprise.cli import names
 from coder_enterprise.cli.options import LEASE_NAME, Context, Kubeconfig
 
 
@@ -13,7 +14,10 @@ def run(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     namespace: Annotated[
-        list[str] | None, typer.Option(help="Only objects of this namespace; repeat for several. Default: all.")
+        list[str] | None,
+        typer.Option(
+            help="Only objects of this namespace; repeat for several. Default: all.", callback=names.namespaces
+        ),
     ] = None,
     end_operator: Annotated[
         str,
@@ -49,15 +53,17 @@ def run(
 
       coder-enterprise release --namespace team-a --namespace team-b
     """
-    import uvloop
-
-    from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, configuration
+    from coder_enterprise.cluster.client import KubernetesClient
+    from coder_enterprise.cluster.errors import KubernetesError
+    from coder_enterprise.cluster.kubeconfig import configuration
     from coder_enterprise.controller.release import Release, remove_leases
     from coder_enterprise.controller.release import end_operator as end
+    from coder_enterprise.kinds.machinery.object_names import name_fault, namespace_fault
     from coder_enterprise.kinds.registry import KINDS
+    from coder_enterprise.process.loop import run as run_loop
 
     home, _, name = end_operator.partition("/")
-    if end_operator and not (home and name):
+    if end_operator and (namespace_fault(home) or name_fault(name)):
         typer.echo(f"coder-enterprise release: --end-operator: {end_operator!r} is not NAMESPACE/NAME", err=True)
         raise typer.Exit(1)
     plurals = {kind.names.kind: kind.names.plural for kind in KINDS}
@@ -75,7 +81,7 @@ def run(
             typer.echo(f"{count} {'object' if count == 1 else 'objects'} released")
 
     try:
-        uvloop.run(main())
+        run_loop(main())
     except KubernetesError as error:
         typer.echo(f"coder-enterprise release: {error}", err=True)
         raise typer.Exit(1) from None

@@ -54,6 +54,13 @@ def run(
             "provider.",
         ),
     ] = "documented",
+    announced_version: Annotated[
+        str,
+        typer.Option(
+            envvar="CODER_ANNOUNCED_VERSION",
+            help="The release of Coder that it says it is. Default: v2.4.0 with documented, v2.30.0 with codersdk.",
+        ),
+    ] = "",
     api_rate_limit: Annotated[
         int,
         typer.Option(
@@ -94,6 +101,13 @@ def run(
             help="How long logs of provisioner jobs are kept after the job; 0 is for ever.",
         ),
     ] = "30d",
+    workspace_session_tokens: Annotated[
+        bool,
+        typer.Option(
+            envvar="CODER_WORKSPACE_SESSION_TOKENS",
+            help="Give a session token of its owner to each workspace that starts.",
+        ),
+    ] = True,
     quiet_hours_default_schedule: Annotated[
         str,
         typer.Option(
@@ -186,8 +200,7 @@ def run(
     listener = listen_at(context, "CODER_HTTP_ADDRESS", http_address)
     metrics = listen_at(context, "CODER_PROMETHEUS_ADDRESS", prometheus_address) if prometheus_enable else None
     try:
-        import uvloop
-
+        from coder_enterprise.process.loop import run as run_loop
         from coder_enterprise.server.errors import RequestError
         from coder_enterprise.server.run import serve
         from coder_enterprise.server.settings import (
@@ -199,6 +212,7 @@ def run(
             parse_encryption_keys,
             parse_interval,
             parse_profile,
+            parse_release,
             parse_retention,
             parse_support_links,
             parse_trusted_proxies,
@@ -228,6 +242,7 @@ def run(
             development_license=development_license,
             support_links=parse_support_links(support_links),
             profile=parse_profile(wire_profile),
+            announced_release=parse_release(announced_version),
             scim_auth_header=os.environ.get("CODER_SCIM_AUTH_HEADER", "").strip(),
             rate_limit=api_rate_limit,
             retention=Retention(
@@ -239,13 +254,14 @@ def run(
             trusted_origins=trusted_origins,
             encryption_keys=parse_encryption_keys(ENCRYPTION_KEYS, os.environ.get(ENCRYPTION_KEYS, "")),
             provisioner_daemon_psk=os.environ.get("CODER_PROVISIONER_DAEMON_PSK", ""),
+            workspace_session_tokens=workspace_session_tokens,
             quiet_hours_default_schedule=quiet_hours_default_schedule,
             allow_custom_quiet_hours=allow_custom_quiet_hours,
             proxy_health_interval=parse_interval("CODER_PROXY_HEALTH_INTERVAL", proxy_health_interval),
             relay_url=parse_url("CODER_DERP_SERVER_RELAY_URL", derp_server_relay_url),
             shutdown_delay=parse_delay("CODER_SHUTDOWN_DELAY", shutdown_delay),
         )
-        uvloop.run(serve(settings, listener, metrics))
+        run_loop(serve(settings, listener, metrics))
     except (SettingsError, StorageError, RequestError) as error:
         typer.echo(f"coder-enterprise server: {error}", err=True)
         raise typer.Exit(1) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -98,6 +97,8 @@ def _with_database(path: Path, work: Callable[[Database, str], Coroutine[Any, An
             return await work(database, password)
         finally:
             await database.close()
+
+    import asyncio
 
     url = _postgresql_url()
     if not url and not path.is_file():

@@ -44,9 +44,8 @@ def run(
         --http-address :3001 --access-url https://eu.example.com
     """
     listener = listen_at(command, "CODER_HTTP_ADDRESS", http_address)
-    import uvloop
-
     from coder_enterprise.cli.logs import configure
+    from coder_enterprise.process.loop import run as run_loop
     from coder_enterprise.wsproxy.primary import PrimaryRefused, PrimaryUnreachable
     from coder_enterprise.wsproxy.run import serve
     from coder_enterprise.wsproxy.settings import SettingsError, make_settings
@@ -60,7 +59,7 @@ def run(
             access_url,
             wildcard_access_url,
         )
-        uvloop.run(serve(settings, listener))
+        run_loop(serve(settings, listener))
     except (SettingsError, PrimaryRefused) as error:
         typer.echo(f"coder-enterprise wsproxy: {error}", err=True)
         raise typer.Exit(1) from None

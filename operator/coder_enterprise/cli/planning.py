@@ -1,0 +1,77 @@
+"""What `plan` and `apply` have in common: their options, the manifests, the tokens, and what a cluster says of them."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coder_enterprise.cli import names
+
+if TYPE_CHECKING:
+    from coder_enterprise.kinds.machinery.resource import Resource
+    from coder_enterprise.planner.servers import Access
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+
+
+Files = Annotated[
+    list[str],
+    typer.Option(
+        "--filename",
+        "-f",
+        metavar="FILE|DIR|-",
+        help="Manifests: a file, a folder with all below it, or - for the standard input; repeat for several.",
+    ),
+]
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", help="Of objects that name none.", callback=names.namespace)
+]
+TokenFromEnv = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VARIABLE",
+        help="The session token for the CoderDeployment NAME, or NAMESPACE/NAME, is in this environment variable.",
+    ),
+]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Read the cluster too: it says which things in Coder the objects have made."),
+]
+
+
+def access_of(tokens: list[str] | None) -> Access:
+    """From the environment. Ends the command for an option that cannot be read."""
+    from coder_enterprise.planner.servers import Access
+
+    given = {}
+    for item in tokens or ():
+        name, equals, variable = item.partition("=")
+        if not equals or not variable:
+            raise typer.BadParameter(f"{item} is not NAME=VARIABLE", param_hint="--token-from-env")
+        if not os.environ.get(variable):
+            raise typer.BadParameter(f"the variable {variable} is empty or not set", param_hint="--token-from-env")
+        given[name] = os.environ[variable].strip()
+    return Access(
+        url=os.environ.get("CODER_URL", ""), token=os.environ.get("CODER_SESSION_TOKEN", "").strip(), tokens=given
+    )
+
+
+async def objects_of(kubeconfig: Path | None, context: str | None, namespaces: frozenset[str]) -> list[Resource]:
+    """All objects of our kinds in these namespaces. Raises `KubernetesError` and `CannotDo`."""
+    from coder_enterprise.cluster.client import KubernetesClient
+    from coder_enterprise.cluster.kubeconfig import access
+    from coder_enterprise.oncall.objects import discover, read
+
+    found = await access(kubeconfig, context)
+    async with KubernetesClient(found.settings, "coder-enterprise") as client:
+        kinds = await discover(client)
+        return [each for namespace in sorted(namespaces) for each in await read(client, kinds, namespace)]
