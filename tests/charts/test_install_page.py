@@ -14,9 +14,9 @@ from typing import Final
 import pytest
 
 from tests.support.kubelet import Kubelet
-from tools.install_page import sections
 from tools.kubernetes import binaries
 from tools.kubernetes.control_plane import ControlPlane
+from tools.pages import INSTALL, sections
 from tools.server_process import CoderServer
 
 pytestmark = pytest.mark.cluster
@@ -50,7 +50,7 @@ def follow(bare_plane: ControlPlane, clean_folder: Path, helm: Path) -> Iterator
     }
 
     def run(*titles: str, url: str = EXAMPLE) -> str:
-        commands = "\n".join(block for title in titles for block in sections()[title]).replace(EXAMPLE, url)
+        commands = "\n".join(block for title in titles for block in sections(INSTALL)[title]).replace(EXAMPLE, url)
         bash = ["bash", "-euo", "pipefail", "-c", commands]
         result = subprocess.run(bash, cwd=clean_folder, env=environment, capture_output=True, text=True, check=False)
         print(result.stdout)

@@ -16,6 +16,7 @@ NAMESPACE: Final = "coder-enterprise"
 CHART_VALUES: Final = {
     "cluster-wide": [],
     "namespaced": values(watchNamespaces=f"{{{NAMESPACE}}}"),
+    "page": values(page__mode="kubernetes"),
     "with-server": values(server__enabled="true"),
 }
 LABELS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/component")

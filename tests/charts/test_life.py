@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coder_enterprise.kinds.resource import CLAIM, FINALIZER
+from coder_enterprise.kinds.machinery.resource import CLAIM, FINALIZER
 from tests.support.helm import CHART, RELEASE, TIMEOUT, WAIT, Helm, HelmFailed, values
 from tests.support.kubelet import Kubelet
 from tests.support.kubernetes import Body, Namespace

@@ -8,7 +8,7 @@ import pytest
 
 from coder_enterprise.client.absences import FIRST_LOOK, MAX_LOOK
 from coder_enterprise.client.clock import now
-from coder_enterprise.client.directory import Snapshot
+from coder_enterprise.client.snapshots import Snapshot
 
 pytestmark = pytest.mark.looptime
 

@@ -38,13 +38,18 @@ async def decoded(body: bytes, encoding: str, limit: int = 1000) -> bytes:
 
 @pytest.mark.parametrize(
     ("encoding", "packed"),
-    [("", b"text"), ("identity", b"text"), ("gzip", gzip.compress(b"text")), ("Deflate", zlib.compress(b"text"))],
+    [
+        ("", b"text"),
+        ("identity", b"text"),
+        ("gzip", gzip.compress(b"text", mtime=0)),
+        ("Deflate", zlib.compress(b"text")),
+    ],
 )
 async def test_a_body_is_decoded(encoding: str, packed: bytes) -> None:
     assert await decoded(packed, encoding) == b"text"
 
 
-@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"x" * 500)[:-12], b""])
+@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"x" * 500, mtime=0)[:-12], b""])
 async def test_a_broken_body_is_an_error(packed: bytes) -> None:
     with pytest.raises(ValueError, match="broken gzip"):
         await decoded(packed, "gzip")
@@ -92,6 +97,15 @@ async def test_what_is_no_list_is_refused_however_large_it_is(monkeypatch: pytes
     monkeypatch.setattr(bodies, "SMALL", 0)
     with pytest.raises((ValueError, RecursionError)):
         await read(ITEMS, bytearray(text, "utf-8"))
+
+
+@pytest.mark.parametrize("small", [0, 2**20])
+def test_half_a_character_is_refused_however_large_the_list_is(monkeypatch: pytest.MonkeyPatch, small: int) -> None:
+    monkeypatch.setattr(bodies, "SMALL", small)
+    whole = ITEMS.validate_json(rb'[{"name": "\ud83d\ude00"}]')
+    assert [role.name for role in whole] == ["\N{GRINNING FACE}"]
+    with pytest.raises(ValueError, match=r"hex escape|surrogate"):
+        ITEMS.validate_json(rb'[{"name": "a\ud83d"}]')
 
 
 async def test_an_endless_item_and_endless_items_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

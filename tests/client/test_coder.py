@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import unquote
 
 import pytest
 from aiohttp import web
+from pydantic import TypeAdapter
 
-from coder_enterprise.client import errors, records
+from coder_enterprise.client import errors, proxy_records, records
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import ConnectionSettings
@@ -18,6 +20,8 @@ from coder_enterprise.wire.proxies import CreateWorkspaceProxyRequest, PatchWork
 from coder_enterprise.wire.template_acls import UpdateTemplateACLRequest
 from tests.support.scripted import HTML, NO_ROUTE, TOKEN, Asked, Scripted
 
+GROUP_RECORD: Final = TypeAdapter(records.Group)
+USER_RECORD: Final = TypeAdapter(records.User)
 GROUP: Final = {"id": "g1", "name": "platform", "organization_id": "o1"}
 
 Body = dict[str, Any]
@@ -150,11 +154,11 @@ async def test_null_is_no_groups(server: Scripted, client: CoderClient) -> None:
     ],
 )
 def test_the_members_of_a_group_are_ids(members: Any, expected: set[str]) -> None:
-    assert records.Group.model_validate(GROUP | {"members": members}).member_ids == expected
+    assert GROUP_RECORD.validate_python(GROUP | {"members": members}).member_ids == expected
 
 
 def test_a_group_may_leave_out_what_has_a_default() -> None:
-    group = records.Group.model_validate(GROUP)
+    group = GROUP_RECORD.validate_python(GROUP)
     assert (group.display_name, group.avatar_url, group.quota_allowance, group.source) == ("", "", 0, "user")
 
 
@@ -175,16 +179,16 @@ async def test_members_of_another_shape_are_refused(server: Scripted, client: Co
         (records.License, {"id": 1, "claims": None}),
         (records.Replica, {"id": "r1", "hostname": "coder-0"}),
         (records.ProvisionerDaemon, {"id": "p1", "last_seen_at": None}),
-        (records.ProxyRegions, {"regions": None}),
+        (proxy_records.ProxyRegions, {"regions": None}),
     ],
 )
 def test_null_lists_and_missing_fields_are_taken(model: type[records.Record], body: Body) -> None:
-    model.model_validate(body)
+    TypeAdapter(model).validate_python(body)
 
 
 def test_everyone_is_the_group_with_its_organizations_id() -> None:
-    assert records.Group.model_validate(GROUP | {"id": "o1"}).is_everyone
-    assert not records.Group.model_validate(GROUP).is_everyone
+    assert GROUP_RECORD.validate_python(GROUP | {"id": "o1"}).is_everyone
+    assert not GROUP_RECORD.validate_python(GROUP).is_everyone
 
 
 SEEN: Final = "2026-01-02T03:04:05Z"
@@ -204,6 +208,12 @@ SEEN: Final = "2026-01-02T03:04:05Z"
 def test_a_daemon_is_heard_in_old_words_and_in_new_ones(fields: Body, heard: bool) -> None:
     daemon = records.ProvisionerDaemon.model_validate({"id": "p1"} | fields)
     assert (daemon.heard_at is not None) is heard
+
+
+async def test_more_daemons_are_asked_for_than_coder_lists_by_itself(server: Scripted, client: CoderClient) -> None:
+    server.answer("/organizations/o1/provisionerdaemons", [{"id": "p1"}])
+    await client.server.provisioner_daemons("o1")
+    assert int(server.asked[-1].query["limit"]) > 50
 
 
 # Workspace proxies
@@ -229,7 +239,7 @@ async def test_workspace_proxies_come_as_an_object_or_as_a_list(
     server: Scripted, client: CoderClient, answer: Any, expected: list[str]
 ) -> None:
     server.answer("/workspaceproxies", answer)
-    listed = await client.deployment.proxy_lists()
+    listed = await client.server.proxy_lists()
     assert [proxy.name for proxy in listed.proxies] == expected
     assert listed.documented is isinstance(answer, list)
 
@@ -238,7 +248,7 @@ async def test_workspace_proxies_come_as_an_object_or_as_a_list(
 async def test_proxies_of_another_shape_are_refused(server: Scripted, client: CoderClient, answer: Any) -> None:
     server.answer("/workspaceproxies", answer)
     with pytest.raises(errors.UnexpectedShape):
-        await client.deployment.workspace_proxies()
+        await client.server.workspace_proxies()
 
 
 PROXY: Final = {"id": "p1", "name": "eu"}
@@ -262,18 +272,18 @@ async def test_the_token_of_a_new_proxy_is_in_the_body_or_in_a_header(
     server.answer("/workspaceproxies/p1", body, method="PATCH", headers=headers)
     created = await client.proxies.create(CreateWorkspaceProxyRequest(name="eu"))
     updated = await client.proxies.update("p1", PatchWorkspaceProxy(id="p1", regenerate_token=True))
-    assert created == updated == (records.WorkspaceProxy(id="p1", name="eu"), token)
+    assert created == updated == (proxy_records.WorkspaceProxy(id="p1", name="eu"), token)
     assert [asked.body for asked in server.asked] == ['{"name":"eu"}', '{"id":"p1","regenerate_token":true}']
 
 
 def test_a_token_is_not_in_the_repr_of_its_answer() -> None:
-    answer = records.WrittenProxy.model_validate({"proxy": PROXY, "proxy_token": "p1:secret"})
+    answer = proxy_records.WrittenProxy.model_validate({"proxy": PROXY, "proxy_token": "p1:secret"})
     assert "secret" not in repr(answer)
 
 
 def test_a_report_of_nulls_is_an_empty_one() -> None:
     status = {"status": "ok", "report": {"errors": None, "warnings": None}}
-    assert records.WorkspaceProxy.model_validate(PROXY | {"status": status}).status.report.errors == ()
+    assert proxy_records.WorkspaceProxy.model_validate(PROXY | {"status": status}).status.report.errors == ()
 
 
 # Templates
@@ -329,7 +339,7 @@ async def test_a_user_is_suspended_and_let_in_without_a_body(
 
 def test_a_role_that_everybody_has_or_that_counts_in_one_organization_is_no_site_role() -> None:
     roles = [{"name": "owner"}, {"name": "member"}, {"name": "auditor", "organization_id": "o1"}]
-    assert records.User.model_validate(ANN | {"roles": roles}).site_roles == {"owner"}
+    assert USER_RECORD.validate_python(ANN | {"roles": roles}).site_roles == {"owner"}
 
 
 # SCIM
@@ -382,3 +392,13 @@ def test_keys_are_not_in_the_representation_of_settings() -> None:
     shown = repr(ConnectionSettings("https://coder.example.com", TOKEN, scim_key=SCIM_KEY))
     assert SCIM_KEY not in shown
     assert TOKEN not in shown
+
+
+def test_records_that_are_held_by_the_ten_thousand_are_small_and_share_what_they_have_in_common() -> None:
+    first, second = (GROUP_RECORD.validate_json(json.dumps(GROUP | {"members": []})) for _ in range(2))
+    assert not hasattr(first, "__dict__")
+    assert first.organization_id is second.organization_id
+    assert first.member_ids is second.member_ids
+    ann, bob = (USER_RECORD.validate_json(json.dumps(ANN | {"organization_ids": ["o1"]})) for _ in range(2))
+    assert not hasattr(ann, "__dict__")
+    assert ann.organization_ids is bob.organization_ids

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from coder_enterprise.client import errors, records
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
-from coder_enterprise.client.directory import Directory, GroupIndex, Snapshot, UserIndex
+from coder_enterprise.client.directory import Directory
+from coder_enterprise.client.indexes import GroupIndex, UserIndex
+from coder_enterprise.client.snapshots import Snapshot
 from tests.support.scripted import NOT_FOUND, Scripted
 
 ID: Final = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"

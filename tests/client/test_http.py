@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
+from typing_extensions import override
 
-from coder_enterprise.client import errors, http
-from coder_enterprise.client.http import Call, ConnectionSettings, Transport
+from coder_enterprise.client import errors, failures, http
+from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings, Transport
+from tests.support.faults import fault
 from tests.support.front import Certificate
 from tests.support.scripted import HTML, NO_ROUTE, NOT_FOUND, TOKEN, Scripted, Talk, raw_server
+from tests.support.waiting import wait_for
 
 ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -31,6 +35,15 @@ async def transport(server: Scripted) -> AsyncIterator[Transport]:
     connected = Transport(server.settings)
     yield connected
     await connected.close()
+
+
+@contextlib.asynccontextmanager
+async def connected(url: str, hooks: CallHooks) -> AsyncIterator[Transport]:
+    transport = Transport(ConnectionSettings(url, TOKEN), hooks)
+    try:
+        yield transport
+    finally:
+        await transport.close()
 
 
 async def get(transport: Transport, path: str = "/thing") -> Thing:
@@ -152,6 +165,23 @@ async def test_html_is_not_coder(server: Scripted, transport: Transport, status:
     assert "<html>" not in error.message
 
 
+@pytest.mark.parametrize("text", [HTML, '{"message": "Succ', "[]", '"deleted"'])
+async def test_what_is_no_answer_of_coder_has_deleted_nothing(
+    server: Scripted, transport: Transport, text: str
+) -> None:
+    server.answer("/thing", method="DELETE", text=text)
+    with pytest.raises(errors.NotCoder):
+        await transport.delete("things.delete", "/thing")
+
+
+@pytest.mark.parametrize("text", ["", "null\n", '{"message": "Deleted"}'])
+async def test_coder_deletes_without_a_word_or_with_an_object(
+    server: Scripted, transport: Transport, text: str
+) -> None:
+    server.answer("/thing", method="DELETE", text=text)
+    await transport.delete("things.delete", "/thing")
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_html_of_a_gateway_is_an_outage(server: Scripted, transport: Transport, status: int) -> None:
     server.answer("/thing", status=status, text=HTML)
@@ -211,13 +241,13 @@ async def test_an_answer_without_end_is_given_up(
         ("0", 0.0),
         ("1.5", 1.5),
         ("-3", 0.0),
-        ("86400", http.MAX_RETRY_AFTER),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", http.MAX_RETRY_AFTER),
+        ("86400", failures.MAX_RETRY_AFTER),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", failures.MAX_RETRY_AFTER),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
-        ("", http.DEFAULT_RETRY_AFTER),
-        ("soon", http.DEFAULT_RETRY_AFTER),
-        ("nan", http.DEFAULT_RETRY_AFTER),
-        ("\u00b2", http.DEFAULT_RETRY_AFTER),
+        ("", failures.DEFAULT_RETRY_AFTER),
+        ("soon", failures.DEFAULT_RETRY_AFTER),
+        ("nan", failures.DEFAULT_RETRY_AFTER),
+        ("\u00b2", failures.DEFAULT_RETRY_AFTER),
     ],
 )
 async def test_retry_after_is_read_as_seconds(
@@ -233,7 +263,7 @@ async def test_retry_after_may_be_missing(server: Scripted, transport: Transport
     server.answer("/thing", status=429, text="Slow down")
     error = await failure(transport)
     assert isinstance(error, errors.TooManyRequests)
-    assert error.retry_after == http.DEFAULT_RETRY_AFTER
+    assert error.retry_after == failures.DEFAULT_RETRY_AFTER
 
 
 # Connections that break
@@ -498,13 +528,15 @@ async def test_the_password_of_a_proxy_is_not_told(monkeypatch: pytest.MonkeyPat
 # Hooks
 
 
-class Recording:
+class Recording(CallHooks):
     def __init__(self) -> None:
         self.seen: list[str] = []
 
+    @override
     async def before(self, call: Call) -> None:
         self.seen.append(f"before {call.operation} {'writes' if call.writes else 'reads'}")
 
+    @override
     async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
         self.seen.append(f"after {call.operation} {type(error).__name__}")
 
@@ -553,10 +585,12 @@ async def cancelled_call(talk: Talk, hooks: Recording, asked: asyncio.Event) -> 
         await transport.close()
 
 
-class Fence:
+class Fence(CallHooks):
+    @override
     async def before(self, call: Call) -> None:
         raise PermissionError("not the leader")
 
+    @override
     async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None:
         raise AssertionError("nothing was sent")
 
@@ -567,6 +601,59 @@ async def test_a_hook_may_stop_a_call_before_it_is_sent(server: Scripted) -> Non
         await get(transport)
     await transport.close()
     assert server.asked == []
+
+
+class Lost(Exception): ...
+
+
+class Fading(CallHooks):
+    """May send until `closed`."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.passed: list[str] = []
+
+    @override
+    async def before(self, call: Call) -> None:
+        self.passed.append(call.operation)
+
+    @override
+    def sending(self, call: Call) -> None:
+        if self.closed:
+            raise Lost
+
+    @override
+    async def after(self, call: Call, error: errors.CoderError | None, seconds: float) -> None: ...
+
+
+@fault(
+    name="right to write lost while a request waits",
+    injected="In process: a write to Coder has passed the fence, and waits for a connection while the Lease is lost.",
+    verdict="It is not sent.",
+)
+async def test_a_call_that_waited_for_a_connection_may_still_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_CONNECTIONS", 1)
+    hooks, sent, answer = Fading(), list[bytes](), asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            sent.append(head.partition(b" ")[0])
+            await answer.wait()
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with raw_server(talk) as url, connected(url, hooks) as transport:
+        busy = asyncio.create_task(transport.delete("things.first", "/thing"))
+        waiting = asyncio.create_task(transport.delete("things.second", "/thing"))
+        await wait_for(lambda: hooks.passed == ["things.first", "things.second"] and sent, "one waits for the other")
+        hooks.closed = True
+        answer.set()
+        await busy
+        with pytest.raises(Lost):
+            await waiting
+        hooks.closed = False
+        await transport.delete("things.third", "/thing")
+    assert sent == [b"DELETE", b"DELETE"]
 
 
 async def test_a_connection_that_was_replaced_meanwhile_is_called_so(server: Scripted) -> None:

@@ -101,7 +101,7 @@ async def ask(url: str, ca_bundle: str = "") -> str:
     """The version that Coder tells."""
     client = CoderClient(ConnectionSettings(url, "token", ca_bundle=ca_bundle))
     try:
-        return (await client.deployment.build_info()).version
+        return (await client.server.build_info()).version
     finally:
         await client.close()
 

@@ -29,11 +29,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coder_enterprise.server.routes import limits
 from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.run import create_services
 from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.all import Context, Services
 from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.deployment import Deployment
-from coder_enterprise.server.services.files import TAR
+from coder_enterprise.server.services.files import TAR, ZIP
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.open import open_database
@@ -43,6 +43,7 @@ from tests.support.licenses import signed, write_keys
 from tests.support.passwords import CHEAP_HASHER
 from tests.support.provisioners import create_version, upload
 from tests.support.proxies import create_proxy
+from tests.support.storage import wait_for_no_disk
 from tests.support.templates import create_template
 from tools.generate import __main__ as generate
 
@@ -81,7 +82,8 @@ api = schemathesis.openapi.from_dict(
     ),
 )
 api.app = _served
-schemathesis.serializer.alias(TAR, "application/octet-stream")
+for archive in (TAR, ZIP):
+    schemathesis.serializer.alias(archive, "application/octet-stream")
 
 
 @api.hook
@@ -104,8 +106,9 @@ def flatmap_body(context: Any, drawn: Any) -> st.SearchStrategy[Any]:
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder = tmp_path_factory.mktemp("schema")
-    database = open_database(folder / "coder.db")
     with pytest.MonkeyPatch.context() as patch:
+        wait_for_no_disk(patch)
+        database = open_database(folder / "coder.db")
         patch.setattr(passwords, "HASHER", CHEAP_HASHER)
         # Most of what is tried is refused, and all of it comes from one client.
         patch.setattr(limits, "GUESS_LIMIT", sys.maxsize)
@@ -120,8 +123,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 
 
 async def _start(database: Database, told: Settings) -> People:
-    deployment = Deployment(SITE, await bootstrap(database, first_user=None, token=None))
-    services = create_services(told, database, deployment)
+    deployment = Deployment(SITE, await bootstrap(database, first_user=None, token=None), told.version)
+    services = Services(Context(told, database, deployment))
     app = create_app(services)
     _applications.append(app)
     return People(services, app)

@@ -9,10 +9,10 @@ from typing import Any, Final
 import pytest
 
 from coder_enterprise.client import errors
-from coder_enterprise.controller.kubernetes import KubernetesError
-from coder_enterprise.kinds.base import Change
-from coder_enterprise.kinds.consent import Demand
-from coder_enterprise.kinds.resource import CLAIM
+from coder_enterprise.cluster.errors import KubernetesError
+from coder_enterprise.kinds.machinery.changes import Change
+from coder_enterprise.kinds.machinery.consent import Demand
+from coder_enterprise.kinds.machinery.resource import CLAIM
 from tests.support.engine import Cluster
 from tests.support.things import World
 
@@ -181,7 +181,7 @@ async def test_an_object_that_goes_before_it_was_claimed_is_forgotten(cluster: C
     await cluster.until(lambda: cluster.reason("one") == "WaitingForDeployment")
     cluster.kubernetes.delete("things", "one")
     await asyncio.sleep(1)
-    assert cluster.engine._managed._new == set()
+    assert cluster.engine._managed._teller._new == set()
 
 
 # Rivals

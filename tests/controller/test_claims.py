@@ -6,9 +6,11 @@ from typing import cast
 
 import pytest
 
-from coder_enterprise.controller.claims import SECRET, Claims
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
-from coder_enterprise.kinds.resource import CLAIM, Resource
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import KubernetesError
+from coder_enterprise.cluster.marks import CLAIMS as SECRET
+from coder_enterprise.controller.claims import Claims
+from coder_enterprise.kinds.machinery.resource import CLAIM, Resource
 from tests.support.engine import FakeKubernetes
 
 pytestmark = pytest.mark.looptime

@@ -81,6 +81,15 @@ async def test_a_suspended_object_goes_without_a_call_and_says_what_stays(cluste
     assert len(cluster.coder.things) == 1
 
 
+async def test_an_object_that_is_suspended_until_a_time_goes_without_a_call(cluster: Cluster) -> None:
+    await begin(cluster)
+    cluster.thing("one", suspendUntil=cluster.moment(600))
+    await cluster.until(lambda: cluster.reason("one") == "Suspended")
+    cluster.kubernetes.delete("things", "one")
+    await gone(cluster, within=1)
+    assert len(cluster.coder.things) == 1
+
+
 async def test_an_object_of_a_suspended_deployment_waits_and_stays_when_that_goes(cluster: Cluster) -> None:
     await begin(cluster)
     cluster.connect(suspend=True)
@@ -297,5 +306,5 @@ async def test_nothing_is_remembered_of_what_is_gone(cluster: Cluster) -> None:
     engine = cluster.engine
     assert list(engine._connections) == []
     assert (len(engine._store), len(engine._queue), engine._queue.delayed, engine._queue.lanes) == (0, 0, 0, 0)
-    assert engine._backoff._attempts == {}
+    assert engine._agenda._backoff._attempts == {}
     assert engine._managed._deletion._orphaned_at == {}

@@ -10,12 +10,12 @@ from coder_enterprise.client import errors
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import Call, ConnectionSettings
+from coder_enterprise.cluster.errors import KubernetesError
 from coder_enterprise.controller.connections import Connection, Hooks
-from coder_enterprise.controller.kubernetes import KubernetesError
 from coder_enterprise.controller.limits import TokenBucket
-from coder_enterprise.kinds.base import Probe
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.connection import Probe
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Key
 from tests.support.beside import Beside
 from tests.support.engine import Cluster
 from tests.support.things import World, WorldDeploymentKind
@@ -200,6 +200,22 @@ async def test_a_suspended_deployment_lets_its_objects_wait_and_says_so_once(clu
     assert len(cluster.kubernetes.writes) - writes <= 1
     cluster.connect()
     await cluster.until(lambda: cluster.is_applied("two"), within=1)
+
+
+async def test_a_deployment_that_is_suspended_until_a_time_continues_then_with_all_its_objects(
+    cluster: Cluster,
+) -> None:
+    await cluster.begin()
+    cluster.connect(suspendUntil=cluster.moment(600))
+    await ready(cluster, "Suspended")
+    cluster.thing("one")
+    await cluster.until(lambda: cluster.reason("one") == "WaitingForDeployment")
+    calls = len(cluster.coder.calls)
+    await asyncio.sleep(590)
+    assert (len(cluster.coder.calls), cluster.reason("one")) == (calls, "WaitingForDeployment")
+    await cluster.until(lambda: cluster.is_applied("one"), within=15)
+    assert cluster.events("Suspended")
+    assert cluster.events("Connected")
 
 
 async def test_objects_that_were_there_before_the_operator_hear_of_a_suspended_deployment(cluster: Cluster) -> None:

@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
-from coder_enterprise.controller import engine as engine_module
-from coder_enterprise.controller.kubernetes import KubernetesError
-from coder_enterprise.kinds.base import DomainCondition, Verdict
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.cluster.errors import KubernetesError
+from coder_enterprise.controller import engine
+from coder_enterprise.controller.workers import STUCK_AFTER
+from coder_enterprise.kinds.machinery.base import DomainCondition, Progress, Verdict
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Key
 from tests.support.engine import Cluster
 from tests.support.things import ThingKind
 
@@ -67,7 +68,7 @@ async def test_what_vanished_unseen_is_swept_and_its_rival_takes_over(cluster: C
     del cluster.kubernetes.objects["things", "team", "one"]
     await asyncio.sleep(30)
     assert cluster.reason("rival") == "Conflict"
-    await cluster.until(lambda: cluster.is_applied("rival"), within=engine_module.SWEEP_INTERVAL)
+    await cluster.until(lambda: cluster.is_applied("rival"), within=engine.SWEEP_INTERVAL)
 
 
 async def test_what_was_deleted_and_made_anew_unseen_is_reconciled_as_a_new_object(cluster: Cluster) -> None:
@@ -84,11 +85,11 @@ async def test_a_sweep_that_fails_is_made_again(cluster: Cluster) -> None:
     await begin(cluster)
     unavailable = KubernetesError(0, "Unreachable", "no")
     cluster.kubernetes.fault = lambda verb, _: unavailable if verb == "list" else None
-    await asyncio.sleep(engine_module.SWEEP_INTERVAL)
+    await asyncio.sleep(engine.SWEEP_INTERVAL)
     assert not cluster.died
     cluster.kubernetes.fault = lambda *_: None
     del cluster.kubernetes.objects["things", "team", "one"]
-    await asyncio.sleep(engine_module.SWEEP_INTERVAL)
+    await asyncio.sleep(engine.SWEEP_INTERVAL)
     assert len(cluster.engine._store) == 1
 
 
@@ -105,7 +106,7 @@ async def test_a_stuck_worker_is_noticed(cluster: Cluster) -> None:
     await begin(cluster)
     cluster.coder.latency = 1e6
     cluster.thing("one", color="blue")
-    await asyncio.sleep(engine_module.STUCK_AFTER - 10)
+    await asyncio.sleep(STUCK_AFTER - 10)
     assert cluster.engine.moves
     await asyncio.sleep(20)
     assert not cluster.engine.moves
@@ -128,7 +129,7 @@ async def test_the_end_does_not_wait_for_what_hangs(cluster: Cluster) -> None:
     await asyncio.sleep(0.5)
     started = asyncio.get_running_loop().time()
     await cluster.engine.drain()
-    assert asyncio.get_running_loop().time() - started <= engine_module.DRAIN_TIMEOUT + 0.1
+    assert asyncio.get_running_loop().time() - started <= engine.DRAIN_TIMEOUT + 0.1
 
 
 # What else wakes an object
@@ -218,7 +219,7 @@ async def test_what_does_not_alter_its_deployment_does_not_have_it_asked(cluster
 async def test_a_kind_says_how_its_object_stands_and_when_to_look_again(cluster: Cluster) -> None:
     healthy = DomainCondition("Healthy", "False", Reason.UNREACHABLE, "it does not answer")
     cluster.kind.stands = Verdict(
-        ready=False, reason=Reason.UNREACHABLE, message="it does not answer", conditions=(healthy,), revisit=40
+        Progress.WORKING, reason=Reason.UNREACHABLE, message="it does not answer", conditions=(healthy,), revisit=40
     )
     await cluster.begin()
     cluster.thing("one")

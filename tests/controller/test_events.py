@@ -9,9 +9,10 @@ from typing import cast
 
 import pytest
 
-from coder_enterprise.controller.events import MAX_QUEUED, MAX_SERIES, SERIES_WINDOW, Recorder
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import KubernetesError
+from coder_enterprise.controller.events import MAX_KEPT, MAX_QUEUED, MAX_SERIES, SERIES_WINDOW, Recorder
+from coder_enterprise.kinds.machinery.resource import Resource
 from tests.support.engine import FakeKubernetes
 
 pytestmark = pytest.mark.looptime
@@ -104,3 +105,25 @@ async def test_series_are_forgotten_oldest_first() -> None:
             recorder.normal(resource(f"r{number}"), "Applied", "Reconcile", "note")
             await recorder.drain()
     assert len(recorder._series) == MAX_SERIES
+
+
+async def test_what_was_said_of_an_object_is_remembered_with_its_repetitions() -> None:
+    recorder = Recorder(cast("KubernetesClient", FakeKubernetes()))
+    recorder.normal(resource(), "Applied", "Reconcile", "first")
+    recorder.warning(resource(), "Conflict", "Reconcile", "then")
+    recorder.normal(resource("two"), "Applied", "Reconcile", "first")
+    recorder.normal(resource(), "Applied", "Reconcile", "first")
+    found = recorder.about(resource().key)
+    assert [(sent.reason, sent.note, sent.warns, sent.times) for sent in found] == [
+        ("Applied", "first", False, 2),
+        ("Conflict", "then", True, 1),
+    ]
+    assert found[0].at >= found[1].at
+
+
+async def test_of_what_was_said_the_newest_are_remembered() -> None:
+    recorder = Recorder(cast("KubernetesClient", FakeKubernetes()))
+    for number in range(MAX_KEPT + 5):
+        recorder.normal(resource(), "Applied", "Reconcile", str(number))
+    found = recorder.about(resource().key)
+    assert (len(found), found[0].note) == (MAX_KEPT, str(MAX_KEPT + 4))

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 import pytest
 
+from coder_enterprise.cluster.client import KubernetesClient
 from coder_enterprise.controller import keepsakes
 from coder_enterprise.controller.keepsakes import Keepsakes
-from coder_enterprise.controller.kubernetes import KubernetesClient
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.machinery.resource import Key, Resource
 from tests.support.engine import TEAM, FakeKubernetes
 
 pytestmark = pytest.mark.looptime

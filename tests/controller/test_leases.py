@@ -11,9 +11,11 @@ import pytest
 import pytest_asyncio
 
 from coder_enterprise.client.clock import now
+from coder_enterprise.controller import lease as lease_module
 from coder_enterprise.controller import leases
 from coder_enterprise.controller.leases import LeadershipLost, Membership
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.resource import Key
+from tests.support.faults import fault
 from tests.support.leases import LeaseAPI, LeaseClient, member, refuse
 
 REAL_CLOCK = leases._now
@@ -143,6 +145,20 @@ async def test_the_fence_closes_at_the_deadline_even_while_a_renewal_hangs(
         membership.check()
 
 
+async def test_a_renewal_counts_from_its_beginning_however_late_its_answer_comes(api: LeaseAPI) -> None:
+    """Others may have seen it since then."""
+    membership = await joined(api)
+    client(membership).latency = 1.2
+    started = now()
+    await membership.beat()
+    assert now() > started + 4, "all its requests are slow"
+    await asyncio.sleep(started + 9.9 - now())
+    membership.check()
+    await asyncio.sleep(0.2)
+    with pytest.raises(LeadershipLost):
+        membership.check()
+
+
 async def test_a_short_failure_is_survived(api: LeaseAPI, tasks: set[asyncio.Task[None]]) -> None:
     membership = await joined(api)
     living = asyncio.create_task(live(membership))
@@ -189,7 +205,7 @@ async def test_the_deployments_of_a_living_replica_are_not_free(api: LeaseAPI, t
 async def test_those_of_a_dead_one_are_free_by_our_own_clock_whatever_its_clock_said(
     api: LeaseAPI, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "micro_time", lambda: moment)
+    monkeypatch.setattr(lease_module, "micro_time", lambda: moment)
     await taken(api)
     membership = await joined(api)
     assert 15 <= await seconds_until_free(membership) <= 17
@@ -350,6 +366,11 @@ async def test_leaving_does_not_wait_for_an_api_server_that_is_out(
     assert now() - started <= 5.1
 
 
+@fault(
+    name="machine suspended",
+    injected="In process: which clock the Leases are timed by.",
+    verdict="The one that goes on meanwhile.",
+)
 def test_the_clock_goes_on_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 42.0}.__getitem__)

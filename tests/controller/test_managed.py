@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from coder_enterprise.client import errors
+from coder_enterprise.cluster.errors import KubernetesError
 from coder_enterprise.controller import metrics
-from coder_enterprise.controller.kubernetes import KubernetesError
-from coder_enterprise.kinds.base import DomainCondition, Verdict
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import CLAIM
+from coder_enterprise.kinds.machinery.base import DomainCondition, Progress, Verdict
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import CLAIM
 from tests.support.engine import Body, Cluster
 from tests.support.things import FEATURE, World
 
@@ -59,6 +59,21 @@ async def test_at_rest_nothing_is_written_and_each_list_read_once_per_resync(clu
     assert set(later) == {"ping", "things.list"}
     assert later.count("things.list") <= 13
     assert cluster.events() == [event for event in cluster.events() if event["reason"] == "Connected"]
+
+
+async def test_lists_are_not_read_anew_before_all_have_been_compared_with_the_last_ones(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With very many objects nothing but lists would be read."""
+    await cluster.begin(resyncInterval="10s")
+    await applied(cluster, color="red")
+    await asyncio.sleep(30)
+    with monkeypatch.context() as many:
+        many.setattr(cluster.engine._queue, "resyncs", lambda _: True)
+        calls = len(cluster.coder.calls)
+        await asyncio.sleep(60)
+        assert "things.list" not in cluster.coder.calls[calls:]
+    await cluster.until(lambda: "things.list" in cluster.coder.calls[calls:], 15)
 
 
 async def test_a_restart_writes_nothing(cluster: Cluster) -> None:
@@ -220,6 +235,23 @@ async def test_of_two_that_recorded_the_same_under_two_names_at_once_the_oldest_
     await cluster.until(lambda: cluster.is_applied("second"))
 
 
+async def test_of_two_that_arrive_at_once_one_is_applied_and_the_other_makes_no_call(cluster: Cluster) -> None:
+    cluster.kind.free = True
+    await cluster.begin()
+    cluster.coder.put("shared", "white")
+    watch, cluster.kubernetes.watch = cluster.kubernetes.watch, None
+    assert watch is not None
+    cluster.thing("later", name="shared", color="blue")
+    cluster.thing("first", name="shared", color="red")
+    cluster.kubernetes.watch, cluster.kubernetes.watch_lag, cluster.kubernetes.latency = watch, 0.5, 0.2
+    watch("things", "ADDED", cluster.kubernetes.objects["things", "team", "first"])
+    await cluster.until(lambda: "before patch things/first object" in cluster.points.passed)
+    watch("things", "ADDED", cluster.kubernetes.objects["things", "team", "later"])  # it is older
+    await cluster.until(lambda: cluster.is_applied("first") and cluster.reason("later") == "Conflict")
+    assert [thing.color for thing in cluster.coder.things.values()] == ["red"]
+    assert "id" not in cluster.status("things", "later")
+
+
 async def test_of_two_objects_the_oldest_wins_and_the_other_makes_no_call(cluster: Cluster) -> None:
     await cluster.begin()
     await applied(cluster, "first", name="shared", color="red")
@@ -369,6 +401,29 @@ async def test_a_suspended_object_is_neither_read_nor_written(cluster: Cluster) 
     assert set(cluster.coder.calls[calls:]) == {"ping"}
     assert cluster.coder.things[thing_id].color == "red"
     await applied(cluster, color="blue")
+
+
+async def test_what_is_suspended_until_a_time_continues_then_by_itself(cluster: Cluster) -> None:
+    await cluster.begin()
+    await applied(cluster, color="red")
+    cluster.thing("one", color="blue", suspendUntil=cluster.moment(600))
+    await cluster.until(lambda: cluster.reason("one") == "Suspended")
+    assert cluster.moment(600)[:16] in cluster.condition("Ready", "one")["message"]
+    writes = cluster.writes()
+    await asyncio.sleep(590)
+    assert (cluster.reason("one"), cluster.writes()) == ("Suspended", writes)
+    await cluster.until(lambda: cluster.is_applied("one"), within=15)
+    assert [thing.color for thing in cluster.coder.things.values()] == ["blue"]
+    assert len(cluster.events("Suspended")) == 1
+    assert cluster.events("Applied")
+
+
+async def test_what_waits_when_it_is_suspended_no_longer_says_so_in_an_event(cluster: Cluster) -> None:
+    await cluster.start()
+    cluster.thing("one", suspendUntil=cluster.moment(600))
+    await cluster.until(lambda: cluster.reason("one") == "Suspended")
+    await cluster.until(lambda: cluster.reason("one") == "WaitingForDeployment", within=620)
+    await cluster.until(lambda: cluster.events("WaitingForDeployment"))
 
 
 async def test_what_is_edited_and_suspended_at_once_does_not_look_done(cluster: Cluster) -> None:
@@ -558,7 +613,7 @@ async def test_what_is_applied_and_not_usable_yet_is_reconciling_and_read_from_t
     cluster: Cluster,
 ) -> None:
     await cluster.begin()
-    says(cluster, ready=False, reason=Reason.NOT_REGISTERED, message="nobody came")
+    says(cluster, progress=Progress.WORKING, reason=Reason.NOT_REGISTERED, message="nobody came")
     cluster.thing("one")
     await cluster.until(lambda: cluster.reason("one") == "NotRegistered")
     assert cluster.condition("Reconciling", "one")["status"] == "True"
@@ -573,7 +628,7 @@ async def test_what_is_applied_and_not_usable_yet_is_reconciling_and_read_from_t
 
 async def test_what_only_a_person_can_help_is_stalled(cluster: Cluster) -> None:
     await cluster.begin()
-    says(cluster, ready=False, stalled=True, reason=Reason.TOKEN_NOT_SHOWN, message="no token")
+    says(cluster, progress=Progress.STALLED, reason=Reason.TOKEN_NOT_SHOWN, message="no token")
     cluster.thing("one")
     await cluster.until(lambda: cluster.reason("one") == "TokenNotShown")
     assert cluster.condition("Stalled", "one")["status"] == "True"
@@ -687,6 +742,20 @@ async def test_who_waits_for_people_is_visited_when_they_may_have_come(
     await applied(cluster, "two")
     await asyncio.sleep(3)
     assert ("pending" not in cluster.status("things", "one")) is soon
+
+
+async def test_who_comes_while_an_object_is_visited_that_waits_for_them_is_seen(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(cluster.kind), "alters_people", True)
+    await cluster.begin()
+    cluster.coder.latency = 1.0
+    cluster.thing("one", waitsFor="two")
+    await asyncio.sleep(0.5)
+    cluster.thing("two")
+    await cluster.until(lambda: cluster.reason("two") == "Applied")
+    await asyncio.sleep(10)
+    assert "pending" not in cluster.status("things", "one")
 
 
 async def test_people_who_come_together_cause_one_visit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from coder_enterprise.controller.kubernetes import custom
+from coder_enterprise.cluster.paths import custom
 from coder_enterprise.controller.manager import Manager, ManagerSettings
 from coder_enterprise.controller.watch import Watch, WatchTimes
 from coder_enterprise.controller.watches import SourceStuck, Watches
@@ -18,7 +18,7 @@ from tests.support.things import WorldDeploymentKind
 pytestmark = pytest.mark.looptime
 
 
-async def look(_: Watch) -> None:
+async def look(*_: object) -> None:
     return
 
 
@@ -38,7 +38,7 @@ async def test_it_is_ready_when_it_knows_everything_and_is_one_of_the_replicas(c
     assert process._why_not_ready()
     await process._membership.join()
     assert not process._why_not_ready()
-    cluster.engine.listed = False
+    cluster.engine._inventory.complete = False
     assert process._why_not_ready()
 
 
@@ -78,7 +78,7 @@ async def test_a_replica_with_a_stuck_worker_is_not_alive(cluster: Cluster, monk
     await cluster.start()
     process._engine = cluster.engine
     assert process._is_alive()
-    monkeypatch.setattr("coder_enterprise.controller.engine.STUCK_AFTER", 0.0)
+    monkeypatch.setattr("coder_enterprise.controller.workers.STUCK_AFTER", 0.0)
     assert not process._is_alive()
 
 

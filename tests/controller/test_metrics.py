@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import REGISTRY, generate_latest
 
 from coder_enterprise.controller import metrics
-from coder_enterprise.kinds.base import Verdict
 from coder_enterprise.kinds.deployment import FIGURES
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.base import Progress, Verdict
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Key
 from tests.support.engine import Cluster
 
 pytestmark = pytest.mark.looptime
@@ -129,7 +129,7 @@ async def test_the_time_to_ready_is_observed_once_per_object(cluster: Cluster) -
     def observed() -> float:
         return value("time_to_ready_seconds_count", kind="Thing") or 0.0
 
-    cluster.kind.stands = Verdict(ready=False, reason=Reason.UNREACHABLE, message="not yet", revisit=5)
+    cluster.kind.stands = Verdict(Progress.WORKING, reason=Reason.UNREACHABLE, message="not yet", revisit=5)
     await cluster.begin()
     before = observed()
     cluster.thing("one")

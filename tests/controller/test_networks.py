@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import KubernetesError
+from coder_enterprise.cluster.kubeconfig import configuration
+from coder_enterprise.cluster.paths import custom
 from coder_enterprise.controller.kopf_source import KopfSource
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError, configuration, custom
 from coder_enterprise.controller.watch import Watch, WatchTimes
 from tests.support.api_server import APIServer
 from tests.support.forward_proxy import ForwardProxy

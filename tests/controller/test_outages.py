@@ -12,10 +12,11 @@ import pytest
 from coder_enterprise.client import errors
 from coder_enterprise.controller import metrics
 from coder_enterprise.controller.leases import LeadershipLost
-from coder_enterprise.kinds.base import DomainCondition
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.base import DomainCondition
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Key
 from tests.support.engine import Cluster
+from tests.support.faults import fault
 from tests.support.things import World
 
 pytestmark = pytest.mark.looptime
@@ -45,6 +46,11 @@ def failing(operation: str, error: errors.CoderError) -> Callable[[str], errors.
     return lambda call: error if call == operation else None
 
 
+@fault(
+    name="Coder away for ten minutes",
+    injected="In process, by a fake clock: each request fails.",
+    verdict="One condition, one event, and no write on objects that are applied.",
+)
 async def test_ten_minutes_of_outage_are_one_condition_one_event_and_no_write_on_settled_objects(
     cluster: Cluster,
 ) -> None:
@@ -217,6 +223,11 @@ async def test_an_outage_is_seen_at_once_where_there_is_work(cluster: Cluster) -
     assert [event["reason"] for event in about] == ["Unreachable"]
 
 
+@fault(
+    name="Coder fails in part",
+    injected="In process: the probe succeeds, and each update fails with 500.",
+    verdict="A few requests a second, however many objects there are, and all are applied when it is repaired.",
+)
 async def test_a_server_that_answers_its_probe_and_fails_all_its_objects_is_not_hammered(cluster: Cluster) -> None:
     await cluster.begin()
     await apply_all(cluster)
@@ -231,6 +242,11 @@ async def test_a_server_that_answers_its_probe_and_fails_all_its_objects_is_not_
     await all_applied(cluster, within=310)
 
 
+@fault(
+    name="429 with Retry-After",
+    injected="In process: one Coder of several asks for a pause.",
+    verdict="It is left alone for that long, and the others are worked for.",
+)
 async def test_retry_after_pauses_that_deployment_only_and_holds_up_no_worker(cluster: Cluster) -> None:
     others = [World(f"http://other{number}.test") for number in range(3)]
     await cluster.begin()
@@ -362,6 +378,11 @@ async def test_what_changes_in_a_usable_deployment_is_an_event(cluster: Cluster)
     assert told == [("Warning", "ReplicaErrors"), ("Normal", "ReplicasHealthy")]
 
 
+@fault(
+    name="watch event lost",
+    injected="In process: a deletion is not told by the watch.",
+    verdict="The object goes within a minute.",
+)
 async def test_a_deletion_that_the_watch_missed_is_noticed_within_a_minute(cluster: Cluster) -> None:
     await cluster.begin(resyncInterval="1h")
     cluster.thing("one")

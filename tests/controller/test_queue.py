@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from coder_enterprise.controller.queue import MANY, Item, Priority, Queue
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.resource import Key
 
 pytestmark = pytest.mark.looptime
 
@@ -38,6 +38,21 @@ async def test_a_key_that_is_added_twice_is_worked_on_once(queue: Queue) -> None
     assert (await queue.get()).key == key("a")
     queue.done(key("a"))
     assert await nothing_comes(queue)
+
+
+async def test_who_waits_in_a_lane_is_counted_once_also_while_it_is_closed(queue: Queue) -> None:
+    queue.close("lane")
+    queue.add(key("a"), "lane", Priority.RETRY)
+    queue.add(key("a"), "lane", Priority.RESYNC)
+    queue.add(key("b"), "lane", Priority.RESYNC)
+    queue.add(key("c"), "other", Priority.RESYNC)
+    assert queue.waiting("lane") == 2
+    queue.open("lane")
+    first = await queue.get()
+    assert queue.waiting("lane") + queue.waiting("other") == 3
+    queue.done(first.key)
+    assert queue.waiting("lane") + queue.waiting("other") == 2
+    assert queue.waiting("unheard") == 0
 
 
 async def test_the_urgent_overtakes_the_routine(queue: Queue) -> None:
@@ -95,12 +110,12 @@ async def test_an_immediate_request_replaces_a_delayed_one(queue: Queue) -> None
 
 
 async def test_a_held_lane_lets_only_the_users_own_changes_pass(queue: Queue) -> None:
-    queue.hold("lane")
+    queue.close("lane")
     queue.add(key("routine"), "lane", Priority.RESYNC)
     queue.add(key("edited"), "lane", Priority.USER)
     assert (await queue.get()).key == key("edited")
     assert await nothing_comes(queue)
-    queue.release("lane")
+    queue.open("lane")
     assert (await queue.get()).key == key("routine")
 
 
@@ -154,7 +169,7 @@ async def test_a_lane_that_is_not_needed_is_not_kept(queue: Queue) -> None:
 
 
 async def test_a_held_lane_stays_held_while_it_is_empty(queue: Queue) -> None:
-    queue.hold("lane")
+    queue.close("lane")
     assert await nothing_comes(queue)
     queue.add(key("a"), "lane", Priority.RETRY)
     assert await nothing_comes(queue)
@@ -164,7 +179,7 @@ async def test_a_paused_lane_waits_for_the_end_of_its_pause_and_no_other_does(qu
     started = asyncio.get_running_loop().time()
     queue.pause("lane", 30)
     queue.pause("lane", 10)
-    queue.release("lane")
+    queue.open("lane")
     queue.add(key("a"), "lane", Priority.RETRY)
     queue.add(key("b"), "other", Priority.RETRY)
     assert (await queue.get()).key == key("b")
@@ -193,7 +208,7 @@ async def test_a_cancelled_worker_passes_its_turn_on(queue: Queue) -> None:
 
 async def test_the_oldest_is_the_one_that_waits_for_a_worker_not_for_its_lane(queue: Queue) -> None:
     assert queue.oldest == 0
-    queue.hold("held")
+    queue.close("held")
     queue.add(key("waits"), "held", Priority.RESYNC)
     await asyncio.sleep(5)
     assert queue.oldest == 0
@@ -205,7 +220,7 @@ async def test_the_oldest_is_the_one_that_waits_for_a_worker_not_for_its_lane(qu
     await queue.get()
     await queue.get()
     assert queue.oldest == 0
-    queue.release("held")
+    queue.open("held")
     assert queue.oldest == pytest.approx(8)
 
 
@@ -241,3 +256,18 @@ async def test_what_is_added_anew_before_its_time_leaves_nothing_behind() -> Non
         queue.done((await queue.get()).key)
         await asyncio.sleep(1)
     assert len(queue._timers) <= MANY + 3
+
+
+async def test_a_lane_resyncs_until_all_that_is_only_compared_has_had_its_turn(queue: Queue) -> None:
+    queue.add(key("edited"), "lane", Priority.USER)
+    assert not queue.resyncs("lane")
+    queue.add(key("a"), "lane", Priority.RESYNC)
+    queue.add(key("b"), "other", Priority.RESYNC)
+    assert queue.resyncs("lane")
+    queue.forget(key("a"))
+    assert not queue.resyncs("lane")
+    queue.add(key("c"), "lane", Priority.RESYNC)
+    for _ in range(3):
+        await queue.get()
+    assert not queue.resyncs("lane")
+    assert not queue.resyncs("unknown")

@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import KubernetesError
 from coder_enterprise.controller.release import Release
-from coder_enterprise.kinds.resource import FINALIZER
+from coder_enterprise.kinds.machinery.resource import FINALIZER
 from tests.support.engine import FakeKubernetes
 
 pytestmark = pytest.mark.looptime

@@ -13,8 +13,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from coder_enterprise.controller import leases, shards
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.cluster import marks
+from coder_enterprise.controller import lease, shards
+from coder_enterprise.kinds.machinery.resource import Key
+from tests.support.faults import fault
 from tests.support.leases import LeaseAPI, Replica, refuse
 
 pytestmark = pytest.mark.looptime
@@ -159,8 +161,8 @@ async def test_a_lease_says_which_deployment_it_is_about(fleet: Fleet) -> None:
     await settled(fleet, 1, 1)
     body = fleet.api.of(deployment(0))
     assert body is not None
-    assert body["metadata"]["annotations"] == {leases.DEPLOYMENT: "team/coder-0"}
-    assert body["metadata"]["labels"] == {leases.OPERATOR_LABEL: "operator"}
+    assert body["metadata"]["annotations"] == {marks.DEPLOYMENT: "team/coder-0"}
+    assert body["metadata"]["labels"] == {marks.OPERATOR_LABEL: "operator"}
     assert len(body["metadata"]["name"]) <= 63
 
 
@@ -229,6 +231,11 @@ async def test_a_replica_without_an_answer_stops_before_others_begin(fleet: Flee
     assert fleet.shares[-1] == len(second.shards.held) == 4
 
 
+@fault(
+    name="answers of the API server lost",
+    injected="In process: renewals arrive, and their answers do not.",
+    verdict="The replica stops before another one begins.",
+)
 async def test_a_replica_whose_answers_are_lost_stops_although_its_renewals_arrive(fleet: Fleet) -> None:
     first, second = await settled(fleet, 2, 4)
     first.client.answers = False
@@ -253,8 +260,13 @@ async def test_an_api_server_that_is_out_for_long_ends_all_and_for_short_none(fl
     assert not any(replica.may_write(key) for replica in replicas for key in fleet.deployments)
 
 
+@fault(
+    name="clocks of the replicas differ",
+    injected="In process: the times in the Leases are hours apart.",
+    verdict="A dead replica is replaced as always, and a living one never.",
+)
 async def test_clocks_that_differ_change_nothing(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "micro_time", lambda: f"{random.randint(1970, 2999)}-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(lease, "micro_time", lambda: f"{random.randint(1970, 2999)}-01-01T00:00:00.000000Z")
     first, *_ = await settled(fleet, 3, 6)
     assert fleet.shares == [2, 2, 2]
     await fleet.kill(first)
@@ -317,6 +329,14 @@ async def test_what_was_taken_although_the_answer_was_lost_is_worked_for(fleet: 
     await fleet.until_all_are_worked_for(8)
 
 
+@fault(
+    name="anything to the Leases",
+    injected=(
+        "In process, twenty-five random courses: replicas are added, killed and ended, requests hang, fail or "
+        "lose their answers, CoderDeployments come and go, work takes long."
+    ),
+    verdict="Two never write for one deployment, and none is left alone.",
+)
 @pytest.mark.parametrize("seed", range(25))
 async def test_whatever_happens_two_replicas_never_write_for_one_deployment_and_none_is_left_alone(
     fleet: Fleet, seed: int

@@ -12,14 +12,18 @@ from prometheus_client import REGISTRY
 from typing_extensions import override
 
 from coder_enterprise.client import errors
-from coder_enterprise.controller.cluster import Cluster as Beside
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import KubernetesError
+from coder_enterprise.controller.beside import Beside
 from coder_enterprise.controller.keepsakes import Keepsakes
-from coder_enterprise.controller.kubernetes import KubernetesClient, KubernetesError
+from coder_enterprise.controller.kept_secrets import KeptSecrets
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.base import Context, DomainCondition, Figure, KindError, Verdict
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.machinery.base import Context, DomainCondition, Progress, Verdict
+from coder_enterprise.kinds.machinery.connection import Figure
+from coder_enterprise.kinds.machinery.errors import KindError
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Resource
 from tests.support.engine import TEAM, Cluster
 from tests.support.things import FEATURE, ObservedThing, ThingKind, ThingSpec
 
@@ -28,12 +32,12 @@ pytestmark = pytest.mark.looptime
 FINE: Final = Verdict(conditions=(DomainCondition("Valid", "True", Reason.VALID, "for long"),))
 SOON: Final = Verdict(conditions=(DomainCondition("Valid", "True", Reason.EXPIRES_SOON, "tomorrow", warns=True),))
 OVER: Final = Verdict(
-    ready=False,
-    stalled=True,
+    Progress.STALLED,
     reason=Reason.EXPIRED,
     message="it is over",
     conditions=(DomainCondition("Valid", "False", Reason.EXPIRED, "it is over", warns=True),),
 )
+FORBIDDEN: Final = 'User "operator" cannot get resource "secrets"'
 DAYS: Final = Figure("test_days_left", "Days left, in tests.")
 
 
@@ -163,11 +167,11 @@ async def test_figures_of_a_deployment_are_metrics_until_they_are_unknown(cluste
 
 
 async def test_a_secret_that_the_operator_may_not_read_is_said(cluster: Cluster) -> None:
-    cluster.kubernetes.fault = lambda verb, _: KubernetesError(403, "Forbidden", "no") if verb == "get" else None
+    cluster.kubernetes.fault = lambda verb, _: KubernetesError(403, "Forbidden", FORBIDDEN) if verb == "get" else None
     client = cast("KubernetesClient", cluster.kubernetes)
     store = Store(lambda _: (), lambda *_: None)
     keepsakes = Keepsakes(store, Writer(client, store, {}, lambda _: None), lambda thing: thing.key)
-    beside = Beside(client, store, lambda _: None, keepsakes)
+    beside = Beside(client, store, lambda _: None, keepsakes, KeptSecrets(client))
     meta = {"namespace": TEAM, "name": "one", "uid": "u", "resourceVersion": "1"}
     with pytest.raises(
         KindError, match=r"refuses Secret team/licence: .*; allow the operator's service account"

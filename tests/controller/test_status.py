@@ -10,12 +10,15 @@ import pytest
 from coder_enterprise.client import errors
 from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller import status as status_module
-from coder_enterprise.controller.result import Again, failed, result_of
-from coder_enterprise.controller.status import MESSAGE_LIMIT, Outcome, Progress, compose, difference
-from coder_enterprise.kinds.base import Action, Change, DomainCondition, stalled, waiting
-from coder_enterprise.kinds.common import MAX_PENDING_CHANGES, MAX_TEXT, STATUS_DEFAULT
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import RECONCILE_REQUESTED_AT, Resource
+from coder_enterprise.controller.outcomes import failed
+from coder_enterprise.controller.result import Again, result_of
+from coder_enterprise.controller.status import MESSAGE_LIMIT, Outcome, compose, difference
+from coder_enterprise.kinds.machinery.base import DomainCondition, Progress
+from coder_enterprise.kinds.machinery.changes import Action, Change
+from coder_enterprise.kinds.machinery.common import MAX_PENDING_CHANGES, MAX_TEXT, STATUS_DEFAULT
+from coder_enterprise.kinds.machinery.errors import stalled, waiting
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import RECONCILE_REQUESTED_AT, Resource
 
 READY = Outcome("True", Reason.APPLIED, "applied", Progress.DONE)
 WORKING = Outcome("False", Reason.UNREACHABLE, "no answer", Progress.WORKING)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from coder_enterprise.controller.store import Store
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.machinery.resource import Key, Resource
 
 KEY = Key("CoderGroup", "default", "platform")
 
@@ -60,6 +61,15 @@ def test_an_older_version_is_ignored(store: Store) -> None:
     assert store.get(KEY) == body(10)
 
 
+def test_a_version_that_is_shown_in_another_way_replaces_what_is_known_of_it(store: Store) -> None:
+    """An API server drops what the CRD of the moment does not have, without a new version."""
+    store.put(body(10))
+    whole = replace(body(10), status={"memberCount": 3})
+    assert store.put(whole)
+    assert store.get(KEY) == whole
+    assert not store.put(whole)
+
+
 def test_an_object_that_was_made_anew_replaces_the_deleted_one(store: Store) -> None:
     store.put(body(10))
     store.remove(KEY, "u1")
@@ -101,6 +111,31 @@ def test_one_thing_may_be_referred_to_twice() -> None:
     store.put(body(1, spec={"secret": "a"}))
     store.put(body(2, spec={"secret": "b"}))
     assert (store.find(("secret", "a")), store.find(("secret", "b"))) == ((), (KEY,))
+
+
+def test_two_objects_under_one_term_are_both_found_and_each_can_go() -> None:
+    store = Store(index, lambda *_: None)
+    store.put(body(10, spec={"secret": "token"}))
+    other = Resource.from_body(
+        "CoderGroup",
+        {
+            "metadata": {"namespace": "default", "name": "another", "uid": "u2", "resourceVersion": "11"},
+            "spec": {"secret": "token"},
+        },
+    )
+    store.put(other)
+    assert store.find(("secret", "token")) == (other.key, KEY)
+    store.remove(KEY, "u1")
+    assert store.find(("secret", "token")) == (other.key,)
+    store.remove(other.key, "u2")
+    assert not store.has(("secret", "token"))
+
+
+def test_what_goes_with_another_spec_than_it_had_leaves_nothing_behind(store: Store) -> None:
+    store.put(body(10, spec={"secret": "token"}))
+    store.put(body(11, spec={"secret": "other"}, deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert not store.has(("secret", "token"))
+    assert not store.has(("secret", "other"))
 
 
 def test_each_change_is_told_once(store: Store, changes: Changes) -> None:

@@ -16,13 +16,16 @@ import pytest_asyncio
 from kubernetes.aio.client import Configuration
 from structlog.testing import capture_logs
 
-from coder_enterprise.controller import kopf_source, kubernetes, metrics
-from coder_enterprise.controller.kopf_source import KopfSource
-from coder_enterprise.controller.kubernetes import SECRETS, KubernetesClient, custom
+from coder_enterprise.cluster import client as requests
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.paths import SECRETS, custom
+from coder_enterprise.controller import kopf_source, metrics, watch_session
+from coder_enterprise.controller.kopf_source import KopfSource, memories
 from coder_enterprise.controller.watch import Watch, WatchTimes
 from coder_enterprise.controller.watches import SourceStuck, Watches
 from tests.support import api_server
 from tests.support.api_server import APIServer, Fault, lines, status, text
+from tests.support.faults import fault
 from tests.support.waiting import wait_for
 
 GROUPS: Final = "codergroups"
@@ -49,12 +52,14 @@ class Process:
 
     def __init__(self, api: APIServer, client: KubernetesClient) -> None:
         self.api = api
+        self.known: set[tuple[str, str]] = set()
+        """Name and version of objects of which nobody needs to be told."""
         self.seen: list[tuple[str, str, Any]] = []
         watches = [Watch(custom(GROUPS), None), Watch(custom(USERS), None), Watch(SECRETS, None, "watch=true")]
         self.watches = Watches(
             watches,
-            lambda watch: KopfSource(watch, client, self._on_event, "test", lambda: None, TIMES),
-            lambda watch: client.look(watch.collection, watch.namespace, watch.selector),
+            lambda watch: KopfSource(watch, client, self._on_event, "test", lambda: None, TIMES, self._is_known),
+            lambda watch, _: client.look(watch.collection, watch.namespace, watch.selector),
             TIMES,
         )
         self._edits = 0
@@ -62,6 +67,9 @@ class Process:
 
     def _on_event(self, plural: str, _: str | None, body: Any) -> None:
         self.seen.append((plural, body["metadata"]["name"], body.get("spec")))
+
+    def _is_known(self, _: str, body: Any) -> bool:
+        return (body["metadata"]["name"], body["metadata"]["resourceVersion"]) in self.known
 
     async def sees(self, plural: str = GROUPS) -> None:
         """An edit that is made now is told of."""
@@ -100,9 +108,10 @@ async def api() -> AsyncIterator[APIServer]:
 async def process(api: APIServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Process]:
     monkeypatch.setattr(kopf_source, "BACKOFFS", (0.05,))
     monkeypatch.setattr(kopf_source, "REQUEST_TIMEOUT", 0.3)
-    monkeypatch.setattr(kubernetes, "TIMEOUT", 0.3)
-    monkeypatch.setattr(kubernetes, "MIN_RETRY_AFTER", 0.01)
-    monkeypatch.setattr(kubernetes, "MAX_RETRY_AFTER", 0.05)
+    monkeypatch.setattr(watch_session, "MAX_LINE", 4096)
+    monkeypatch.setattr(requests, "TIMEOUT", 0.3)
+    monkeypatch.setattr(requests, "MIN_RETRY_AFTER", 0.01)
+    monkeypatch.setattr(requests, "MAX_RETRY_AFTER", 0.05)
     settings = Configuration()
     settings.host = api.url
     settings.retries = None
@@ -143,6 +152,7 @@ STREAMS: Final[dict[str, Fault]] = {
     "an end at once": lines(),
     "a reset at once": lines(cut=True),
     "blank lines": lines(b"\n", b"\n"),
+    "a line without an end": api_server.endless,
 }
 SILENCES: Final[dict[str, Fault]] = {"no answer": api_server.silence, "a silent stream": api_server.silent_stream}
 UNSEEN: Final = {
@@ -161,6 +171,14 @@ TO_A_LIST: Final = (
 )  # fmt: skip
 
 
+@fault(
+    name="bad answers to a watch",
+    injected=(
+        "Resets, silence, 410, 429, 5xx, HTML, half a line, one without an end and others in place of a watch, by a "
+        "server in the test's process."
+    ),
+    verdict="Edits are seen again after each.",
+)
 @pytest.mark.parametrize("answer", [*STATUSES, *STREAMS, *SILENCES])
 async def test_after_any_answer_to_a_watch_edits_are_seen_again(process: Process, answer: str) -> None:
     process.api.fail("watch", GROUPS, (STATUSES | STREAMS | SILENCES)[answer])
@@ -177,6 +195,11 @@ async def test_after_any_answer_to_a_watch_edits_are_seen_again(process: Process
     assert await process.stop() < AT_ONCE
 
 
+@fault(
+    name="bad answers to a list",
+    injected="The same in place of a list.",
+    verdict="Edits are seen again after each.",
+)
 @pytest.mark.parametrize("answer", TO_A_LIST)
 async def test_after_any_answer_to_a_list_edits_are_seen_again(process: Process, answer: str) -> None:
     process.api.fail("list", GROUPS, (STATUSES | STREAMS | SILENCES)[answer])
@@ -243,7 +266,7 @@ async def test_bookmarks_are_signs_of_life(process: Process) -> None:
 async def test_what_takes_for_ever_to_list_is_given_up_and_tried_again(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubernetes, "TIMEOUT", 60.0)
+    monkeypatch.setattr(requests, "TIMEOUT", 60.0)
     process.api.fail("list", GROUPS, api_server.silence)
     process.api.fail("watch", GROUPS, status(410))
     process.api.end_watches()
@@ -252,10 +275,56 @@ async def test_what_takes_for_ever_to_list_is_given_up_and_tried_again(
     await process.sees()
 
 
+@fault(
+    name="a list that takes longer than a watch may be silent",
+    injected="Between operator and API server, each page of a list takes a third of the time after which a watch "
+    "without a sign of life is replaced, and there are ten pages.",
+    verdict="The list is read to its end, once: each page is a sign of life.",
+)
+async def test_a_list_whose_pages_come_slowly_is_read_to_its_end(process: Process) -> None:
+    for number in range(10):
+        process.api.put_unseen(GROUPS, f"late-{number}", edit=1)
+    process.api.page_size, process.api.page_seconds = 1, TIMES.silence / 3
+    process.watches.missed(GROUPS)
+    await process.until(lambda: (GROUPS, "late-9", {"edit": 1}) in process.seen, "the last page is read")
+    assert process.seen.count((GROUPS, "late-0", {"edit": 1})) == 1, "the first page is read once"
+
+
+@fault(
+    name="watch goes blind",
+    injected="An object changes, and the watch that stays open does not tell.",
+    verdict="It is found within minutes, and the watch is replaced.",
+)
 async def test_a_change_that_the_watch_did_not_tell_is_found_by_a_new_list(process: Process) -> None:
+    replaced = metrics.watch_replacements.labels(GROUPS, "missed")
+    before = replaced._value.get()
     process.api.put_unseen(GROUPS, "late", edit=1)
     process.watches.missed(GROUPS)
     await process.until(lambda: (GROUPS, "late", {"edit": 1}) in process.seen, "it is found")
+    assert replaced._value.get() > before, "not because it was silent"
+
+
+async def test_neither_a_list_nor_a_watch_tells_of_what_is_known_in_that_version(process: Process) -> None:
+    await process.sees()
+    known = process.api.put(GROUPS, "known", edit=0)
+    process.known.add(("known", known["metadata"]["resourceVersion"]))
+    await process.sees()
+    assert (GROUPS, "known", {"edit": 0}) not in process.seen, "the watch, which told of what came later"
+    process.seen.clear()
+    process.watches.missed(GROUPS)
+    await process.until(lambda: (GROUPS, "one", {"edit": 2}) in process.seen, "the new list tells of the other one")
+    await process.sees()
+    assert (GROUPS, "known", {"edit": 0}) not in process.seen
+
+
+async def test_a_watch_of_nothing_but_what_is_known_goes_on_where_it_was(process: Process) -> None:
+    await process.sees()
+    known = process.api.put(GROUPS, "known", edit=0)
+    process.known.add(("known", known["metadata"]["resourceVersion"]))
+    asked = process.api.requests.count(("watch", GROUPS))
+    process.api.end_watches()
+    await process.until(lambda: process.api.requests.count(("watch", GROUPS)) > asked, "it is asked for anew")
+    assert process.api.since[GROUPS] == known["metadata"]["resourceVersion"]
 
 
 async def test_a_cause_is_told_in_one_way_only_or_its_log_would_flap(process: Process) -> None:
@@ -312,12 +381,33 @@ async def test_a_source_that_does_not_end_is_cancelled_again_and_reported_within
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_a_first_look_that_gets_on_is_not_given_up(api: APIServer) -> None:
+    looked = asyncio.Event()
+
+    class Endless:
+        async def run(self) -> None:
+            looked.set()
+            await asyncio.Event().wait()
+
+    async def look(_: Watch, heard: Callable[[], None]) -> None:
+        for _page in range(5):
+            await asyncio.sleep(TIMES.silence / 2)
+            heard()
+
+    watches = Watches([Watch(custom(GROUPS), None)], lambda _: Endless(), look, TIMES)
+    (task,) = watches.start()
+    await wait_for(looked.is_set, "it was listed and is watched", TIMES.silence * 5)
+    assert not any("could not be listed" in said for said in watches.blind)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_source_that_is_stuck_ends_the_watches(api: APIServer) -> None:
     class Stuck:
         async def run(self) -> None:
             raise SourceStuck("the watch does not end")
 
-    async def look(_: Watch) -> None:
+    async def look(*_: object) -> None:
         return
 
     (task,) = Watches([Watch(custom(GROUPS), None)], lambda _: Stuck(), look, TIMES).start()
@@ -339,3 +429,11 @@ async def test_the_metrics_show_the_age_of_a_watch_and_that_it_is_blind(process:
     assert metrics.watch_blind.labels(USERS)._value.get() == 0
     assert metrics.watch_age_seconds.labels(USERS)._value.get() < TIMES.blind
     assert metrics.watch_replacements.labels(GROUPS, "refused")._value.get() > 0
+
+
+async def test_kopf_remembers_nothing_of_an_object_whose_event_is_handled() -> None:
+    kept = memories()
+    body: Any = {"metadata": {"uid": "u1"}}
+    await kept.recall(body, noticed_by_listing=True)
+    assert list(kept.iter_all_memories()) == []
+    await kept.forget(body)

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import pytest
 
-from coder_enterprise.controller.kubernetes import Conflicted, Gone, KubernetesClient
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Conflicted, Gone
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.writer import Writer
-from coder_enterprise.kinds.resource import CLAIM, FINALIZER, Key, Resource
+from coder_enterprise.kinds.machinery.resource import CLAIM, FINALIZER, Key, Resource
 from tests.support.engine import TEAM, FakeKubernetes
 
 pytestmark = pytest.mark.looptime
@@ -75,6 +76,33 @@ async def test_status_is_written_as_a_difference_and_without_one_not_at_all(desk
     assert await desk.writer.status(written, written.status) is written
     assert desk.kubernetes.writes == ["things/one status"]
     assert desk.store.get(KEY) == written
+
+
+class OlderCRD:
+    """Whose status lacks some fields."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.lacks = {"memberCount", "health.version"}
+        desk.kubernetes.on_stored = self._prune
+
+    def _prune(self, _: str, body: dict[str, Any]) -> None:
+        for path in self.lacks:
+            above, _, name = path.rpartition(".")
+            (body["status"].get(above, {}) if above else body["status"]).pop(name, None)
+
+
+async def test_what_the_crd_does_not_keep_is_not_written_again_and_again(desk: Desk) -> None:
+    crd, fields = OlderCRD(desk), {"memberCount": 3, "health": {"status": "ok", "version": "v2"}, "id": "x"}
+    thing = desk.thing()
+    written = await desk.writer.status(thing, {**thing.status, **fields})
+    assert (written.external_id, written.status["health"]) == ("x", {"status": "ok"})
+    assert await desk.writer.status(written, {**written.status, **fields}) is written
+    assert desk.kubernetes.writes == ["things/one status"]
+    crd.lacks.clear()
+    changed = await desk.writer.status(written, {**written.status, **fields, "source": "user"})
+    assert changed.status["memberCount"] == 3
+    again = await desk.writer.status(changed, {**changed.status, "memberCount": 4})
+    assert again.status["memberCount"] == 4
 
 
 async def test_a_claim_is_finalizer_and_annotation_in_one_write_and_the_second_time_none(desk: Desk) -> None:

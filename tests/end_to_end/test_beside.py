@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coder_enterprise.kinds.resource import WATCH_LABEL
+from coder_enterprise.kinds.machinery.resource import WATCH_LABEL
 from tests.support.keeping import KEPT
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import Body, deployment, group, secret
@@ -54,7 +54,7 @@ def test_a_lost_secret_is_noticed_at_once_and_made_again(keeping: Namespace) -> 
     keeping.apply(group("platform"))
     keeping.wait_for("CoderGroup", "platform", "Applied")
     keeping.delete("Secret", KEPT)
-    wait_until(lambda: keeping.find("Secret", KEPT), "the Secret is there again", timeout=5)
+    wait_until(lambda: keeping.find("Secret", KEPT), "the Secret is there again")
 
 
 def test_a_secret_that_somebody_changes_is_put_right(keeping: Namespace) -> None:
@@ -62,7 +62,7 @@ def test_a_secret_that_somebody_changes_is_put_right(keeping: Namespace) -> None
     keeping.wait_for("CoderGroup", "platform", "Applied")
     right = find(keeping, "Secret")["data"]
     keeping.patch("Secret", KEPT, {"stringData": {"key": "another"}})
-    wait_until(lambda: find(keeping, "Secret")["data"] == right, "the Secret is as it was", timeout=5)
+    wait_until(lambda: find(keeping, "Secret")["data"] == right, "the Secret is as it was")
 
 
 def test_a_foreign_secret_is_refused_and_left_as_it_is(keeping: Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.faults import fault
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, secret
 from tests.support.waiting import wait_until
@@ -46,10 +47,15 @@ def test_an_object_that_was_never_applied_goes_at_once(connected: Namespace, cod
     connected.apply(group("platform"))
     connected.wait_for("CoderGroup", "platform", "AlreadyExists")
     connected.delete("CoderGroup", "platform")
-    connected.wait_until_gone("CoderGroup", "platform", timeout=5)
+    connected.wait_until_gone("CoderGroup", "platform")
     assert coder.find_group("platform") is not None
 
 
+@fault(
+    name="Coder away during a deletion",
+    injected="The server ends, and an object is deleted.",
+    verdict="The object stays and says why, and goes with what it made when the server is back.",
+)
 def test_while_the_server_is_down_the_object_stays_and_says_why(
     applied: Namespace, server: CoderServer, coder: CoderAPI
 ) -> None:
@@ -99,6 +105,11 @@ def test_the_deployment_may_go_first(applied: Namespace, coder: CoderAPI) -> Non
     assert coder.find_group("platform") is None
 
 
+@fault(
+    name="namespace deleted",
+    injected="The namespace is deleted with its Secret, its CoderDeployment and all objects.",
+    verdict="It goes, and Coder has none of the groups any more.",
+)
 def test_the_whole_namespace_may_go(applied: Namespace, coder: CoderAPI) -> None:
     applied.apply(*(group(f"group-{number}") for number in range(5)))
     for number in range(5):
@@ -108,6 +119,11 @@ def test_the_whole_namespace_may_go(applied: Namespace, coder: CoderAPI) -> None
     assert [name for name in ("platform", "group-0", "group-4") if coder.find_group(name)] == []
 
 
+@fault(
+    name="credentials gone first",
+    injected="Secret, CoderDeployment and object are deleted while no operator runs.",
+    verdict="The object goes, and an event says what stays in Coder.",
+)
 def test_without_any_credentials_left_the_object_goes_and_says_what_stays(
     applied: Namespace, operator: OperatorProcess, coder: CoderAPI
 ) -> None:

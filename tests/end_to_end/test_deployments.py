@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.faults import fault
 from tests.support.front import Certificate, Front, Mode
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import Body, deployment, group, secret
@@ -75,6 +76,11 @@ def test_a_missing_key_is_named_and_its_arrival_noticed(namespace: Namespace, se
     wait_for_recovery(namespace)
 
 
+@fault(
+    name="token refused",
+    injected="The Secret has a wrong token, and later the right one.",
+    verdict="Stalled until it is replaced, then Ready.",
+)
 def test_a_wrong_token_stalls_until_it_is_replaced(namespace: Namespace, server: CoderServer) -> None:
     wrong = new_token()
     namespace.apply(secret(token=wrong), deployment(server.url), group("platform"))
@@ -121,6 +127,11 @@ def test_a_name_that_does_not_resolve_is_unreachable(namespace: Namespace) -> No
     namespace.wait_for("CoderDeployment", "coder", "Unreachable")
 
 
+@fault(
+    name="login page in place of Coder",
+    injected="A front answers each request with HTML.",
+    verdict="The CoderDeployment names what came.",
+)
 def test_html_in_place_of_json_is_called_what_it_is(namespace: Namespace, server: CoderServer, front: Front) -> None:
     front.switch(Mode.HTML)
     namespace.apply(secret(token=server.token), deployment(front.url), group("platform"))
@@ -156,6 +167,11 @@ def test_a_ca_bundle_in_spec_is_trusted(namespace: Namespace, server: CoderServe
         namespace.wait_for("CoderDeployment", "coder", "Connected")
 
 
+@fault(
+    name="Coder unreachable",
+    injected="All connections to Coder are cut without an answer, until the front lets them pass again.",
+    verdict="One condition and one event on the CoderDeployment; objects that are applied stay as they are.",
+)
 def test_an_outage_is_one_event_and_leaves_settled_objects_as_they_are(
     namespace: Namespace, server: CoderServer, coder: CoderAPI, front: Front
 ) -> None:
@@ -177,6 +193,11 @@ def test_an_outage_is_one_event_and_leaves_settled_objects_as_they_are(
     assert outages[0].get("series") is None
 
 
+@fault(
+    name="Coder unreachable",
+    injected="As before, and an object is edited meanwhile.",
+    verdict="The object says that it waits, and is applied afterwards.",
+)
 def test_an_edit_during_an_outage_says_so_and_is_applied_afterwards(
     namespace: Namespace, server: CoderServer, coder: CoderAPI
 ) -> None:
@@ -197,7 +218,7 @@ def test_a_group_waits_for_its_deployment_and_wakes_when_it_arrives(namespace: N
     waits = namespace.wait_for("CoderGroup", "platform", "WaitingForDeployment")
     assert f"there is no CoderDeployment {namespace.name}/coder" in waits["message"]
     namespace.apply(secret(token=server.token), deployment(server.url))
-    namespace.wait_for("CoderGroup", "platform", "Applied", timeout=10)
+    namespace.wait_for("CoderGroup", "platform", "Applied")
 
 
 def test_another_namespace_needs_the_deployments_consent(

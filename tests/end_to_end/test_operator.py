@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from coder_enterprise.controller.kubernetes import KubernetesClient, configuration
-from coder_enterprise.controller.picture import Picture
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.kubeconfig import configuration
+from coder_enterprise.controller.inventory import Inventory
 from coder_enterprise.controller.store import Store
 from coder_enterprise.kinds.registry import MANAGED_KINDS
+from tests.support.faults import fault
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, members, secret
 from tests.support.waiting import wait_until
@@ -75,9 +77,9 @@ async def test_kinds_without_objects_are_compared_as_others(namespace: Namespace
     store = Store(lambda _: (), lambda *_: None)
     kinds = {kind.names.plural: kind.names.kind for kind in MANAGED_KINDS}
     async with KubernetesClient(await configuration(namespace.plane.kubeconfig)) as client:
-        picture = Picture(client, store, kinds, [namespace.name], missed=lambda _: None)
+        inventory = Inventory(client, store, kinds, [namespace.name], missed=lambda _: None)
         for plural in kinds:
-            await picture.compare(plural)
+            await inventory.compare(plural)
     assert len(store) == 0
 
 
@@ -115,6 +117,11 @@ def test_creating_an_object_costs_two_writes_updating_and_deleting_one(settled: 
     assert writes(start) == ["patch object"]
 
 
+@fault(
+    name="operator killed under load",
+    injected="SIGKILL while twenty groups are made.",
+    verdict="Each group is there once, and the id that its object has recorded is its own.",
+)
 def test_a_killed_operator_leaves_no_duplicate_and_nothing_undone(
     connected: Namespace, operator: OperatorProcess, coder: CoderAPI
 ) -> None:
@@ -128,6 +135,11 @@ def test_a_killed_operator_leaves_no_duplicate_and_nothing_undone(
         assert coder.group(f"group-{number}")["id"] == recorded
 
 
+@fault(
+    name="API server killed",
+    injected="SIGKILL of kube-apiserver, which is then started anew.",
+    verdict="An object that is made afterwards is applied.",
+)
 def test_a_restart_of_the_api_server_is_survived(control_plane: ControlPlane, settled: Namespace) -> None:
     control_plane.stop_apiserver()
     control_plane.start_apiserver()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.faults import fault
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import Body, proxy, secret, workload
 from tests.support.waiting import wait_until
@@ -107,6 +108,11 @@ def test_the_token_is_rotated_by_annotation_once_for_each_value(connected: Names
     assert token(connected) == second
 
 
+@fault(
+    name="Secret of a proxy lost or overwritten",
+    injected="The Secret is deleted, and its token is replaced by another value.",
+    verdict="It is there again, with a token that Coder accepts.",
+)
 def test_a_token_that_is_lost_or_overwritten_is_replaced(connected: Namespace, coder: CoderAPI) -> None:
     first = made(connected)
     connected.delete("Secret", "eu-token")

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from coder_enterprise.controller.leases import OPERATOR_LABEL
-from coder_enterprise.kinds.resource import CLAIM, FINALIZER
+from coder_enterprise.cluster.marks import OPERATOR_LABEL
+from coder_enterprise.kinds.machinery.resource import CLAIM, FINALIZER
 from tests.support.kubernetes import Body, Namespace
 from tests.support.manifests import group, user
 from tools.kubernetes.control_plane import ControlPlane

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from coder_enterprise.controller.leases import DEPLOYMENT
+from coder_enterprise.cluster.marks import DEPLOYMENT
+from tests.support.faults import fault
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, secret
 from tests.support.waiting import wait_until
@@ -69,7 +70,7 @@ class Pair:
     def resume(self, operator: OperatorProcess) -> int:
         """After SIGSTOP; the exit code."""
         operator.process.signal(signal.SIGCONT)
-        return operator.process.wait(15)
+        return operator.process.wait(60)
 
 
 @pytest.fixture
@@ -101,6 +102,11 @@ def test_each_works_for_its_own_deployment_and_for_no_other(pair: Pair, coder: C
         assert counted in operator.metrics()
 
 
+@fault(
+    name="replica of the operator killed",
+    injected="SIGKILL of one of two operators.",
+    verdict="The other one works for everything within twenty seconds, and nothing is made twice.",
+)
 def test_the_other_has_everything_soon_after_one_is_killed(pair: Pair, coder: CoderAPI) -> None:
     pair.works_for("first").kill()
     killed = time.monotonic()
@@ -120,6 +126,11 @@ def test_the_other_has_everything_at_once_when_one_ends(pair: Pair, coder: Coder
     assert shown(coder, names) == sorted(names)
 
 
+@fault(
+    name="replica of the operator paused",
+    injected="SIGSTOP of one of two operators until the other has taken over, then SIGCONT.",
+    verdict="It ends without a write.",
+)
 def test_one_that_slept_writes_nothing_when_it_wakes_up(pair: Pair, coder: CoderAPI) -> None:
     sleeper = pair.works_for("first")
     sleeper.process.signal(signal.SIGSTOP)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.support.faults import fault
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, members, proxy, secret, workload
 from tests.support.waiting import wait_until
@@ -115,6 +116,11 @@ def test_the_manifests_have_no_wildcard_and_only_the_one_for_all_a_cluster_role(
     assert any(body["kind"] == "ClusterRole" for body in documents) is (name == "cluster-wide")
 
 
+@fault(
+    name="right missing at the start",
+    injected="The service account may not read one kind, and later it may.",
+    verdict="The right is named in the log, other kinds go on, and the kind is watched when the right is there.",
+)
 def test_a_missing_right_is_named_stops_its_kind_alone_and_is_looked_for_again(
     namespace: Namespace, server: CoderServer, tmp_path: Path
 ) -> None:

@@ -127,7 +127,7 @@ def test_a_coder_group_is_waited_for_while_all_else_is_applied(
     assert (waits["status"], "CoderGroup data" in waits["message"]) == ("False", True)
     assert coder.user_roles(docker) == {"ann": "use"}
     connected.apply(group("data", members=members("bob")))
-    connected.wait_for(KIND, "docker", "Applied", timeout=10)  # it is woken: its own timer would be later
+    connected.wait_for(KIND, "docker", "Applied")
     assert sees(server, coder, "bob", docker)
 
 

@@ -222,7 +222,7 @@ def test_a_group_gets_its_pending_member_as_soon_as_the_user_is_made(connected: 
     connected.apply(group("platform", members=members("ann@example.com")))
     connected.wait_for("CoderGroup", "platform", "PendingMembers")
     applied(connected)
-    connected.wait_for("CoderGroup", "platform", "Applied", timeout=8)
+    connected.wait_for("CoderGroup", "platform", "Applied")
     assert coder.members("platform") == {"ann"}
 
 

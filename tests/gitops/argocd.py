@@ -75,8 +75,7 @@ class ArgoCD:
         )
 
     def _start(self) -> None:
-        self._plane.kubectl("create", "namespace", NAMESPACE)
-        self._plane.kubectl("create", "-f", "-", input=yaml.safe_dump_all(_objects()))
+        self._plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(_objects()))
         self._start_git()
         redis, repositories, repository_metrics, controller_metrics = free_ports(4)
         self._run("redis", [str(self._programs["redis"]), f"127.0.0.1:{redis}"])
@@ -157,6 +156,7 @@ def _objects() -> list[Body]:
         "clusterResourceWhitelist": [{"group": ANY, "kind": ANY}],
     }
     return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", **labels}},
         {
             "apiVersion": "v1",

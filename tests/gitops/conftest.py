@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.gitops.artifacts import Artifacts
 from tests.gitops.programs import answers, install_crds
+from tests.gitops.resource_overrides import ResourceOverrides
 from tests.support import examples
 from tools.kubernetes.binaries import locate
 from tools.kubernetes.control_plane import ControlPlane
@@ -45,6 +47,12 @@ def flux(control_plane: ControlPlane) -> Iterator[Process]:
         print(process.tail())
     finally:
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def overrides(argocd: Path, tmp_path_factory: pytest.TempPathFactory) -> ResourceOverrides:
+    """Argo CD's program with our patch."""
+    return ResourceOverrides(argocd, tmp_path_factory.mktemp("argocd"))
 
 
 @pytest.fixture

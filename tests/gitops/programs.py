@@ -14,7 +14,7 @@ def install_crds(plane: ControlPlane, program: str) -> None:
     manifests = [option for file in locate_crds(program) for option in ("-f", str(file))]
     plane.kubectl("apply", "--server-side", *manifests)
     # kubectl gives up on one that has no conditions yet.
-    wait = ("wait", "--for=condition=Established", "--timeout=10s", *manifests)
+    wait = ("wait", "--for=condition=Established", "--timeout=60s", *manifests)
     wait_until(lambda: plane.kubectl(*wait, check=False).returncode == 0, "the CRDs are established")
 
 

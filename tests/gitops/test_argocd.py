@@ -9,9 +9,10 @@ from typing import Final
 import pytest
 import yaml
 
-from coder_enterprise.kinds.resource import GROUP
+from coder_enterprise.kinds.machinery.resource import GROUP
 from tests.gitops.argocd import NAMESPACE, ArgoCD, git_daemon
 from tests.gitops.programs import install_crds
+from tests.gitops.resource_overrides import DEPLOY, PATCH
 from tests.support import examples
 from tests.support.examples import not_ready
 from tests.support.kubernetes import Namespace
@@ -22,7 +23,6 @@ from tools.kubernetes.control_plane import ControlPlane
 from tools.server_process import CoderServer, license_for_tests
 
 ROOT: Final = Path(__file__).parents[2]
-DEPLOY: Final = ROOT / "deploy" / "gitops" / "argocd"
 CHART: Final = ROOT / "charts" / "coder-enterprise"
 SLOW: Final = 120.0
 
@@ -36,11 +36,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def running(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCD]:
-    """Argo CD, which was told our health while it ran."""
+    """Argo CD, which was told of our kinds while it ran."""
     install_crds(control_plane, "argocd")
     with ArgoCD(control_plane, tmp_path_factory.mktemp("argocd")) as process:
-        patch = str(DEPLOY / "health-patch.yaml")
-        control_plane.kubectl("patch", "configmap", "argocd-cm", "-n", NAMESPACE, "--patch-file", patch)
+        control_plane.kubectl("patch", "configmap", "argocd-cm", "-n", NAMESPACE, "--patch-file", str(PATCH))
         yield process
         print(process.log())
 

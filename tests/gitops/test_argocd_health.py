@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
-import yaml
 
 from coder_enterprise.client import errors
-from coder_enterprise.controller.result import failed
-from coder_enterprise.controller.status import Outcome, Progress, compose
-from coder_enterprise.kinds.base import Action, Change, DomainCondition, stalled, waiting
-from coder_enterprise.kinds.common import STATUS_DEFAULT
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.controller.outcomes import failed
+from coder_enterprise.controller.status import Outcome, compose
+from coder_enterprise.kinds.machinery.base import DomainCondition, Progress
+from coder_enterprise.kinds.machinery.changes import Action, Change
+from coder_enterprise.kinds.machinery.common import STATUS_DEFAULT
+from coder_enterprise.kinds.machinery.errors import stalled, waiting
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Resource
+from tests.gitops.resource_overrides import ResourceOverrides
 from tests.support.examples import KINDS
 from tests.support.manifests import API_VERSION, Body
-
-PATCH: Final = Path(__file__).parents[2] / "deploy" / "gitops" / "argocd" / "health-patch.yaml"
 
 APPLIED: Final = Outcome(
     "True",
@@ -47,8 +45,8 @@ STALLED: Final = failed(stalled(Reason.ALREADY_EXISTS, "a group of that name exi
 UNHEALTHY: Final = Outcome("False", Reason.PROXY_UNREACHABLE, "Coder cannot reach it", Progress.WORKING)
 
 
-def suspended() -> Outcome:
-    return Outcome("Unknown", Reason.SUSPENDED, "spec.suspend is true", Progress.DONE)
+def suspended(why: str = "spec.suspend is true") -> Outcome:
+    return Outcome("Unknown", Reason.SUSPENDED, why, Progress.DONE)
 
 
 @dataclass(frozen=True)
@@ -85,35 +83,14 @@ STATES: Final = {
     "stalled and edited": State([STALLED], "Progressing", edited=True),
     "suspended": State([APPLIED, suspended()], "Suspended", suspend=True),
     "suspended before it was ready": State([suspended()], "Suspended", suspend=True),
+    "suspended until a time": State([APPLIED, suspended("spec.suspendUntil is tomorrow")], "Suspended", "is tomorrow"),
     "suspended just now": State([STALLED], "Suspended", edited=True, suspend=True),
 }
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ConfigMap of Argo CD with our patch."""
-    metadata = {"name": "argocd-cm", "namespace": "argocd", "labels": {"app.kubernetes.io/part-of": "argocd"}}
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **yaml.safe_load(PATCH.read_text())}
-    path = tmp_path_factory.mktemp("argocd") / "argocd-cm.yaml"
-    path.write_text(yaml.safe_dump(body))
-    return path
-
-
-def health(argocd: Path, settings: Path, body: Body, folder: Path) -> dict[str, str]:
-    """What Argo CD says."""
-    file = folder / f"{body['kind']}.yaml"
-    file.write_text(yaml.safe_dump(body))
-    arguments = ["admin", "settings", "resource-overrides", "health", str(file), "--argocd-cm-path", str(settings)]
-    done = subprocess.run([argocd, *arguments], capture_output=True, text=True, check=False, env={"HOME": str(folder)})
-    assert done.returncode == 0, done.stderr
-    lines = (line.partition(": ") for line in done.stdout.splitlines())
-    return {key: value for key, _, value in lines}
-
-
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
-def test_argo_cd_reads_every_state_as_it_is_meant(argocd: Path, settings: Path, tmp_path: Path, state: State) -> None:
-    bodies = [state.body(kind) for kind in KINDS]
+def test_argo_cd_reads_every_state_as_it_is_meant(overrides: ResourceOverrides, state: State) -> None:
     with ThreadPoolExecutor(2) as pool:
-        seen = list(pool.map(lambda body: health(argocd, settings, body, tmp_path), bodies))
-    assert [found["STATUS"] for found in seen] == [state.health] * len(KINDS)
-    assert all(state.says in found["MESSAGE"] for found in seen)
+        seen = list(pool.map(overrides.health, [state.body(kind) for kind in KINDS]))
+    assert [status for status, _ in seen] == [state.health] * len(KINDS)
+    assert all(state.says in message for _, message in seen)

@@ -91,3 +91,11 @@ def test_each_query_keeps_to_the_chosen_namespace() -> None:
         for target in panel["targets"]:
             for selector in selectors(target["expr"]):
                 assert ("namespace", "$namespace") in selector.matchers, panel["title"]
+
+
+def test_it_leads_to_the_page_wherever_that_is() -> None:
+    board = dashboard()
+    assert [link["url"] for link in board["links"]] == ["${page:raw}"]
+    assert {variable["name"] for variable in board["templating"]["list"]} >= {"page"}
+    links = [link["url"] for panel in panels() for link in panel["fieldConfig"]["defaults"].get("links", ())]
+    assert links == ["${page:raw}/objects?reason=${__field.labels.reason}"]

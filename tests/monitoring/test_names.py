@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from coder_enterprise.controller import metrics
 from coder_enterprise.kinds.deployment import FIGURES
-from coder_enterprise.kinds.reasons import Reason
+from coder_enterprise.kinds.machinery.reasons import Reason
 from coder_enterprise.kinds.registry import KINDS
 from coder_enterprise.server.routes.metrics import RequestMetrics
 from tests.support.kubernetes import Namespace

@@ -83,10 +83,16 @@ def test_a_url_of_a_bare_ipv6_address_gets_its_brackets(url: str, with_brackets:
 
 @pytest.mark.parametrize(
     ("program", "option"),
-    [("operator", "--health-address"), ("server", "--http-address"), ("wsproxy", "--http-address")],
+    [
+        ("operator", "--health-address"),
+        ("operator", "--page-address"),
+        ("server", "--http-address"),
+        ("wsproxy", "--http-address"),
+    ],
 )
 def test_every_command_refuses_a_bad_address_in_one_line(program: str, option: str) -> None:
-    command = [sys.executable, "-m", "coder_enterprise", program, option, "foo"]
+    nowhere = ["--health-address", ""] if program == "operator" else []
+    command = [sys.executable, "-m", "coder_enterprise", program, *nowhere, option, "foo"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     (line,) = ended.stderr.splitlines()
     assert ended.returncode == 1

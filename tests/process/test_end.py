@@ -80,7 +80,7 @@ def commands(program: str, silent: str, folder: Path) -> Iterator[tuple[list[str
     while True:
         number += 1
         options = {
-            "operator": ["--kubeconfig", str(kubeconfig), "--health-address", ""],
+            "operator": ["--kubeconfig", str(kubeconfig), "--health-address", "", "--page-address", ""],
             "server": ["--sqlite-path", str(folder / f"{number}.db"), "--http-address", "127.0.0.1:0"],
             "wsproxy": ["--primary-access-url", f"http://{silent}", "--http-address", "127.0.0.1:0"],
             "release": ["--kubeconfig", str(kubeconfig)],

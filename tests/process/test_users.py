@@ -11,12 +11,12 @@ import pytest
 from tests.support.kubernetes import Namespace
 from tools.server_process import CoderServer
 
-pytestmark = pytest.mark.usefixtures("nameless")
+pytestmark = pytest.mark.usefixtures("started_anew", "nameless")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "coder_enterprise", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_a_user_without_a_name_is_one() -> None:
@@ -50,7 +50,7 @@ def test_the_workspace_proxy_starts_and_says_what_it_lacks(monkeypatch: pytest.M
 
 
 def test_without_a_cluster_the_operator_says_so_in_one_line() -> None:
-    ended = run("operator", "--health-address", "")
+    ended = run("operator", "--health-address", "", "--page-address", "")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.splitlines()[-1].startswith("coder-enterprise operator: no cluster to connect to")
     assert "Traceback" not in ended.stderr

@@ -7,28 +7,25 @@ A test that needs another database, other settings or another licence replaces `
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
-from fastapi import FastAPI
 
-from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.run import create_services
+from coder_enterprise.server.routes.app import Application, create_app
 from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.all import Context, Services
 from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage import sqlite
 from coder_enterprise.server.storage.database import Database
-from coder_enterprise.server.storage.migrate import upgrade
-from coder_enterprise.server.storage.open import open_database
 from tests.support.api import SITE, Client, People
 from tests.support.licenses import Claims, add_license, write_keys
+from tests.support.migrated import write_migrated
 from tests.support.passwords import CHEAP_HASHER
+from tests.support.storage import wait_for_no_disk
 
 
 @pytest.fixture(autouse=True)
@@ -45,20 +42,12 @@ def database_path(tmp_path: Path) -> Path:
     return tmp_path / "coder.db"
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, made once: migrations take as long as a test does."""
-    path = tmp_path_factory.mktemp("migrated") / "coder.db"
-    with sqlite.connect(path, "BEGIN IMMEDIATE") as connection, connection.begin():
-        upgrade(connection)
-    return path
-
-
 @pytest.fixture
-async def database(database_path: Path, migrated: Path) -> AsyncIterator[Database]:
-    """Real, migrated, and empty."""
-    shutil.copy(migrated, database_path)
-    opened = open_database(database_path)
+async def database(database_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """Real, migrated, and empty. Only that it is migrated is not looked at again, as a server does when it opens it."""
+    wait_for_no_disk(monkeypatch)
+    write_migrated(database_path)
+    opened = sqlite.SQLiteDatabase(database_path, sqlite.lock(database_path))
     yield opened
     await opened.close()
 
@@ -80,8 +69,8 @@ async def services(
 ) -> Services:
     """As at a first start without a first user. Hashes of passwords are cheap; nothing else differs."""
     monkeypatch.setattr(passwords, "HASHER", CHEAP_HASHER)
-    deployment = Deployment(SITE, await bootstrap(database, first_user=None, token=None))
-    made = create_services(settings, database, deployment)
+    deployment = Deployment(SITE, await bootstrap(database, first_user=None, token=None), settings.version)
+    made = Services(Context(settings, database, deployment))
     if license_claims is not None:
         await add_license(database, **license_claims)
     await made.entitlements.refresh()
@@ -89,12 +78,12 @@ async def services(
 
 
 @pytest.fixture
-def app(services: Services) -> FastAPI:
+def app(services: Services) -> Application:
     return create_app(services)
 
 
 @pytest.fixture
-async def people(services: Services, app: FastAPI) -> AsyncIterator[People]:
+async def people(services: Services, app: Application) -> AsyncIterator[People]:
     """The factory of clients: `await people.with_roles("auditor")`."""
     made = People(services, app)
     yield made

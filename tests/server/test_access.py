@@ -49,6 +49,7 @@ EXPECTED: Final[dict[tuple[Kind, Action], tuple[str, set[Whom]]]] = {
     (Kind.USER, Action.ASSIGN): ("o", set()),
     (Kind.MEMBERSHIP, CREATE): ("ou", set()),
     (Kind.MEMBERSHIP, DELETE): ("ou", set()),
+    (Kind.MEMBERSHIP, Action.ASSIGN): ("ou", set()),
     (Kind.GROUP, READ): ("outa", {Whom.SHARED}),
     (Kind.GROUP, CREATE): ("ou", set()),
     (Kind.GROUP, UPDATE): ("ou", set()),
@@ -74,6 +75,8 @@ EXPECTED: Final[dict[tuple[Kind, Action], tuple[str, set[Whom]]]] = {
     (Kind.API_KEY, READ): ("o", {Whom.OWN}),
     (Kind.API_KEY, CREATE): ("o", {Whom.OWN}),
     (Kind.API_KEY, DELETE): ("o", {Whom.OWN}),
+    (Kind.SSH_KEY, READ): ("o", {Whom.OWN}),
+    (Kind.SSH_KEY, UPDATE): ("o", {Whom.OWN}),
     (Kind.AUDIT_LOG, READ): ("oa", set()),
     (Kind.DEPLOYMENT, READ): ("oa", set()),
     (Kind.PROXY, READ): ("o", set()),
@@ -85,6 +88,7 @@ EXPECTED: Final[dict[tuple[Kind, Action], tuple[str, set[Whom]]]] = {
     (Kind.PROVISIONER_KEY, CREATE): ("ot", set()),
     (Kind.PROVISIONER_KEY, DELETE): ("ot", set()),
     (Kind.PROVISIONER_DAEMON, CREATE): ("ot", {Whom.OWN}),
+    (Kind.PROVISIONER_JOB, READ): ("ot", set()),
 }
 
 # Whom each role may change, suspend, delete, and add to and remove from organizations.

@@ -15,10 +15,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.support.faults import fault
 from tests.support.waiting import wait_until
 from tools.coder_api import CoderAPI
 from tools.processes import Process
 from tools.server_process import CoderServer
+
+pytestmark = pytest.mark.usefixtures("started_anew")
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +148,11 @@ def test_a_second_server_on_the_same_file_or_port_ends_with_1_and_one_line_that_
     assert cause in line
 
 
+@fault(
+    name="server on SQLite killed",
+    injected="SIGKILL while eight clients create groups.",
+    verdict="Every group that a client was told of is there after the start.",
+)
 def test_a_crash_under_load_loses_no_write_that_was_acknowledged(server: CoderServer, coder: CoderAPI) -> None:
     acknowledged: dict[str, str] = {}
     enough = threading.Event()

@@ -8,20 +8,19 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import httpx2
-from fastapi import FastAPI
 from starlette.types import ASGIApp
 from typing_extensions import override
 
 from coder_enterprise.process.addresses import Address, listen
-from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.run import create_services
+from coder_enterprise.server.routes.app import Application, create_app
+from coder_enterprise.server.services.all import Context, Services
 from coder_enterprise.server.services.readiness import Readiness
 from coder_enterprise.server.serving import Server
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.tls import ServerCertificate
 from tests.support.balancer import Balancer
+from tests.support.faults import fault
 from tests.support.waiting import wait_for
 
 DELAY = 0.5
@@ -89,10 +88,17 @@ class Load:
 
 def another(settings: Settings, database: Database, services: Services) -> RunningServer:
     """A server of the same deployment, which serves on until it is told again."""
-    made = create_services(settings, database, services.deployment)
+    made = Services(Context(settings, database, services.deployment))
     return RunningServer(create_app(made), made.readiness, delay=3600)
 
 
+@fault(
+    name="server restarted under load",
+    injected=(
+        "Two servers behind a balancer, in the test's process, are replaced one after the other while clients ask."
+    ),
+    verdict="No request is lost or refused.",
+)
 async def test_a_rolling_restart_under_load_loses_no_request(
     settings: Settings, database: Database, services: Services
 ) -> None:
@@ -119,13 +125,13 @@ async def test_a_rolling_restart_under_load_loses_no_request(
     assert set(load.answers) == {200}
 
 
-async def test_without_a_delay_it_ends_at_once(app: FastAPI, services: Services) -> None:
+async def test_without_a_delay_it_ends_at_once(app: Application, services: Services) -> None:
     async with RunningServer(app, services.readiness, delay=0) as server:
         server.end()
         assert server.should_exit
 
 
-async def test_told_twice_it_does_not_wait_for_the_delay(app: FastAPI, services: Services) -> None:
+async def test_told_twice_it_does_not_wait_for_the_delay(app: Application, services: Services) -> None:
     async with RunningServer(app, services.readiness, delay=3600) as server:
         server.end()
         assert services.readiness.ending
@@ -135,7 +141,7 @@ async def test_told_twice_it_does_not_wait_for_the_delay(app: FastAPI, services:
 
 
 async def test_during_the_delay_a_kept_connection_is_answered_once_more_and_closed(
-    app: FastAPI, services: Services
+    app: Application, services: Services
 ) -> None:
     async with RunningServer(app, services.readiness, delay=3600) as server, httpx2.AsyncClient() as http:
         url = f"http://127.0.0.1:{server.port}/api/v2/buildinfo"
@@ -145,7 +151,7 @@ async def test_during_the_delay_a_kept_connection_is_answered_once_more_and_clos
         assert (await http.get(url)).status_code == 200  # through a new one
 
 
-async def test_an_idle_connection_is_closed_at_the_end(app: FastAPI, services: Services) -> None:
+async def test_an_idle_connection_is_closed_at_the_end(app: Application, services: Services) -> None:
     async with RunningServer(app, services.readiness, delay=0.01) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -19,9 +19,10 @@ from cryptography.x509.oid import NameOID
 from starlette.types import Receive, Scope, Send
 from structlog.testing import LogCapture
 
+from coder_enterprise.process.certificates import CertificateFiles
 from coder_enterprise.server import connections, handshakes, serving
 from coder_enterprise.server.services.readiness import Readiness
-from coder_enterprise.server.settings import CertificateFiles, SettingsError
+from coder_enterprise.server.settings import SettingsError
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.tls import ServerCertificate, parse_tls
 from tests.server.test_serving import RunningServer

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any, Final
 
 import httpx2
-from fastapi import FastAPI
 
 from coder_enterprise.server.access import Actor
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.app import Application
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.wire.authentication import LoginRequest
 from coder_enterprise.wire.users import CreateFirstUserRequest, CreateUserRequest
 
@@ -27,7 +28,7 @@ _numbers: Final = itertools.count(1)
 class Client(httpx2.AsyncClient):
     """Sends requests below /api/v2, as one user or as nobody. A full URL reaches the rest of the site."""
 
-    def __init__(self, app: FastAPI, token: str = "", user_id: str = "") -> None:
+    def __init__(self, app: Application, token: str = "", user_id: str = "") -> None:
         super().__init__(
             transport=httpx2.ASGITransport(app),
             base_url=f"{SITE}/api/v2",
@@ -40,15 +41,15 @@ class Client(httpx2.AsyncClient):
 class People:
     """Makes users with the services alone, and clients that are logged in as them."""
 
-    def __init__(self, services: Services, app: FastAPI) -> None:
+    def __init__(self, services: Services, app: Application) -> None:
         self._services = services
         self._app = app
         self._clients: list[Client] = []
 
     async def owner(self) -> Client:
         """The first user."""
-        if not await self._services.users.has_first():
-            await self._services.users.create_first(
+        if not await self._services.first_users.exists():
+            await self._services.first_users.create(
                 CreateFirstUserRequest(username=OWNER, email=f"{OWNER}@example.com", password=PASSWORD)
             )
         return await self.log_in(OWNER)
@@ -82,6 +83,13 @@ class People:
     async def close(self) -> None:
         for client in self._clients:
             await client.aclose()
+
+
+def altered(services: Services, **others: Any) -> Services:
+    """The same services, but for these."""
+    made = copy.copy(services)
+    vars(made).update(others)
+    return made
 
 
 async def create_user(client: Client, username: str, **fields: Any) -> Body:

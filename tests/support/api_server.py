@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from coder_enterprise.kinds.resource import GROUP, VERSION
+from coder_enterprise.kinds.machinery.resource import GROUP, VERSION
 from tests.support.front import Certificate
 
 Body = dict[str, Any]
@@ -39,6 +39,12 @@ class APIServer:
         self.requests: list[tuple[str, str]] = []
         self.selectors: set[tuple[str, str]] = set()
         """Which labels were asked for, by plural."""
+        self.since: dict[str, str] = {}
+        """From which version on the last watch was asked for, by plural."""
+        self.page_size = 0
+        """Objects in a page of a list, whatever was asked for; 0 is all."""
+        self.page_seconds = 0.0
+        """Until a page comes."""
         self.tokens: list[str] = []
         """What the requests said in their header Authorization."""
         self._faults: dict[tuple[str, str], list[Fault]] = defaultdict(list)
@@ -87,6 +93,11 @@ class APIServer:
         self._told[plural].pop()
         self._streams[plural] = streams
 
+    def put_status(self, plural: str, body: Body) -> None:
+        """Tell of an object whose status has changed."""
+        self._version = body["metadata"]["resourceVersion"] = str(next(self._versions))
+        self._tell(plural, {"type": "MODIFIED", "object": body})
+
     def bookmark(self, plural: str) -> None:
         self._tell(plural, {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": self._version}}})
 
@@ -131,7 +142,10 @@ class APIServer:
             return await (faults.pop(0) if len(faults) > 1 else faults[0])(request)
         if plural not in self.plurals:
             return web.Response(status=404, text="404 page not found\n")
-        return await self._watch(request, plural) if verb == "watch" else self._list(request, plural, namespace)
+        if verb == "watch":
+            return await self._watch(request, plural)
+        await asyncio.sleep(self.page_seconds)
+        return self._list(request, plural, namespace)
 
     def _discover(self, path: str) -> Body | None:
         groups = [
@@ -156,8 +170,13 @@ class APIServer:
     def _list(self, request: web.Request, plural: str, namespace: str) -> web.Response:
         items = [body for (space, _), body in self._objects[plural].items() if namespace in {"", space}]
         metadata_only = "PartialObjectMetadataList" in request.headers.get("Accept", "")
+        metadata = {"resourceVersion": self._version}
+        if self.page_size and not metadata_only:
+            start = int(request.query.get("continue", "0"))
+            rest, items = items[start + self.page_size :], items[start : start + self.page_size]
+            metadata["continue"] = str(start + self.page_size) if rest else ""
         found = None if metadata_only and not items else items  # as Kubernetes answers
-        return web.json_response({"kind": "List", "metadata": {"resourceVersion": self._version}, "items": found})
+        return web.json_response({"kind": "List", "metadata": metadata, "items": found})
 
     def _since(self, plural: str, version: str) -> list[Body]:
         return [body for body in self._told[plural] if int(body["metadata"]["resourceVersion"]) > int(version)]
@@ -165,7 +184,8 @@ class APIServer:
     async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         stream: asyncio.Queue[bytes | None] = asyncio.Queue()
-        for body in self._since(plural, request.query.get("resourceVersion", "0")):
+        self.since[plural] = request.query.get("resourceVersion", "0")
+        for body in self._since(plural, self.since[plural]):
             stream.put_nowait(_line({"type": "MODIFIED", "object": body}))
         self._streams[plural].add(stream)
         try:
@@ -226,6 +246,15 @@ async def reset(request: web.Request) -> web.StreamResponse:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    """A line that never ends, for as long as it is read."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    while True:
+        await response.write(b"x" * 1024)
+        await asyncio.sleep(0.01)
 
 
 async def silence(_: web.Request) -> web.StreamResponse:

@@ -7,17 +7,19 @@ from typing import Any
 
 from typing_extensions import override
 
-from coder_enterprise.kinds.base import Cluster
-from coder_enterprise.kinds.resource import Key, Resource
+from coder_enterprise.kinds.machinery import base
+from coder_enterprise.kinds.machinery.resource import Key, Resource
 
 Name = tuple[str, str]
 """Namespace and name."""
 
 
-class Beside(Cluster):
+class Beside(base.Beside):
     def __init__(self) -> None:
         self.objects: dict[Key, Resource] = {}
         self.secrets: dict[Name, dict[str, str]] = {}
+        self.stomped: set[str] = set()
+        """Secrets whose label or owner somebody has taken."""
         self.workloads: dict[Name, dict[str, Any]] = {}
         self.left: dict[Key, str] = {}
         self.writes: list[str] = []
@@ -39,8 +41,14 @@ class Beside(Cluster):
         return self.secrets.get((resource.key.namespace, name))
 
     @override
+    async def kept_secret(self, resource: Resource, name: str, *, fresh: bool) -> base.KeptSecret | None:
+        values = await self.secret(resource, name)
+        return None if values is None else base.KeptSecret(values, intact=name not in self.stomped)
+
+    @override
     async def write_secret(self, resource: Resource, name: str, values: Mapping[str, str]) -> None:
         self.writes.append(f"secret {name}")
+        self.stomped.discard(name)
         self.secrets[resource.key.namespace, name] = dict(values)
 
     @override
@@ -51,7 +59,8 @@ class Beside(Cluster):
     async def apply_workload(self, resource: Resource, body: Mapping[str, Any]) -> Mapping[str, Any]:
         name = body["metadata"]["name"]
         self.writes.append(f"workload {name}")
-        self.workloads[resource.key.namespace, name] = dict(body)
+        metadata = {**body["metadata"], "ownerReferences": [{"uid": resource.uid}]}
+        self.workloads[resource.key.namespace, name] = {**body, "metadata": metadata}
         return body
 
     @override

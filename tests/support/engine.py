@@ -11,27 +11,24 @@ import base64
 import copy
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import pytest
 
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.http import CallHooks, ConnectionSettings
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Conflicted, Gone, KubernetesError
+from coder_enterprise.cluster.paths import NAMESPACES, SECRETS, Collection
+from coder_enterprise.cluster.secrets import Secret
 from coder_enterprise.controller import connections
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.engine import Engine
-from coder_enterprise.controller.kubernetes import (
-    NAMESPACES,
-    SECRETS,
-    Collection,
-    Conflicted,
-    Gone,
-    KubernetesClient,
-    KubernetesError,
-    Secret,
-)
-from coder_enterprise.kinds.common import STATUS_DEFAULT
-from coder_enterprise.kinds.resource import CLAIM, FINALIZER, GROUP, WATCH_LABEL, Key, Resource
+from coder_enterprise.kinds.machinery import moments
+from coder_enterprise.kinds.machinery.common import STATUS_DEFAULT
+from coder_enterprise.kinds.machinery.moments import timestamp
+from coder_enterprise.kinds.machinery.resource import CLAIM, FINALIZER, GROUP, WATCH_LABEL, Key, Resource
 from tests.support.things import Points, ThingKind, World, WorldClient, WorldDeploymentKind, WorldDirectory
 
 Body = dict[str, Any]
@@ -240,10 +237,17 @@ class Alone:
     def check(self, deployment: Key) -> None:
         self.fence(deployment)
 
+    def live(self) -> None: ...
+
     def wake(self) -> None:
         if self.engine is not None:
-            for deployment in self.engine.deployments - self.engine.held:
+            for deployment in self.engine.deployments - self.engine.taken:
                 self.engine.take(deployment)
+
+
+def _present() -> datetime:
+    """By the fake clock."""
+    return datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=asyncio.get_running_loop().time())
 
 
 class Cluster:
@@ -262,6 +266,7 @@ class Cluster:
         self._tasks: list[asyncio.Task[None]] = []
         monkeypatch.setattr(connections, "CoderClient", self._connect)
         monkeypatch.setattr(connections, "Directory", WorldDirectory)
+        monkeypatch.setattr(moments, "present", _present)
 
     def _connect(self, settings: ConnectionSettings, hooks: CallHooks) -> CoderClient:
         client = WorldClient(self.worlds[settings.url], settings, hooks)
@@ -320,6 +325,10 @@ class Cluster:
         return "\n".join([*rows, str(self.coder.things)[:500], str(self.coder.calls[-20:])])
 
     # What there is
+
+    def moment(self, seconds: float) -> str:
+        """So many from now, as spec has it."""
+        return timestamp(_present() + timedelta(seconds=seconds))
 
     def connect(self, name: str = "coder", namespace: str = TEAM, world: World | None = None, /, **spec: Any) -> None:
         """A CoderDeployment with its Secret."""

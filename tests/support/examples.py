@@ -21,6 +21,7 @@ from tools.wsproxy_process import WorkspaceProxyProcess
 
 EXAMPLES: Final = Path(__file__).parents[2] / "deploy" / "examples"
 SCIM_KEY: Final = "canary-of-scim-0815"
+FIRST_PASSWORD: Final = "Canary-of-a-first-Password-4711"
 SETTINGS: Final = {"CODER_SCIM_AUTH_HEADER": SCIM_KEY, "CODER_PROXY_HEALTH_INTERVAL": "1s"}
 """What the server needs. It has no licence: that is one of the examples."""
 KINDS: Final = (
@@ -41,6 +42,7 @@ def files(server: CoderServer) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "paste-the-session-token-here": server.token,
         "paste-the-scim-key-here": SCIM_KEY,
         "paste-the-licence-here": license_for_tests(),
+        "paste-a-first-password-here": FIRST_PASSWORD,
     }
     texts = {path.name: path.read_text() for path in sorted(EXAMPLES.glob("*.yaml"))}
     for placeholder, real in {"https://coder.example.com": server.url, **secrets}.items():

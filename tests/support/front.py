@@ -11,21 +11,18 @@ import contextlib
 import datetime
 import ipaddress
 import ssl
-import threading
-from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.loop_thread import LoopThread
 from tests.support.relay import relay
 from tools.processes import free_ports
-
-T = TypeVar("T")
 
 HTML: Final = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 
@@ -46,29 +43,23 @@ class Front:
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
         self._target = target.removeprefix("http://")
         self._context = certificate.server_context() if certificate else None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="front")
+        self._thread = LoopThread("front")
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Front:
         self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._context))
+        self._server = self._thread.run(asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._context))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.run(self._close())
+        self._thread.stop()
 
     def switch(self, mode: Mode) -> None:
         """From now on; what is connected is cut."""
         self.mode = mode
-        self._run(self._cut())
-
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        self._thread.run(self._cut())
 
     async def _close(self) -> None:
         if self._server is not None:

@@ -14,10 +14,11 @@ from typing_extensions import override
 
 from coder_enterprise.cli.logs import configure
 from coder_enterprise.controller.manager import Manager, ManagerSettings
-from coder_enterprise.kinds.base import Context
 from coder_enterprise.kinds.deployment import DeploymentKind
-from coder_enterprise.kinds.group import GroupKind, GroupSpec, ObservedGroup
-from coder_enterprise.kinds.resource import Resource
+from coder_enterprise.kinds.group import GroupKind, GroupSpec
+from coder_enterprise.kinds.group.find import ObservedGroup
+from coder_enterprise.kinds.machinery.base import Context
+from coder_enterprise.kinds.machinery.resource import Resource
 
 KEPT: Final = "kept"
 VALUES: Final = {"key": "value"}
@@ -32,12 +33,12 @@ class KeepingKind(GroupKind):
 
     @override
     async def observe(self, context: Context, resource: Resource, spec: GroupSpec, *, fresh: bool) -> ObservedGroup:
-        if await context.cluster.secret(resource, KEPT) != VALUES:
-            await context.cluster.write_secret(resource, KEPT, VALUES)
+        if await context.beside.secret(resource, KEPT) != VALUES:
+            await context.beside.write_secret(resource, KEPT, VALUES)
         if spec.quota_allowance:
-            await context.cluster.apply_workload(resource, workload(spec.quota_allowance))
+            await context.beside.apply_workload(resource, workload(spec.quota_allowance))
         else:
-            await context.cluster.delete_workload(resource, KEPT)
+            await context.beside.delete_workload(resource, KEPT)
         return await super().observe(context, resource, spec, fresh=fresh)
 
 

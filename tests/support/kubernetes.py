@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx2
 import yaml
 
-from coder_enterprise.kinds.resource import GROUP, VERSION
+from coder_enterprise.kinds.machinery.resource import GROUP, VERSION
 from tests.support.waiting import TIMEOUT, wait_until
 from tools.kubernetes.control_plane import ControlPlane
 
@@ -22,6 +22,8 @@ _PATHS: Final = {
     "Pod": "/api/v1/namespaces/{namespace}/pods",
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Event": "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
     "CoderDeployment": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/coderdeployments",
     "CoderGroup": f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/codergroups",

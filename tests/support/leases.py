@@ -9,10 +9,12 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, cast
 
-from coder_enterprise.controller.kubernetes import Collection, Conflicted, Gone, KubernetesClient, KubernetesError
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.errors import Conflicted, Gone, KubernetesError
+from coder_enterprise.cluster.paths import Collection
 from coder_enterprise.controller.leases import LeadershipLost, Membership
 from coder_enterprise.controller.shards import Shards
-from coder_enterprise.kinds.resource import Key
+from coder_enterprise.kinds.machinery.resource import Key
 
 Body = dict[str, Any]
 
@@ -45,7 +47,7 @@ class LeaseAPI:
 
     def of(self, deployment: Key) -> Body | None:
         """The Lease of a deployment."""
-        wanted = f"{deployment.namespace}/{deployment.name}"
+        wanted = deployment.namespaced_name
         found = [body for body in self.leases.values() if wanted in body["metadata"].get("annotations", {}).values()]
         return found[0] if found else None
 
@@ -69,6 +71,8 @@ class LeaseClient:
         self.api = api
         self.fault: Callable[[str], None] = lambda _: None
         self.hangs = False
+        self.latency = LATENCY
+        """Seconds until a request arrives, and until its answer does."""
         self.answers = True
         """False: requests are carried out, and their answers lost."""
 
@@ -112,13 +116,13 @@ class LeaseClient:
             raise Conflicted(409, "Conflict", "it has been modified")
 
     async def _pass(self, verb: str) -> None:
-        await asyncio.sleep(LATENCY)
+        await asyncio.sleep(self.latency)
         self.fault(verb)
         if self.hangs:
             await asyncio.sleep(1e9)
 
     async def _answer(self) -> None:
-        await asyncio.sleep(LATENCY)
+        await asyncio.sleep(self.latency)
         if not self.answers:
             await asyncio.sleep(1e9)
 

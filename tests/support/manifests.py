@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from coder_enterprise.kinds.resource import GROUP, VERSION
+from coder_enterprise.kinds.machinery.resource import GROUP, VERSION
 
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 WATCHED: Final = {f"{GROUP}/watch": "true"}

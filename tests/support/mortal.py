@@ -1,8 +1,8 @@
-"""`python -m tests.support.mortal KUBECONFIG NAMESPACE PASSED`: the operator, which dies at each point that is new.
+"""`python -m tests.support.mortal KUBECONFIG NAMESPACE PASSED KIND`: the operator, which dies at each new point.
 
 The points are before and after each request to Coder, and before and after each write to Kubernetes. Those that it has
 passed are the lines of the file PASSED: at any other it adds a line, and SIGKILLs itself; the next one starts at once.
-While the first line is `spare`, it only adds lines.
+While the first line is `spare`, it only adds lines. It knows no other kind than KIND: most of a start are its watches.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import itertools
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import uvloop
 from typing_extensions import override
 
 from coder_enterprise.cli.logs import configure
 from coder_enterprise.client import errors
 from coder_enterprise.client.http import Call
+from coder_enterprise.cluster.client import KubernetesClient
 from coder_enterprise.controller import connections, manager
-from coder_enterprise.controller.kubernetes import KubernetesClient
 from coder_enterprise.controller.manager import Manager, ManagerSettings
+from coder_enterprise.kinds.machinery.base import ManagedKind
 from coder_enterprise.kinds.registry import CONNECTION_KIND, MANAGED_KINDS
+from coder_enterprise.process.loop import run
 
 SPARE: Final = "spare"
 NOBODYS: Final = {"leases", "events"}
@@ -81,7 +83,7 @@ def _resource(path: str) -> tuple[str, str]:
     return plural, "/status" if rest.endswith("/status") else ""
 
 
-def live(kubeconfig: Path, namespace: str, points: Points, life: int) -> None:
+def live(kubeconfig: Path, namespace: str, points: Points, life: int, kinds: Sequence[ManagedKind[Any, Any]]) -> None:
     """In a process of its own. Each has its Leases: a dead one's would be waited for, which has tests of its own."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -93,15 +95,16 @@ def live(kubeconfig: Path, namespace: str, points: Points, life: int) -> None:
         lease_namespace=namespace,
         lease_name=f"life-{life}",
     )
-    uvloop.run(Manager(settings, CONNECTION_KIND, MANAGED_KINDS).run())
+    run(Manager(settings, CONNECTION_KIND, kinds).run())
 
 
 def main() -> None:
-    kubeconfig, namespace, passed = sys.argv[1:]
+    kubeconfig, namespace, passed, only = sys.argv[1:]
+    kinds = [kind for kind in MANAGED_KINDS if kind.names.kind == only]
     for life in itertools.count():
         child = os.fork()
         if child == 0:
-            live(Path(kubeconfig), namespace, Points(Path(passed)), life)
+            live(Path(kubeconfig), namespace, Points(Path(passed)), life, kinds)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:

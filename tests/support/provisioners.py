@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -15,11 +16,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services.provisioner_protocol import SERVICE
+from coder_enterprise.server.rpc.calls import call, open_call
+from coder_enterprise.server.rpc.session import Session
+from coder_enterprise.server.services.all import Services
+from coder_enterprise.server.services.provisioning.protocol import SERVICE
 from coder_enterprise.wire.provisioning import messages_pb2 as pb
-from coder_enterprise.wire.provisioning.calls import call, open_call
-from coder_enterprise.wire.provisioning.session import Session
 from coder_enterprise.wire.provisioning.yamux import Role
 from tests.support.api import Body, Client, checked
 from tests.support.serving import TIMEOUT, serving
@@ -102,6 +103,25 @@ class Daemon:
     async def fail(self, job: pb.AcquiredJob, error: str, **fields: Any) -> None:
         await self.call("FailJob", pb.FailedJob(job_id=job.job_id, error=error, **fields), pb.Empty)
 
+    async def upload(self, *messages: pb.FileUpload, ends: bool = True) -> None:
+        """Unless it `ends`, the daemon seems to have more to send."""
+        async with asyncio.timeout(TIMEOUT), open_call(self.session, f"{SERVICE}UploadFile", pb.Empty) as uploading:
+            for message in messages:
+                await uploading.send(message)
+            if ends:
+                await uploading.close_send()
+            await anext(uploading.answers)
+
+    async def download(
+        self, file_id: str, kind: pb.DataUploadType = pb.UPLOAD_TYPE_MODULE_FILES
+    ) -> list[pb.FileUpload]:
+        """What the server sends."""
+        path = f"{SERVICE}DownloadFile"
+        async with asyncio.timeout(TIMEOUT), open_call(self.session, path, pb.FileUpload) as downloading:
+            await downloading.send(pb.FileRequest(file_id=file_id, upload_type=pb.DataUploadType.Name(kind)))
+            await downloading.close_send()
+            return [message async for message in downloading.answers]
+
     async def _receive(self) -> bytes:
         try:
             data = await self.websocket.recv(decode=False)
@@ -112,6 +132,26 @@ class Daemon:
 
 
 ACQUIRE: Final = f"{SERVICE}AcquireJobWithCancel"
+
+
+def file_messages(data: bytes, piece: int = 2 * 1024 * 1024, **announced: Any) -> list[pb.FileUpload]:
+    """As Coder's daemons send a file of modules, but for what is `announced` of it in another way."""
+    digest = hashlib.sha256(data).digest()
+    pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
+    head = {
+        "upload_type": pb.UPLOAD_TYPE_MODULE_FILES,
+        "data_hash": digest,
+        "file_size": len(data),
+        "chunks": len(pieces),
+        **announced,
+    }
+    return [
+        pb.FileUpload(data_upload=pb.DataUpload(**head)),
+        *(
+            pb.FileUpload(chunk_piece=pb.ChunkPiece(data=part, full_data_hash=head["data_hash"], piece_index=number))
+            for number, part in enumerate(pieces)
+        ),
+    ]
 
 
 def session_of(client: Client) -> dict[str, str]:
@@ -161,3 +201,9 @@ async def build(daemon: Daemon, cost: int = 0) -> pb.CommitQuotaResponse:
     else:
         await daemon.fail(job, "insufficient quota")
     return charged
+
+
+async def job_of(client: httpx2.AsyncClient, version: Body) -> Body:
+    """As it is now."""
+    job: Body = checked(await client.get(f"/templateversions/{version['id']}"))["job"]
+    return job

@@ -1,6 +1,6 @@
 """What the API server does with a structural schema: which values it accepts, as a strategy and as a check.
 
-The keywords that `kinds.schema` lets through, and no more. Rules in CEL are not read: they only refuse.
+The keywords that `kinds.machinery.schema` lets through, and no more. Rules in CEL are not read: they only refuse.
 """
 
 from __future__ import annotations

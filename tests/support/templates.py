@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.wire.profiles import Profile
-from tests.support.api import Body, Client, checked
+from tests.support.api import Body, Client, altered, checked
 
 
 async def create_template(client: Client, name: str, **fields: Any) -> Body:
@@ -28,5 +27,5 @@ async def grant(client: Client, template: Body, *, users: Body | None = None, gr
 
 def as_the_sdk(services: Services, client: Client) -> Client:
     """The same caller, of a server with the profile `codersdk`."""
-    app = create_app(dataclasses.replace(services, profile=Profile.CODERSDK))
+    app = create_app(altered(services, profile=Profile.CODERSDK))
     return Client(app, client.token, client.user_id)

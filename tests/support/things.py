@@ -18,25 +18,17 @@ from typing_extensions import override
 
 from coder_enterprise.client import errors
 from coder_enterprise.client.coder import CoderClient
-from coder_enterprise.client.directory import Directory, Snapshot
+from coder_enterprise.client.directory import Directory
 from coder_enterprise.client.http import Call, CallHooks, ConnectionSettings
-from coder_enterprise.kinds.base import (
-    DRIFT,
-    Action,
-    Change,
-    Context,
-    DomainCondition,
-    Figure,
-    ManagedKind,
-    Observation,
-    Probe,
-    Verdict,
-    stalled,
-)
-from coder_enterprise.kinds.common import ManagedSpec
+from coder_enterprise.client.snapshots import Snapshot
 from coder_enterprise.kinds.deployment import DeploymentKind
-from coder_enterprise.kinds.reasons import Reason
-from coder_enterprise.kinds.resource import Key, Names, Resource
+from coder_enterprise.kinds.machinery.base import Context, DomainCondition, ManagedKind, Observation, Verdict
+from coder_enterprise.kinds.machinery.changes import DRIFT, Action, Change
+from coder_enterprise.kinds.machinery.common import ManagedSpec
+from coder_enterprise.kinds.machinery.connection import Figure, Probe
+from coder_enterprise.kinds.machinery.errors import stalled
+from coder_enterprise.kinds.machinery.reasons import Reason
+from coder_enterprise.kinds.machinery.resource import Key, Names, Resource
 
 T = TypeVar("T")
 
@@ -263,6 +255,7 @@ class ThingKind(ManagedKind[ThingSpec, ObservedThing]):
     things = "things"
     crd: ClassVar[dict[str, Any]] = {}
     feature = FEATURE
+    pending_field = "pending"
     spec_model = ThingSpec
 
     def __init__(self) -> None:

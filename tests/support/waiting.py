@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 TIMEOUT: Final = 30.0
 INTERVAL: Final = 0.05
+PATIENCE: Final = 120.0
+"""Seconds, for what fails by chance: who fails several times waits longer each time."""
 
 
 def wait_until(probe: Callable[[], T], what: str, timeout: float = TIMEOUT, *, interval: float = INTERVAL) -> T:

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tests.support.waiting import wait_until
-from tools.processes import Process, ProcessFailed, free_ports
+from tools.processes import INTERRUPTED, Process, ProcessFailed, Restartable, free_ports
 
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
 IGNORES_SIGTERM = """
@@ -29,6 +30,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where 
 child = Process("child", [sys.executable, "-c", "import signal; signal.pause()"], Path(sys.argv[1]))
 print(child.pid, flush=True)
 time.sleep(600)
+"""
+
+TIDY = """
+import asyncio, sys, tempfile
+from tools.processes import run
+
+async def wait():
+    await asyncio.sleep(600)
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        print(folder, flush=True)
+        asyncio.run(wait())
+    return 0
+
+sys.exit(run(main))
 """
 
 
@@ -69,6 +86,20 @@ def test_a_process_that_is_never_ready_is_reported(tmp_path: Path) -> None:
         process.kill()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_that_is_ended_leaves_no_folder(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", TIDY], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        try:
+            folder = Path(program.stdout.readline().strip())
+            assert folder.is_dir()
+            program.send_signal(number)
+            assert program.wait(10) == INTERRUPTED
+        finally:
+            program.kill()
+    assert not folder.exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_child_ends_with_its_parent(tmp_path: Path, number: signal.Signals) -> None:
@@ -86,3 +117,22 @@ def test_a_child_ends_with_its_parent(tmp_path: Path, number: signal.Signals) ->
 
 def test_free_ports_are_different_ones() -> None:
     assert len(set(free_ports(20))) == 20
+
+
+class NeverStarts(Restartable):
+    closed = False
+
+    @override
+    def start(self) -> None:
+        raise KeyboardInterrupt
+
+    @override
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_what_is_interrupted_while_it_starts_is_closed() -> None:
+    program = NeverStarts()
+    with pytest.raises(KeyboardInterrupt), program:
+        pass
+    assert program.closed

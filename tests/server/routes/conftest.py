@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from tests.support.api import Body, Client
 from tests.support.provisioners import Daemon, build_template, listening, session_of
 

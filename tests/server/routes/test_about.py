@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from typing import Final
+
 import pytest
 
 from coder_enterprise.server.routes.refused import REFUSED
-from tests.support.api import PASSWORD, UNKNOWN_ID, Body, Client, checked, create_group, create_user, refused
+from coder_enterprise.server.services.all import Context, Services
+from coder_enterprise.server.settings import Settings
+from coder_enterprise.server.storage.database import Database
+from tests.support.api import (
+    PASSWORD,
+    SITE,
+    UNKNOWN_ID,
+    Body,
+    Client,
+    People,
+    checked,
+    create_group,
+    create_user,
+    refused,
+)
 from tests.support.provisioners import Daemon, create_build, create_workspace
 from tests.support.templates import create_private_template, grant
+
+HOUR: Final = 3600 * 10**9
+"""Nanoseconds."""
 
 
 async def stats(client: Client) -> Body:
@@ -25,6 +46,25 @@ async def test_nothing_is_said_to_be_there_that_is_not(owner: Client, nobody: Cl
         "/deployment/ssh": {"hostname_prefix": "coder.", "hostname_suffix": "coder", "ssh_config_options": {}},
     }.items():
         assert checked(await owner.get(path)) == expected
+
+
+async def test_the_settings_are_told_without_their_secrets(
+    database: Database, settings: Settings, services: Services, people: People
+) -> None:
+    told = replace(settings, rate_limit=100, proxy_health_interval=5.0)
+    told = replace(told, scim_auth_header="s3cret", provisioner_daemon_psk="s3cret", pg_connection_url="s3cret")
+    made = Services(Context(told, database, services.deployment))
+    owner = await people.actor(await people.owner())
+    config = made.deployment_configs.get(owner).model_dump_json()
+    values = json.loads(config)["config"]
+    assert (values["access_url"], values["rate_limit"]["api"]) == (SITE, 100)
+    assert (values["proxy_health_status_interval"], values["retention"]["api_keys"]) == (5 * 10**9, 7 * 24 * HOUR)
+    assert "s3cret" not in config
+
+
+async def test_the_settings_are_told_to_owners_and_auditors(auditor: Client, template_admin: Client) -> None:
+    assert checked(await auditor.get("/deployment/config"))["options"] == []
+    refused(await template_admin.get("/deployment/config"), 403)
 
 
 async def test_workspaces_are_counted_by_what_they_do(owner: Client, daemon: Daemon, template: Body) -> None:
@@ -46,7 +86,15 @@ async def test_workspaces_are_counted_by_what_they_do(owner: Client, daemon: Dae
 async def test_a_feature_that_is_not_there_is_refused_by_its_name(
     owner: Client, nobody: Client, route: tuple[str, str]
 ) -> None:
-    path = route[1].format(template=UNKNOWN_ID, workspace=UNKNOWN_ID, session=UNKNOWN_ID, agent="main", key="mine")
+    path = route[1].format(
+        template=UNKNOWN_ID,
+        workspace=UNKNOWN_ID,
+        session=UNKNOWN_ID,
+        agent="main",
+        key="mine",
+        organization="default",
+        role="mine",
+    )
     refused(await nobody.request(route[0], path), 401)
     assert REFUSED[route] in refused(await owner.request(route[0], path), 403)["detail"]
     assert checked(await owner.get("/entitlements"))["features"][REFUSED[route]]["enabled"] is False

@@ -6,9 +6,11 @@ import json
 from uuid import UUID
 
 import pytest
-from fastapi import FastAPI
 
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.app import Application
+from coder_enterprise.server.services.all import Services
+from coder_enterprise.server.storage.failures import Failure, Outage, Overload, SessionEnded, Unstorable
+from coder_enterprise.server.storage.sqlite import SQLiteDatabase
 from coder_enterprise.wire.buildinfo import VERSION
 from tests.support.api import SITE, Body, Client, checked, create_group, refused
 
@@ -76,7 +78,7 @@ async def test_a_path_that_is_not_there_is_told_apart_from_a_resource_that_is_no
     [
         ("PUT", "/users", "GET, POST"),
         ("HEAD", "/users/me", "DELETE, GET"),
-        ("POST", "/organizations", "GET"),
+        ("POST", "/regions", "GET"),
         ("DELETE", "/organizations/default/groups", "GET, POST"),
         ("PUT", f"/groups/{UUID(int=1)}", "DELETE, GET, PATCH"),
     ],
@@ -122,7 +124,7 @@ async def test_sql_in_a_name_is_just_a_name(owner: Client, name: str) -> None:
 
 
 async def test_a_fault_of_the_server_is_an_envelope_that_names_the_request_and_tells_no_cause(
-    app: FastAPI,
+    app: Application,
     nobody: Client,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,
@@ -131,7 +133,7 @@ async def test_a_fault_of_the_server_is_an_envelope_that_names_the_request_and_t
     async def fail() -> bool:
         raise RuntimeError("the cause")
 
-    monkeypatch.setattr(services.users, "has_first", fail)
+    monkeypatch.setattr(services.first_users, "exists", fail)
     answer = await nobody.get("/users/first")
     body: Body = refused(answer, 500)
     assert answer.headers["x-coder-request-id"] in body["detail"]
@@ -146,3 +148,24 @@ async def test_more_waiting_work_than_can_be_done_is_refused_with_the_time_to_co
     answer = await owner.get("/organizations")
     refused(answer, 429)
     assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "header"),
+    [
+        (Overload("Too much waits."), 429, "retry-after"),
+        (Outage("The database does not answer."), 503, "retry-after"),
+        (Unstorable("It is U+0000."), 400, None),
+        (SessionEnded("You are signed out."), 401, "www-authenticate"),
+    ],
+)
+async def test_a_failure_of_the_database_has_a_status_of_its_own(
+    failure: Failure, status: int, header: str | None, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(SQLiteDatabase, "read", fail)
+    answer = await owner.get("/groups")
+    assert (answer.status_code, answer.json()["message"]) == (status, failure.message)
+    assert header is None or header in answer.headers

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.appearance import DEFAULT_SUPPORT_LINKS
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services import audit_logs
+from coder_enterprise.server.services import audit, audit_logs
+from coder_enterprise.server.services.all import Services
 from tests.support.api import Body, Client, checked, create_group, create_user, refused
-from tests.support.provisioners import Daemon, listening, session_of, upload
+from tests.support.provisioners import (
+    Daemon,
+    build,
+    build_template,
+    create_build,
+    create_workspace,
+    listening,
+    session_of,
+    upload,
+)
+
+NIL = str(UUID(int=0))
 
 
 async def logs(client: Client, **params: str | int) -> list[Body]:
@@ -49,6 +61,75 @@ async def test_it_is_filtered_by_type_action_and_username(owner: Client, user_ad
     assert [log["resource_target"] for log in await logs(owner, q="resource_type:user action:delete")] == ["ann"]
 
 
+async def test_it_is_filtered_by_what_a_change_is_about(owner: Client) -> None:
+    one, two = await create_group(owner, "Platform"), await create_group(owner, "two")
+    checked(await owner.delete(f"/groups/{two['id']}"))
+    assert {log["resource_id"] for log in await logs(owner, q="resource_target:platform")} == {one["id"]}
+    assert [log["action"] for log in await logs(owner, q=f"resource_id:{two['id']}")] == ["delete", "create"]
+
+
+async def test_it_is_filtered_by_who_and_in_which_request(owner: Client, user_admin: Client) -> None:
+    await create_group(owner, "one")
+    answer = await user_admin.post("/organizations/default/groups", json={"name": "two"})
+    email = checked(await user_admin.get("/users/me"))["email"]
+    request = answer.headers["X-Coder-Request-Id"]
+    for query in (f"email:{email.upper()} resource_type:group", f"request_id:{request}"):
+        assert [log["resource_target"] for log in await logs(owner, q=query)] == ["two"]
+
+
+async def test_both_days_belong_to_the_time_that_is_asked_for(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "now", lambda: datetime(2026, 2, 1, 23, 59, 59, tzinfo=UTC))
+    await create_group(owner, "platform")
+    for query, found in (
+        ("date_from:2026-02-01 date_to:2026-02-01", 1),
+        ("date_to:2026-01-31", 0),
+        ("date_from:2026-02-02", 0),
+        ("date_from:0001-01-01 date_to:9999-12-31", 1),
+    ):
+        assert len(await logs(owner, q=f"group {query}")) == found
+
+
+async def test_it_tells_in_which_organization_a_change_was(owner: Client) -> None:
+    home = checked(await owner.get("/organizations/default"))
+    await create_group(owner, "platform")
+    await create_user(owner, "ann")
+    user, group = await logs(owner, limit=2)
+    assert (user["organization_id"], user["organization"]) == (NIL, None)
+    shown = {name: home[name] for name in ("id", "name", "display_name", "icon")}
+    assert (group["organization_id"], group["organization"]) == (home["id"], shown)
+    assert [log["id"] for log in await logs(owner, q="organization:coder")] == [group["id"]]
+
+
+async def test_it_tells_what_is_not_there_any_more(services: Services, owner: Client) -> None:
+    group = await create_group(owner, "gone")
+    await create_group(owner, "kept")
+    await create_user(owner, "ann")
+    checked(await owner.delete(f"/groups/{group['id']}"))
+    checked(await owner.delete("/users/ann"))
+    async with listening(services) as address, Daemon(address, session_of(owner), name="first") as daemon:
+        workspace = await create_workspace(owner, await build_template(owner, daemon, "docker"), "dev")
+        await build(daemon)
+        await create_build(owner, workspace, "delete")
+        await build(daemon)
+    gone = {(log["resource_type"], log["resource_target"]) for log in await logs(owner) if log["is_deleted"]}
+    assert gone == {("group", "gone"), ("user", "ann"), ("workspace", "dev"), ("workspace_build", "dev")}
+
+
+async def test_people_alone_start_builds(services: Services, owner: Client) -> None:
+    async with listening(services) as address, Daemon(address, session_of(owner), name="first") as daemon:
+        workspace = await create_workspace(owner, await build_template(owner, daemon, "docker"), "dev")
+    checked(await owner.patch(f"/workspacebuilds/{workspace['latest_build']['id']}/cancel"))
+    assert {log["resource_type"] for log in await logs(owner, q="build_reason:initiator")} == {"workspace_build"}
+    assert await logs(owner, q="build_reason:autostart") == []
+
+
+async def test_it_tells_how_a_change_was_answered(owner: Client, nobody: Client) -> None:
+    await create_group(owner, "platform")
+    await nobody.post("/users/login", json={"email": "olivia@example.com", "password": "wrong"})
+    failed, made = await logs(owner, limit=2)
+    assert (failed["status_code"], made["status_code"]) == (401, 201)
+
+
 async def test_only_owners_and_auditors_read_it(
     owner: Client, auditor: Client, user_admin: Client, template_admin: Client, member: Client
 ) -> None:
@@ -58,7 +139,22 @@ async def test_only_owners_and_auditors_read_it(
         refused(await client.get("/audit"), 403)
 
 
-@pytest.mark.parametrize("query", ["colour:red", "action:create action:delete", "a b", 'x"'])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "colour:red",
+        "action:create action:delete",
+        "a b",
+        'x"',
+        "resource_type:pony",
+        "pony",
+        "action:dance",
+        "build_reason:boredom",
+        "date_from:yesterday",
+        "date_to:2026-01-31T00:00:00Z",
+        "organization:nowhere",
+    ],
+)
 async def test_a_query_that_cannot_be_read_is_refused(owner: Client, query: str) -> None:
     refused(await owner.get("/audit", params={"q": query}), 400, "q")
 
@@ -79,7 +175,9 @@ async def test_it_tells_from_where_and_in_which_request(owner: Client) -> None:
         "/organizations/default/groups", json={"name": "platform"}, headers={"X-Request-Id": "ci-run-7"}
     )
     log = (await logs(owner))[0]
-    assert (log["ip"], log["request_id"]) == ("127.0.0.1", "ci-run-7")
+    assert (log["ip"], log["request_id"]) == ("127.0.0.1", NIL)
+    assert log["additional_fields"] == {"request_id": "ci-run-7"}
+    assert log["user_agent"] == owner.headers["User-Agent"]
     assert answer.headers["X-Coder-Request-Id"] == "ci-run-7"
 
 
@@ -96,6 +194,12 @@ async def test_a_login_that_fails_is_noted(owner: Client, nobody: Client) -> Non
     assert known["description"] == "Somebody failed to log in as user olivia"
     assert known["resource_id"] == owner.user_id
     assert unknown["resource_target"] == "unknown@example.com"
+
+
+async def test_a_password_that_was_typed_in_place_of_the_email_is_not_noted(owner: Client, nobody: Client) -> None:
+    await nobody.post("/users/login", json={"email": "my-secret-password", "password": "x"})
+    (log,) = await logs(owner, q="action:login_failed")
+    assert (log["resource_target"], log["description"]) == ("", "Somebody failed to log in as user")
 
 
 async def test_an_upload_is_noted(owner: Client) -> None:

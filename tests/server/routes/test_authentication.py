@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import SESSION_TOKEN, Services
+from coder_enterprise.server.routes.dependencies import SESSION_TOKEN
 from coder_enterprise.server.services import clock, sessions
-from coder_enterprise.server.services.sessions import LIFETIME
+from coder_enterprise.server.services.all import Services
+from coder_enterprise.server.services.session_tokens import LIFETIME
 from tests.support.api import OWNER, PASSWORD, Client, People, checked, create_user, refused
 
 NOT_KNOWN = "0123456789-0123456789012345678901"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from coder_enterprise.server.rpc.calls import RPCError
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.wire.profiles import Profile
-from coder_enterprise.wire.provisioning.calls import RPCError
 from tests.support.api import Body, Client, People, checked, create_group, create_user, refused
 from tests.support.licenses import write_keys
 from tests.support.provisioners import Daemon, create_version, session_of

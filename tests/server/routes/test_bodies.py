@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 
 from coder_enterprise.server.routes import bodies
-from coder_enterprise.server.routes.app import create_app
+from coder_enterprise.server.routes.app import Application, create_app
 from coder_enterprise.server.routes.bodies import MAX_BODY, MAX_FROM_ANYBODY, NIL
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from tests.support.api import Client, checked, create_group, refused
 from tests.support.templates import create_template
 
@@ -158,7 +157,7 @@ async def test_who_sends_it_is_asked_before_the_body_is_read(nobody: Client) -> 
 
 
 async def test_a_sender_who_goes_away_is_no_fault_of_the_server(
-    app: FastAPI, owner: Client, capsys: pytest.CaptureFixture[str]
+    app: Application, owner: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
     sent: list[Any] = []

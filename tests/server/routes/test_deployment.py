@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 
-from coder_enterprise.server.errors import Overloaded, Unavailable
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.app import Application
 from coder_enterprise.server.services import readiness
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.failures import Outage, Overload
 from coder_enterprise.wire.buildinfo import VERSION
 from tests.support.api import SITE, Client, checked
 
@@ -47,7 +47,7 @@ async def test_readyz_says_no_when_the_database_is_away(
     nobody: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(_: Any) -> None:
-        raise Unavailable("The database does not answer; try again in a moment.")
+        raise Outage("The database does not answer; try again in a moment.")
 
     monkeypatch.setattr(database, "read", away)
     assert (await nobody.get(f"{SITE}/readyz")).status_code == 503
@@ -57,7 +57,7 @@ async def test_one_that_is_overloaded_stays_ready_for_its_share(
     nobody: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def overloaded(_: Any) -> None:
-        raise Overloaded("The server is overloaded; try again in a moment.")
+        raise Overload("The server is overloaded; try again in a moment.")
 
     monkeypatch.setattr(database, "read", overloaded)
     assert (await nobody.get(f"{SITE}/readyz")).status_code == 200
@@ -90,9 +90,9 @@ async def test_the_openapi_document_is_public(nobody: Client) -> None:
     assert "/api/v2/groups/{group}" in checked(await nobody.get("/openapi.json"))["paths"]
 
 
-async def test_the_document_is_written_once(app: FastAPI, nobody: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_document_is_written_once(nobody: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await nobody.get("/openapi.json")
-    monkeypatch.setattr(app, "openapi", lambda: pytest.fail("it is written again"))
+    monkeypatch.setattr(Application, "description", property(lambda _: pytest.fail("it is written again")))
     second = await nobody.get("/openapi.json")
     assert (second.status_code, second.content) == (200, first.content)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.wire.entitlements import Feature
 from tests.support.api import Client, checked, refused
 from tests.support.licenses import Claims

@@ -13,12 +13,13 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services import job_logs
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.clock import now
-from coder_enterprise.server.services.provisioner_jobs import HUNG_AFTER
-from coder_enterprise.server.storage import api_keys, provisioner_jobs
+from coder_enterprise.server.services.provisioning import job_logs
+from coder_enterprise.server.services.provisioning.job_course import HUNG_AFTER
+from coder_enterprise.server.storage import api_keys
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.provisioning import provisioner_jobs
 from tests.support.api import UNKNOWN_ID, Body, Client, checked, refused
 from tests.support.provisioners import Daemon, create_version, create_workspace, session_of
 from tests.support.serving import TIMEOUT, eventually
@@ -107,7 +108,7 @@ async def test_a_job_that_is_given_up_has_ended(
     long_ago = {"updated_at": now() - 2 * HUNG_AFTER}
     async with following(address, owner, path_of(version)) as websocket:
         await database.write(lambda connection: provisioner_jobs.update_fields(connection, job_id, long_ago))
-        assert await services.provisioner_jobs.give_up_hung() == 1
+        assert await services.job_course.give_up_hung() == 1
         assert await outputs(websocket) == []
 
 

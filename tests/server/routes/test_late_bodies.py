@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.storage import users
 from tests.support.api import PASSWORD, Body, Client, People, checked, create_group, refused
 

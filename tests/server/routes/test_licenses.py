@@ -14,11 +14,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coder_enterprise.server.errors import Unavailable
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.failures import Outage
 from coder_enterprise.server.storage.licenses import License
 from coder_enterprise.wire.licenses import AddLicenseRequest
 from coder_enterprise.wire.profiles import Profile
@@ -341,7 +341,7 @@ async def test_a_licence_that_is_stored_is_answered_so_when_the_database_goes_aw
     database.notifications.subscribe("licenses", told.append)
 
     async def refresh() -> None:
-        raise Unavailable("The database does not answer; try again in a moment.")
+        raise Outage("The database does not answer; try again in a moment.")
 
     monkeypatch.setattr(services.entitlements, "refresh", refresh)
     await add(owner, signed())

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fastapi import FastAPI
 from starlette.types import Message, Scope
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from coder_enterprise.server.routes import limits
-from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.app import Application, create_app
 from coder_enterprise.server.routes.limits import RateLimit, SlidingWindow
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.settings import Settings
 from tests.support.api import SITE, Client
 from tests.support.provisioners import serve_url
@@ -23,7 +22,7 @@ LIMIT = 3
 
 
 @pytest.fixture
-def app(services: Services) -> FastAPI:
+def app(services: Services) -> Application:
     return create_app(services, rate_limit=LIMIT)
 
 

@@ -10,8 +10,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from coder_enterprise.server.errors import Unavailable
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
+from coder_enterprise.server.storage.failures import Outage
 from tests.support.api import OWNER, PASSWORD, Client, create_group, refused
 
 Lines = list[MutableMapping[str, Any]]
@@ -60,7 +60,7 @@ async def test_a_read_that_cannot_be_served_is_one_with_its_path(
     owner: Client, services: Services, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> Any:
-        raise Unavailable("The database does not answer.")
+        raise Outage("The database does not answer.")
 
     monkeypatch.setattr(services.organizations, "list", fail)
     answer = await owner.get("/organizations?q=secret")

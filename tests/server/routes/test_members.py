@@ -69,6 +69,16 @@ async def test_a_user_leaves_with_their_groups_and_comes_back_without(owner: Cli
     assert checked(await owner.get(f"/groups/{group['id']}"))["members"] == []
 
 
+async def test_there_are_no_roles_of_organizations(owner: Client, user_admin: Client) -> None:
+    assert (await owner.get(f"{MEMBERS}/roles")).json() == []
+    refused(await owner.get("/organizations/nowhere/members/roles"), 404)
+    url = f"{MEMBERS}/{(await create_user(owner, 'ann'))['id']}"
+    assert checked(await user_admin.put(f"{url}/roles", json={"roles": []}))["roles"] == []
+    refused(await owner.put(f"{url}/roles", json={"roles": ["organization-admin"]}), 400, "roles")
+    assert (await owner.delete(url)).status_code == 204
+    refused(await owner.put(f"{url}/roles", json={"roles": []}), 404)
+
+
 async def test_nobody_removes_themselves(owner: Client) -> None:
     refused(await owner.delete(f"{MEMBERS}/me"), 400)
 

@@ -11,16 +11,16 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from coder_enterprise.process.addresses import Address, listen, url_of
-from coder_enterprise.server.errors import Unavailable
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.app import Application
 from coder_enterprise.server.routes.metrics import MetricsPage
 from coder_enterprise.server.services import metrics
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.serving import serving_aside
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.failures import Outage
 from tests.support.api import SITE, Client, create_group
 from tests.support.licenses import Claims
 from tests.support.provisioners import create_version
@@ -33,9 +33,14 @@ Scrape = Callable[[], Awaitable[str]]
 
 
 @pytest.fixture
-async def scrape(app: FastAPI) -> AsyncIterator[Scrape]:
+def page(app: Application) -> MetricsPage:
+    return MetricsPage(app.state.metrics, app.state.services.metrics)
+
+
+@pytest.fixture
+async def scrape(page: MetricsPage) -> AsyncIterator[Scrape]:
     """What Prometheus is told."""
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(MetricsPage(app)), base_url=SITE) as http:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(page), base_url=SITE) as http:
 
         async def ask() -> str:
             answer = await http.get("/metrics")
@@ -89,9 +94,9 @@ async def test_the_api_serves_no_metrics(nobody: Client) -> None:
     assert (await nobody.get(f"{SITE}/metrics")).status_code == 404
 
 
-async def test_they_are_served_at_an_address_of_their_own(app: FastAPI) -> None:
+async def test_they_are_served_at_an_address_of_their_own(page: MetricsPage) -> None:
     with listen("test", Address("127.0.0.1", 0)) as listener:
-        async with serving_aside(MetricsPage(app), listener), httpx2.AsyncClient() as http:
+        async with serving_aside(page, listener), httpx2.AsyncClient() as http:
             url = url_of(listener)
             assert "coderd_api_concurrent_requests 0.0" in (await http.get(f"{url}/metrics")).text
             assert (await http.get(f"{url}/api/v2/buildinfo")).status_code == 404
@@ -128,7 +133,7 @@ async def test_while_the_database_is_away_the_rest_is_told(
     scrape: Scrape, database: Database, monkeypatch: pytest.MonkeyPatch, always_fresh: None
 ) -> None:
     async def away(_: object) -> Any:
-        raise Unavailable("The database does not answer.")
+        raise Outage("The database does not answer.")
 
     monkeypatch.setattr(database, "read", away)
     text = await scrape()
@@ -163,7 +168,9 @@ class TestNoLicence:
         assert value(await scrape(), "coder_enterprise_server_license_days_left") is None
 
 
-async def test_the_page_lists_what_is_exposed_with_type_and_labels(owner: Client, app: FastAPI, scrape: Scrape) -> None:
+async def test_the_page_lists_what_is_exposed_with_type_and_labels(
+    owner: Client, app: Application, scrape: Scrape
+) -> None:
     await create_proxy(owner, "eu")
     await scrape()
     exposed = {}

@@ -155,10 +155,35 @@ async def test_users_are_found_by_when_they_were_last_seen(owner: Client) -> Non
     assert await usernames(owner, q='last_seen_after:"2001-01-01T00:00:00.5+02:00"') == ["olivia"]
 
 
+async def test_users_are_found_by_how_they_log_in(owner: Client) -> None:
+    await create_user(owner, "ann")
+    await create_user(owner, "bob", login_type="oidc")
+    assert await usernames(owner, q="login_type:none") == ["ann"]
+    assert await usernames(owner, q="login_type:none,oidc") == ["ann", "bob"]
+    assert await usernames(owner, q="login_type:github") == []
+
+
+async def test_users_are_found_by_when_they_were_made(owner: Client) -> None:
+    made = (await create_user(owner, "ann"))["created_at"]
+    assert await usernames(owner, q=f"created_after:{made}") == ["ann"]
+    assert await usernames(owner, q=f"created_before:{made}") == ["ann", "olivia"]
+    assert await usernames(owner, q="created_before:2001-01-01T00:00:00Z") == []
+
+
+async def test_nobody_has_an_account_of_github(owner: Client) -> None:
+    assert await usernames(owner, q="github_com_user_id:12345") == []
+    assert await usernames(owner, q="github_com_user_id:0") == ["olivia"]
+
+
 @pytest.mark.parametrize(
     "query",
     [
         "role:emperor",
+        "login_type:magic",
+        "created_before:yesterday",
+        "created_after:",
+        "github_com_user_id:ann",
+        "github_com_user_id:-1",
         "role:",
         "last_seen_before:yesterday",
         "last_seen_before:2001-01-01",
@@ -179,6 +204,8 @@ async def test_pages_go_on_after_a_user(owner: Client) -> None:
     checked(await owner.delete("/users/bob"))
     assert await usernames(owner, after_id=ids["bob"]) == ["cid", "olivia"]
     assert await usernames(owner, after_id=owner.user_id) == []
+    rest = checked(await owner.get("/users", params={"after_id": ids["Ann"], "limit": 1}))
+    assert (rest["users"][0]["username"], rest["count"]) == ("cid", 2)
     refused(await owner.get("/users", params={"after_id": "bob"}), 400)
     refused(await owner.get("/users", params={"limit": -1}), 400, "limit")
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import FastAPI
 
 from coder_enterprise.server.errors import Forbidden
-from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.routes.app import Application, create_app
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.storage import proxies
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire.profiles import Profile
 from tests.support import contract
-from tests.support.api import SITE, UNKNOWN_ID, Body, Client, People, checked, refused
+from tests.support.api import SITE, UNKNOWN_ID, Body, Client, People, altered, checked, refused
 from tests.support.proxies import create_proxy, register
 from tests.support.storage import audit_rows
 
@@ -47,7 +45,7 @@ TOKEN_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a
 @pytest.fixture
 async def sdk_owner(services: Services, owner: Client) -> AsyncIterator[Client]:
     """The owner of the same deployment, served in the profile `codersdk`."""
-    async with Client(create_app(replace(services, profile=Profile.CODERSDK)), owner.token) as client:
+    async with Client(create_app(altered(services, profile=Profile.CODERSDK)), owner.token) as client:
         yield client
 
 
@@ -401,8 +399,8 @@ async def test_without_the_feature_only_regions_answer(
     checked(await owner.get("/regions"))
 
 
-def test_openapi_tells_of_the_token_header(app: FastAPI) -> None:
-    paths = app.openapi()["paths"]
+def test_openapi_tells_of_the_token_header(app: Application) -> None:
+    paths = app.description["paths"]
     created = paths["/api/v2/workspaceproxies"]["post"]["responses"]["201"]
     changed = paths["/api/v2/workspaceproxies/{workspaceproxy}"]["patch"]["responses"]["200"]
     for answer in (created, changed):

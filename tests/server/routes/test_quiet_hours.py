@@ -10,8 +10,7 @@ from uuid import UUID
 import pytest
 
 from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.run import create_services
+from coder_enterprise.server.services.all import Context, Services
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.settings import Settings, SettingsError
 from coder_enterprise.server.storage.database import Database
@@ -32,7 +31,7 @@ async def get(client: Client, url: str = MINE) -> Body:
 
 async def restarted(database: Database, client: Client, settings: Settings) -> Client:
     """The same caller, of a server with other settings."""
-    services = create_services(settings, database, Deployment(SITE, UUID(int=1)))
+    services = Services(Context(settings, database, Deployment(SITE, UUID(int=1), settings.version)))
     await services.entitlements.refresh()
     return Client(create_app(services), client.token, client.user_id)
 
@@ -112,4 +111,4 @@ async def test_the_deployment_may_forbid_own_schedules(database: Database, setti
 async def test_a_bad_default_is_refused_at_the_start_with_its_variable(database: Database) -> None:
     settings = Settings(sqlite_path=Path("unused"), quiet_hours_default_schedule="at noon")
     with pytest.raises(SettingsError, match="CODER_QUIET_HOURS_DEFAULT_SCHEDULE"):
-        create_services(settings, database, Deployment(SITE, UUID(int=1)))
+        Services(Context(settings, database, Deployment(SITE, UUID(int=1), settings.version)))

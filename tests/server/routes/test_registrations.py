@@ -8,10 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.registrations import Registrations
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.wire.buildinfo import VERSION
 from coder_enterprise.wire.proxies import RegisterWorkspaceProxyRequest
 from tests.support.api import UNKNOWN_ID, Body, Client, checked, refused
 from tests.support.proxies import create_proxy, deregister, register
@@ -264,7 +265,7 @@ async def test_a_sibling_that_is_silent_for_ninety_seconds_is_none(
     def clock() -> datetime:
         return moment[0]
 
-    registrations = Registrations(database, services.entitlements, services.proxies.health, clock)
+    registrations = Registrations(database, services.entitlements, services.proxies.health, VERSION, clock)
 
     async def siblings() -> int:
         request = RegisterWorkspaceProxyRequest(

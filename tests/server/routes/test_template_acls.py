@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services import organizations as default_organization
+from coder_enterprise.server.services import default_organization
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.storage import groups, organizations
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.groups import Group

@@ -48,6 +48,22 @@ async def test_a_version_whose_job_has_succeeded_is_made_active(owner: Client, d
     assert shown["active_version_id"] == second["id"]
 
 
+async def test_versions_are_listed_in_pages(owner: Client, daemon: Daemon, template: Body) -> None:
+    for name in ("second", "third"):
+        await new_version(owner, daemon, template, name)
+    path = f"/templates/{template['id']}/versions"
+    first, second, third = (await owner.get(path)).json()
+    assert (await owner.get(path, params={"limit": 1, "offset": 1})).json() == [second]
+    assert (await owner.get(path, params={"limit": 5, "after_id": first["id"]})).json() == [second, third]
+    assert (await owner.get(path, params={"after_id": third["id"]})).json() == []
+
+
+async def test_nothing_comes_after_a_version_of_another_template(owner: Client, daemon: Daemon, template: Body) -> None:
+    other = await build_template(owner, daemon, "other")
+    params = {"after_id": other["active_version_id"]}
+    refused(await owner.get(f"/templates/{template['id']}/versions", params=params), 400, "after_id")
+
+
 async def test_a_version_that_was_not_built_is_not_made_active(owner: Client, daemon: Daemon, template: Body) -> None:
     waiting = await create_version(owner, template_id=template["id"])
     refused(await owner.patch(f"/templates/{template['id']}/versions", json={"id": waiting["id"]}), 400, "id")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from tests.support.api import Body, Client, checked
 from tests.support.templates import as_the_sdk, create_template
 

@@ -29,11 +29,12 @@ async def test_a_token_acts_for_its_user_and_is_shown_once(member: Client, peopl
     assert key.partition("-")[2] not in answer.text
     (token,) = answer.json()
     assert set(token) == {
-        "id", "user_id", "last_used", "expires_at", "created_at", "updated_at", "login_type", "scope", "token_name",
-        "lifetime_seconds", "username",
+        "id", "user_id", "last_used", "expires_at", "created_at", "updated_at", "login_type", "scope", "scopes",
+        "token_name", "lifetime_seconds", "allow_list", "username",
     }  # fmt: skip
     assert (token["id"], token["token_name"], token["login_type"]) == (key[:10], "ci", "token")
     assert (token["scope"], token["lifetime_seconds"]) == ("all", 30 * 24 * 3600)
+    assert (token["scopes"], token["allow_list"]) == (["coder:all"], ["*:*"])
 
 
 async def test_a_token_is_found_and_deleted_by_id_and_by_name(member: Client, people: People) -> None:
@@ -70,8 +71,10 @@ async def test_a_token_without_a_name_gets_one(member: Client) -> None:
         ("token_name", "tokenconfig"),
         ("token_name", "a\nb"),
         ("token_name", "x" * 65),
-        ("scope", "application_connect"),
-        ("scopes", ["workspace:read"]),
+        ("scope", "some"),
+        ("scopes", ["workspace:read", "pony:ride"]),
+        ("scopes", ["user:delete"]),
+        ("scopes", [""]),
         ("allow_list", ["workspace:1"]),
     ],
 )

@@ -48,12 +48,31 @@ async def test_parameters_are_shown_in_their_order(owner: Client, daemon: Daemon
     assert (size["required"], size["mutable"]) == (True, True)
 
 
-async def test_there_are_no_presets(owner: Client) -> None:
+async def test_variables_are_shown_without_what_is_sensitive(owner: Client, daemon: Daemon) -> None:
+    version = await create_version(owner, user_variable_values=[{"name": "token", "value": "s3cret"}])
+    path = f"/templateversions/{version['id']}/variables"
+    refused(await owner.get(path), 412)
+    order = await daemon.acquire()
+    zone = pb.TemplateVariable(name="zone", description="Where", type="string", default_value="eu")
+    token = pb.TemplateVariable(name="token", type="string", default_value="none", required=True, sensitive=True)
+    await daemon.update(order, template_variables=[zone, token])
+    refused(await owner.get(path), 412)
+    await daemon.complete(order)
+    shown = {"description": "", "type": "string", "value": "", "default_value": "", "required": True, "sensitive": True}
+    where = {"value": "eu", "default_value": "eu", "required": False, "sensitive": False}
+    assert (await owner.get(path)).json() == [
+        {"name": "zone", "description": "Where", "type": "string", **where},
+        {"name": "token", **shown},
+    ]
+
+
+@pytest.mark.parametrize("part", ["presets", "external-auth"])
+async def test_what_daemons_send_here_has_none_of(owner: Client, part: str) -> None:
     version = await create_version(owner)
-    assert (await owner.get(f"/templateversions/{version['id']}/presets")).json() == []
+    assert (await owner.get(f"/templateversions/{version['id']}/{part}")).json() == []
 
 
-@pytest.mark.parametrize("part", ["rich-parameters", "presets"])
+@pytest.mark.parametrize("part", ["rich-parameters", "presets", "external-auth", "variables"])
 async def test_the_details_of_a_version_are_for_those_who_see_it(owner: Client, member: Client, part: str) -> None:
     version = await create_version(owner)
     refused(await member.get(f"/templateversions/{version['id']}/{part}"), 404)

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.entitlements import Feature
 from tests.support.api import Body, Client, People, checked, create_group, refused
 from tests.support.provisioners import Daemon, build, create_build, create_workspace

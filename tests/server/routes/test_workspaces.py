@@ -63,7 +63,7 @@ async def test_a_daemon_learns_whose_workspace_it_builds(
     assert (metadata.workspace_owner_id, metadata.workspace_owner) == (member.user_id, workspace["owner_name"])
     assert metadata.workspace_transition == pb.START
     assert list(metadata.workspace_owner_groups) == ["Everyone", "devs"]
-    assert metadata.workspace_owner_session_token == ""
+    assert metadata.template_version_id == template["active_version_id"]
 
 
 async def test_a_template_that_a_user_does_not_see_makes_no_workspace(
@@ -145,6 +145,8 @@ async def test_parameters_get_their_values(daemon: Daemon, owner: Client) -> Non
     await daemon.complete(order)
     values = {item.name: item.value for item in order.workspace_build.rich_parameter_values}
     assert values == {"region": "eu", "size": "big"}
+    build_id = workspace["latest_build"]["id"]
+    assert {"name": "region", "value": "eu"} in (await owner.get(f"/workspacebuilds/{build_id}/parameters")).json()
     body = {"transition": "start", "rich_parameter_values": [{"name": "region", "value": "us"}]}
     refused(await owner.post(f"/workspaces/{workspace['id']}/builds", json=body), 400, "rich_parameter_values")
     await create_build(owner, workspace, "start", rich_parameter_values=[{"name": "size", "value": "small"}])

@@ -64,6 +64,17 @@ async def test_builds_are_listed_newest_first(owner: Client, member: Client, dae
     refused(await member.get(f"/users/{owner.user_id}/workspace/dev/builds/1"), 400)
 
 
+async def test_builds_after_one_are_those_that_are_newer(owner: Client, daemon: Daemon, template: Body) -> None:
+    workspace = await create_workspace(owner, template, "dev")
+    await daemon.complete(await daemon.acquire())
+    await create_build(owner, workspace, "stop")
+    path = f"/workspaces/{workspace['id']}/builds"
+    newer, older = (await owner.get(path)).json()
+    assert (await owner.get(path, params={"after_id": older["id"]})).json() == [newer]
+    assert (await owner.get(path, params={"after_id": newer["id"]})).json() == []
+    refused(await owner.get(path, params={"after_id": workspace["id"]}), 400, "after_id")
+
+
 async def test_a_workspace_tells_how_its_template_asks_for_parameters(owner: Client, template: Body) -> None:
     workspace = await create_workspace(owner, template, "dev")
     assert workspace["template_use_classic_parameter_flow"] is True

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from coder_enterprise.server.services.bootstrap import bootstrap
-from coder_enterprise.server.services.sessions import new_token
+from coder_enterprise.server.services.session_tokens import new_token
 from coder_enterprise.server.settings import FirstUser
 from coder_enterprise.server.storage.database import Database
 from tests.support.api import OWNER, PASSWORD, Client, checked, create_group, create_user, refused

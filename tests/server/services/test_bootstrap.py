@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services import passwords
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.bootstrap import bootstrap
-from coder_enterprise.server.services.sessions import new_token
+from coder_enterprise.server.services.session_tokens import new_token
 from coder_enterprise.server.settings import FirstUser, SettingsError
 from coder_enterprise.server.storage.database import Database
 from tests.support.api import OWNER, PASSWORD, Client, People, checked, create_user, refused

@@ -13,15 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coder_enterprise.server.errors import Forbidden
-from coder_enterprise.server.routes.dependencies import Services
-from coder_enterprise.server.services.entitlements import (
-    ALWAYS_ON,
-    Circumstances,
-    Entitlements,
-    Feature,
-    compute,
-    next_change,
-)
+from coder_enterprise.server.services.all import Services
+from coder_enterprise.server.services.entitlement_rules import ALWAYS_ON, Circumstances, compute, next_change
+from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.license_tokens import Claims, claims_of
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.wire import entitlements as wire

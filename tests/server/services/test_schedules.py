@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coder_enterprise.server.services.schedules import ScheduleError, parse
+from coder_enterprise.server.services.schedules import ScheduleError, check_weekly, parse
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,14 @@ def test_a_year_has_a_start_on_every_day(zone: str, time: str) -> None:
         days.append(found.date())
         moment = found.astimezone(UTC)
     assert all(later - earlier == timedelta(days=1) for earlier, later in itertools.pairwise(days))
+
+
+@pytest.mark.parametrize("days", ["*", "1-5", "0", "MON,wed,FRI", "mon-fri", "*/2", "1-5/2", "0,6"])
+def test_a_weekly_schedule_says_on_which_days(days: str) -> None:
+    check_weekly(f"CRON_TZ=Europe/Berlin 30 9 * * {days}")
+
+
+@pytest.mark.parametrize("days", ["7", "1-", "-", "monday", "1,,2", "*/0", "L", "5#1", "x"])
+def test_a_day_that_there_is_not_is_refused(days: str) -> None:
+    with pytest.raises(ScheduleError, match="day of week"):
+        check_weekly(f"30 9 * * {days}")

@@ -11,15 +11,16 @@ from uuid import UUID
 import pytest
 from typing_extensions import override
 
-from coder_enterprise.server.errors import Unauthorized
-from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services import clock
 from coder_enterprise.server.services import sessions as sessions_module
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.bootstrap import bootstrap
-from coder_enterprise.server.services.sessions import REMEMBERED, Sessions, new_token
+from coder_enterprise.server.services.session_tokens import new_token
+from coder_enterprise.server.services.sessions import REMEMBERED, Sessions
 from coder_enterprise.server.settings import TOKEN_FORM, FirstUser, SettingsError
 from coder_enterprise.server.storage import users
 from coder_enterprise.server.storage.database import Database, T, Work
+from coder_enterprise.server.storage.failures import SessionEnded
 from coder_enterprise.wire.authentication import LoginRequest
 from tests.server.services.test_passwords import SCRYPT_OF_ANOTHER_COST
 from tests.support.api import OWNER, PASSWORD, Client, People, checked, refused
@@ -60,7 +61,7 @@ async def test_a_token_that_is_looked_up_while_it_ends_is_not_remembered(
 
     slow = Sessions(AfterRead(database, log_out))
     await slow.authenticate(owner.token)  # it was valid when this began
-    with pytest.raises(Unauthorized):
+    with pytest.raises(SessionEnded):
         await slow.authenticate(owner.token)
 
 
@@ -73,7 +74,7 @@ async def test_a_user_who_is_suspended_while_logging_in_gets_no_session(
         checked(await owner.put(f"/users/{member.user_id}/status/suspend"))
 
     sessions = Sessions(AfterRead(database, suspend))
-    with pytest.raises(Unauthorized, match="suspended"):
+    with pytest.raises(SessionEnded, match="suspended"):
         await sessions.log_in(LoginRequest(email=email, password=PASSWORD))
 
 
@@ -86,7 +87,7 @@ async def test_a_user_who_is_deleted_while_logging_in_gets_no_session(
         checked(await owner.delete(f"/users/{member.user_id}"))
 
     sessions = Sessions(AfterRead(database, delete))
-    with pytest.raises(Unauthorized):
+    with pytest.raises(SessionEnded):
         await sessions.log_in(LoginRequest(email=email, password=PASSWORD))
 
 

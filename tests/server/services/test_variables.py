@@ -13,8 +13,9 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services import variables
+from coder_enterprise.server.services.all import Services
+from coder_enterprise.server.services.git_ssh_keys import sealing
 from coder_enterprise.server.services.variables import Undecipherable, Variables, renew
 from coder_enterprise.server.settings import Settings, SettingsError, parse_encryption_keys
 from coder_enterprise.server.storage import template_versions
@@ -117,7 +118,7 @@ class TestWithoutAKey:
         self, owner: Client, database: Database, log: LogCapture
     ) -> None:
         version = await create_version(owner, user_variable_values=SENT)
-        await VariablesWorker(database, Variables([NEW])).run()
+        await VariablesWorker(database, Variables([NEW]), sealing([NEW])).run()
         (entry,) = (each for each in log.entries if "first key" in each["event"])
         assert entry["versions"] == 1
         found = await stored(database, version["id"])
@@ -131,10 +132,10 @@ async def test_a_new_first_key_takes_over_in_batches_and_only_once(
     monkeypatch.setattr(variables, "BATCH", 2)
     made = [await create_version(owner, user_variable_values=SENT) for _ in range(5)]
     both = Variables([NEW, OLD])
-    assert (await renew(database, both)).versions == 5
+    assert (await renew(database, both)).count == 5
     for version in made:
         assert Variables([NEW]).plain(await stored(database, version["id"])) == [KEPT]
-    assert (await renew(database, both)).versions == 0
+    assert (await renew(database, both)).count == 0
 
 
 async def test_what_no_key_opens_stays_and_is_told_of_without_its_value(
@@ -142,7 +143,7 @@ async def test_what_no_key_opens_stays_and_is_told_of_without_its_value(
 ) -> None:
     version = await create_version(owner, user_variable_values=SENT)
     before = await stored(database, version["id"])
-    await VariablesWorker(database, Variables([NEW])).run()
+    await VariablesWorker(database, Variables([NEW]), sealing([NEW])).run()
     assert (await stored(database, version["id"])).variables == before.variables
     (warning,) = (each for each in log.entries if each["log_level"] == "warning")
     assert "'password' is encrypted with the key" in warning["cause"]

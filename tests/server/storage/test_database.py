@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from coder_enterprise.server.access import IDENTITY_PROVIDER, Actor
-from coder_enterprise.server.errors import Unauthorized
-from coder_enterprise.server.services.organizations import ensure_default
+from coder_enterprise.server.services.default_organization import ensure_default
 from coder_enterprise.server.storage import actors, api_keys, audit, groups, organizations, schema, users
 from coder_enterprise.server.storage.api_keys import APIKey
 from coder_enterprise.server.storage.database import Database, Duplicate
+from coder_enterprise.server.storage.failures import SessionEnded
 from coder_enterprise.server.storage.groups import Group
 from coder_enterprise.server.storage.notifications import MAX_MESSAGE
 from coder_enterprise.server.storage.schema import NEVER, audit_log
@@ -86,7 +86,7 @@ async def test_a_user_comes_back_as_it_was_stored(database: Database) -> None:
 
 async def test_a_token_comes_back_as_it_was_stored(database: Database) -> None:
     ann = a_user("ann")
-    key = APIKey("abcdefghij", bytes(range(32)), ann.id, "login", MOMENT, MOMENT, None)
+    key = APIKey("abcdefghij", bytes(range(32)), ann.id, "login", MOMENT, MOMENT, None, scopes=["coder:all"])
 
     def work(connection: Connection) -> None:
         users.create(connection, ann)
@@ -280,8 +280,8 @@ async def test_who_subscribes_hears_what_is_published(database: Database) -> Non
     await database.notifications.publish("sessions-2", "not for me")
     await database.notifications.publish("sessions", "a b ü")
     async with asyncio.timeout(10):
-        while (message := await heard.get()) is None:
-            pass
+        while (message := await heard.get()) is None:  # what was published before may have been missed
+            await database.notifications.publish("sessions", "a b ü")
     assert message == "a b ü"
 
 
@@ -300,7 +300,7 @@ async def test_a_statement_that_fails_shows_no_parameters(database: Database) ->
 async def a_session(database: Database, **fields: Any) -> Actor:
     """Of a user with these fields."""
     ann = a_user("ann")._replace(**fields)
-    key = APIKey("abcdefghij", bytes(range(32)), ann.id, "login", MOMENT, MOMENT, None)
+    key = APIKey("abcdefghij", bytes(range(32)), ann.id, "login", MOMENT, MOMENT, None, scopes=["coder:all"])
 
     def work(connection: Connection) -> Actor:
         users.create(connection, ann)
@@ -332,7 +332,7 @@ async def test_a_write_for_somebody_whose_session_is_over_is_none(database: Data
             users.update_fields(connection, sender.id, change)
 
     await database.write(work)
-    with pytest.raises(Unauthorized):
+    with pytest.raises(SessionEnded):
         await database.write_as(sender, lambda connection, _: users.create(connection, a_user("bob")))
     assert await database.read(lambda connection: users.by_username(connection, "bob")) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -12,16 +13,18 @@ import pytest
 import structlog
 from sqlalchemy import Connection, text
 
-from coder_enterprise.server.errors import BadRequest, Overloaded, Unauthorized, Unavailable
+from coder_enterprise.server.errors import Unauthorized
 from coder_enterprise.server.services import sessions
 from coder_enterprise.server.services.bootstrap import bootstrap
-from coder_enterprise.server.services.organizations import ensure_default
+from coder_enterprise.server.services.default_organization import ensure_default
 from coder_enterprise.server.services.sessions import Sessions
 from coder_enterprise.server.settings import FirstUser
 from coder_enterprise.server.storage import api_keys, groups, postgresql_server, users
 from coder_enterprise.server.storage import postgresql as storage
 from coder_enterprise.server.storage.database import Database
+from coder_enterprise.server.storage.failures import Outage, Overload, Unstorable
 from coder_enterprise.server.storage.open import open_postgresql_database
+from coder_enterprise.server.storage.postgresql_connections import NotCommitted
 from tests.server.storage.test_database import a_group, a_user, store
 from tools.postgresql import PostgreSQL
 
@@ -132,14 +135,25 @@ async def test_a_write_that_always_meets_another_is_given_up(
         runs += 1
         connection.execute(text(DO_FAIL.format(code="40001")))
 
-    with pytest.raises(Overloaded):
+    with pytest.raises(Overload):
         await database.write(work)
     assert runs == 3
 
 
 async def test_a_read_cannot_write(database: Database) -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(Outage):
         await database.read(lambda connection: users.create(connection, a_user("ann")))
+    assert await database.read(users.count) == 0
+
+
+async def test_what_goes_on_after_a_failed_statement_is_not_told_to_be_written(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        users.create(connection, a_user("ann"))
+        with contextlib.suppress(Exception):
+            run("SELECT * FROM no_such_table")(connection)
+
+    with pytest.raises(NotCommitted):
+        await database.write(work)
     assert await database.read(users.count) == 0
 
 
@@ -151,9 +165,9 @@ async def test_a_fault_of_the_program_is_no_outage(database: Database) -> None:
 
 
 async def test_text_that_postgresql_cannot_store_is_the_callers_mistake(database: Database) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(Unstorable):
         await database.write(lambda connection: users.create(connection, a_user("a\0b")))
-    with pytest.raises(BadRequest):
+    with pytest.raises(Unstorable):
         await database.read(lambda connection: users.by_username(connection, "a\0b"))
 
 
@@ -165,7 +179,7 @@ async def test_too_many_waiting_jobs_are_refused_and_the_others_are_done(
     outcomes = await asyncio.gather(
         *(database.read(run("SELECT pg_sleep(0.2)")) for _ in range(count)), return_exceptions=True
     )
-    assert sum(isinstance(outcome, Overloaded) for outcome in outcomes) == 2
+    assert sum(isinstance(outcome, Overload) for outcome in outcomes) == 2
     assert sum(isinstance(outcome, Exception) for outcome in outcomes) == 2
 
 
@@ -173,7 +187,7 @@ async def test_a_job_that_waits_too_long_is_refused(database: Database, monkeypa
     monkeypatch.setattr(storage, "MAX_WAIT", 0.05)
     slow = [asyncio.create_task(database.read(run("SELECT pg_sleep(0.5)"))) for _ in range(storage.POOL_SIZE)]
     await asyncio.sleep(0)
-    with pytest.raises(Overloaded):
+    with pytest.raises(Overload):
         await database.read(users.count)
     await asyncio.gather(*slow)
 
@@ -190,7 +204,7 @@ async def test_a_caller_that_goes_away_gives_its_turn_back(database: Database) -
 async def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
     database = await open_postgresql_database(f"{database_url}&statement_timeout=50ms")
     try:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Outage):
             await database.read(run("SELECT pg_sleep(30)"))
         assert await database.read(users.count) == 0
     finally:
@@ -202,7 +216,7 @@ async def test_a_database_that_says_nothing_is_given_up(database_url: str, monke
     database = await open_postgresql_database(f"{database_url}&statement_timeout=0")
     try:
         for work in (database.read, database.write):
-            with pytest.raises(Unavailable):
+            with pytest.raises(Outage):
                 await work(run("SELECT pg_sleep(30)"))
         assert await database.read(users.count) == 0
     finally:
@@ -229,7 +243,7 @@ async def test_a_database_that_goes_away_is_an_outage_until_it_returns(
     await asyncio.to_thread(restarted.stop)
     started = time.monotonic()
     for attempt in (database.read(users.count), database.write(users.count)):
-        with pytest.raises(Unavailable):
+        with pytest.raises(Outage):
             await attempt
     assert time.monotonic() - started < 5
     restarted.start()
@@ -244,7 +258,7 @@ async def test_an_outage_is_logged_once_and_its_end_too(
     await database.read(users.count)
     await asyncio.to_thread(restarted.stop)
     for _ in range(5):
-        with pytest.raises(Unavailable):
+        with pytest.raises(Outage):
             await database.read(users.count)
     restarted.start()
     await database.read(users.count)

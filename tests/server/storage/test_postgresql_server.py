@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import StorageError
 from coder_enterprise.server.storage.open import open_postgresql_database
-from coder_enterprise.server.storage.postgresql_server import CONNECT_TIMEOUT, VARIABLE, cause, parse
+from coder_enterprise.server.storage.postgresql_server import CONNECT_TIMEOUT, VARIABLE, cause, is_lost, parse
 from tools.postgresql import PostgreSQL
 from tools.processes import free_ports
 
@@ -164,3 +165,9 @@ def test_a_cause_is_one_line() -> None:
     assert cause(ValueError("first\n  second")) == "first second"
     assert cause(TimeoutError()) == "there was no answer in time"
     assert cause(ValueError()) == "ValueError"
+
+
+def test_a_certificate_that_is_not_accepted_any_more_is_an_outage() -> None:
+    """It is an error of the way to the server, and a ValueError all the same."""
+    assert is_lost(ssl.SSLCertVerificationError(1, "certificate has expired"))
+    assert not is_lost(ValueError("a value that the driver cannot send"))

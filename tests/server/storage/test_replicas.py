@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.support.faults import fault
 from tests.support.provisioners import Daemon, create_version
 from tests.support.waiting import wait_until
 from tools.postgresql import PostgreSQL
@@ -95,6 +96,11 @@ async def test_a_user_that_one_server_suspends_is_refused_by_the_other(
             await asyncio.sleep(0.01)
 
 
+@fault(
+    name="replica of the server killed",
+    injected="SIGKILL of one of two servers on one PostgreSQL while sixteen clients create groups at it.",
+    verdict="The other one has every group that a client was told of.",
+)
 async def test_a_server_that_is_killed_loses_nothing_that_it_acknowledged(
     servers: list[CoderServer], clients: list[httpx2.AsyncClient]
 ) -> None:
@@ -120,6 +126,11 @@ async def test_a_server_that_is_killed_loses_nothing_that_it_acknowledged(
     assert {group["name"] for group in (await clients[0].get(GROUPS)).json()} == found
 
 
+@fault(
+    name="PostgreSQL stopped",
+    injected="PostgreSQL cuts all connections and ends under load, and is started again.",
+    verdict="503 with a message while it is away, nothing acknowledged is lost, and no server ends.",
+)
 async def test_requests_fail_with_503_while_the_database_is_away_and_succeed_when_it_is_back(
     servers: list[CoderServer], clients: list[httpx2.AsyncClient], postgresql: PostgreSQL
 ) -> None:

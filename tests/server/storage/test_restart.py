@@ -61,6 +61,7 @@ async def _write(server: CoderServer, api: httpx2.AsyncClient) -> dict[str, str]
         "version": template["active_version_id"],
         "workspace": workspace["id"],
         "build": workspace["latest_build"]["id"],
+        "job": workspace["latest_build"]["job"]["id"],
         "number": "1",
     }
 

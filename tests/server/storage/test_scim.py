@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from coder_enterprise.server.services.users import new_user
+from coder_enterprise.server.services.accounts import new_user
 from coder_enterprise.server.storage import scim, users
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.scim import Identity, Person

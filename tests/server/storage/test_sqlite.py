@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from coder_enterprise.server.errors import Overloaded, Unavailable
-from coder_enterprise.server.services.organizations import ensure_default
+from coder_enterprise.server.services.default_organization import ensure_default
 from coder_enterprise.server.storage import organizations, sqlite
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate, StorageError, unique
+from coder_enterprise.server.storage.failures import Outage, Overload
 from coder_enterprise.server.storage.open import open_database
+from tests.support.faults import fault
 
 NO_DATABASE = b"no database at all, and long enough to be read as one" * 10
 
@@ -119,7 +120,7 @@ async def test_more_waiting_work_than_the_limit_is_refused(database: Database, m
     await asyncio.sleep(0)  # all are handed over
     busy.go.set()
     results = await asyncio.gather(*writes, return_exceptions=True)
-    refused = [result for result in results if isinstance(result, Overloaded)]
+    refused = [result for result in results if isinstance(result, Overload)]
     assert len(refused) in {2, 3}  # the thread may have taken one already
     assert results.count(None) == 5 - len(refused)
 
@@ -137,6 +138,11 @@ async def test_a_write_whose_sender_is_gone_is_done_and_disturbs_nobody(database
     assert await database.read(numbers) == [1, 2]
 
 
+@fault(
+    name="database file full",
+    injected="In process: SQLite may not let its file grow.",
+    verdict="The write fails as an outage, reads go on, and later writes succeed.",
+)
 async def test_a_full_disk_fails_the_writes_it_hits_and_none_after_it(database: Database) -> None:
     def limit(connection: Connection, pages: int) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
@@ -148,7 +154,7 @@ async def test_a_full_disk_fails_the_writes_it_hits_and_none_after_it(database: 
     results = await asyncio.gather(
         *(database.write(work) for work in (fill, partial(insert, number=1))), return_exceptions=True
     )
-    assert isinstance(results[0], Unavailable)
+    assert isinstance(results[0], Outage)
     assert "full" in results[0].detail
     written = [1] if results[1] == 1 else []
     assert await database.read(numbers) == written
@@ -283,8 +289,7 @@ async def test_a_database_that_another_program_locks_can_be_tried_again(
     await database.look_up(numbers)
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable) as refused:
+    with pytest.raises(Outage):
         await database.write(partial(insert, number=1))
-    assert refused.value.headers["Retry-After"] == "1"
     other.close()
     assert await database.write(partial(insert, number=1)) == 1

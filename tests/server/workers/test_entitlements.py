@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from coder_enterprise.server.errors import Overloaded
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.bootstrap import bootstrap
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.sessions import new_token
+from coder_enterprise.server.services.session_tokens import new_token
 from coder_enterprise.server.settings import FirstUser
 from coder_enterprise.server.storage.database import Database, Work
+from coder_enterprise.server.storage.failures import Overload
 from coder_enterprise.server.workers import entitlements as worker_module
 from coder_enterprise.server.workers.entitlements import EntitlementsWorker
 from tests.support.api import PASSWORD, Client, People, checked
@@ -151,5 +151,5 @@ class OverloadedOnce:
     async def read(self, work: Work[T]) -> T:
         if self.now:
             self.now = False
-            raise Overloaded("The server is overloaded; try again in a moment.")
+            raise Overload("The server is overloaded; try again in a moment.")
         return await self._database.read(work)

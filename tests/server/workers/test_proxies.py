@@ -13,7 +13,7 @@ import pytest
 from typing_extensions import override
 
 from coder_enterprise.server.probes import MAX_BODY, Answer, Probes
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.workers import proxies as worker
 from coder_enterprise.server.workers.proxies import ProxyHealthLoop

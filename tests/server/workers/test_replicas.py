@@ -18,6 +18,7 @@ from coder_enterprise.server.workers import replicas as worker
 from coder_enterprise.server.workers.replicas import ReplicaSync
 from tests.support.api import Client, People
 from tests.support.endpoint import Endpoint
+from tests.support.faults import fault
 from tests.support.waiting import wait_for
 from tools.processes import free_ports
 
@@ -100,6 +101,11 @@ async def test_a_crashed_replica_is_gone_after_fifteen_seconds(
     assert len(await first.list(actor)) == 1
 
 
+@fault(
+    name="replica of the server paused",
+    injected="In process, by a clock of the test's: one is not heard of for longer than it lives.",
+    verdict="It is missing while it sleeps, and listed again afterwards.",
+)
 async def test_a_replica_that_was_paused_comes_back(
     first: Replicas, second: Replicas, actor: Actor, clock: Clock
 ) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from coder_enterprise.server.routes.dependencies import Services
 from coder_enterprise.server.services import retention
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.clock import now
 from coder_enterprise.server.services.retention import FILES_PERIOD, Retention
 from coder_enterprise.server.settings import Retention as Periods

@@ -84,7 +84,7 @@ class Container:
             "groups": list(self.groups),
             "directory": DIRECTORY,
             "environment": _image() | {name: placed(value) for name, value in self.environment.items()},
-            "command": [sys.executable, *self.program, *map(placed, self.arguments)],
+            "command": [sys.executable, *_compiled(), *self.program, *map(placed, self.arguments)],
         }
 
     def _placed(self, text: str) -> str:
@@ -119,7 +119,12 @@ def _image() -> dict[str, str]:
     return environment() | {"PATH": str(Path(sys.executable).parent)}
 
 
+def _compiled() -> list[str]:
+    """In an image all is compiled: here it is where this process has it, if that is a folder of its own."""
+    return ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+
+
 def _shared() -> list[str]:
     """Outer folders before those inside of them."""
-    ours = {sys.base_prefix, sys.prefix, str(ROOT / "operator")}
+    ours = {sys.base_prefix, sys.prefix, sys.pycache_prefix or sys.prefix, str(ROOT / "operator")}
     return sorted({*SHARED, *(path for path in SYSTEM if not Path(path).is_symlink()), *ours})

@@ -14,8 +14,8 @@ from tests.support.kubelet.objects import Body, Objects
 from tools.processes import Process, free_ports
 
 ADDRESS: Final = "127.0.0.1"
-_LISTEN: Final = re.compile(r"(^|=)(?:0\.0\.0\.0|\[::\])?:(\d+)$")
-"""All addresses of a pod."""
+_LISTEN: Final = re.compile(r"(^|=)(?:0\.0\.0\.0|\[::\]|127\.0\.0\.1)?:(\d+)$")
+"""All addresses of a pod, or its loopback, which no other pod has."""
 _VARIABLE: Final = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 _UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
@@ -61,7 +61,7 @@ class Pod:
         return self.ports[next(each["containerPort"] for each in self.container["ports"] if each["name"] == name)]
 
     def placed(self, text: str) -> str:
-        """With a port of 127.0.0.1 where it would listen on all addresses of its own."""
+        """With a port of 127.0.0.1 where it would listen on addresses of its own."""
 
         def listen(found: re.Match[str]) -> str:
             return f"{found[1]}{ADDRESS}:{self.ports.setdefault(int(found[2]), free_ports(1)[0])}"

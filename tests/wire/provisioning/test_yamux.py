@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from typing_extensions import override
 
 from coder_enterprise.wire.provisioning import yamux
-from coder_enterprise.wire.provisioning.yamux import ACK, FIN, RST, SYN, Kind, Role, Session
+from coder_enterprise.wire.provisioning.yamux import ACK, FIN, RST, SYN, Kind, Role, Side
 from tests.support.pieces import CUTS, split
 
 ALL = 2**30
@@ -40,12 +40,12 @@ def joined(happened: Iterable[yamux.Event]) -> list[yamux.Event]:
     return result
 
 
-def drain(session: Session) -> Iterator[yamux.Event]:
+def drain(session: Side) -> Iterator[yamux.Event]:
     while (event := session.next_event()) is not None:
         yield event
 
 
-def events(session: Session, *pieces: bytes) -> list[yamux.Event]:
+def events(session: Side, *pieces: bytes) -> list[yamux.Event]:
     """What happens when the pieces arrive."""
     happened: list[yamux.Event] = []
     for piece in pieces:
@@ -54,7 +54,7 @@ def events(session: Session, *pieces: bytes) -> list[yamux.Event]:
     return joined(happened)
 
 
-def sent(session: Session) -> bytes:
+def sent(session: Side) -> bytes:
     return session.data_to_send(ALL)
 
 
@@ -68,16 +68,16 @@ def heads(data: bytes) -> list[tuple[int, int, int, int]]:
     return found
 
 
-def server(*pieces: bytes) -> Session:
+def server(*pieces: bytes) -> Side:
     """A server that has received the pieces and forgotten what it sent."""
-    session = Session(Role.SERVER)
+    session = Side(Role.SERVER)
     events(session, *pieces)
     sent(session)
     return session
 
 
 def test_the_client_opens_odd_streams_and_the_server_even_ones() -> None:
-    client, peer = Session(Role.CLIENT), Session(Role.SERVER)
+    client, peer = Side(Role.CLIENT), Side(Role.SERVER)
     assert [client.open(), client.open(), peer.open(), peer.open()] == [1, 3, 2, 4]
     assert heads(sent(client)) == [(Kind.WINDOW_UPDATE, SYN, 1, 0), (Kind.WINDOW_UPDATE, SYN, 3, 0)]
 
@@ -90,7 +90,7 @@ def test_a_stream_is_accepted_with_the_first_frame_that_is_sent_on_it() -> None:
 
 
 def test_a_stream_may_be_opened_used_and_finished_by_one_frame() -> None:
-    assert events(Session(Role.SERVER), data_frame(1, b"all", SYN | FIN)) == [
+    assert events(Side(Role.SERVER), data_frame(1, b"all", SYN | FIN)) == [
         yamux.Opened(1),
         yamux.Data(1, b"all"),
         yamux.Finished(1),
@@ -98,7 +98,7 @@ def test_a_stream_may_be_opened_used_and_finished_by_one_frame() -> None:
 
 
 def test_the_opener_learns_that_its_stream_is_accepted() -> None:
-    client = Session(Role.CLIENT)
+    client = Side(Role.CLIENT)
     client.open()
     assert events(client, frame(Kind.WINDOW_UPDATE, ACK, 1, 0)) == [yamux.Accepted(1)]
 
@@ -199,7 +199,7 @@ def test_no_more_is_sent_than_the_window_of_the_peer() -> None:
 
 
 def test_streams_over_the_backlog_are_refused_and_the_rest_goes_on() -> None:
-    session = Session(Role.SERVER)
+    session = Side(Role.SERVER)
     ids = range(1, 2 * yamux.ACCEPT_BACKLOG + 3, 2)
     opened = events(session, *(frame(Kind.WINDOW_UPDATE, SYN, stream, 0) for stream in ids))
     assert len(opened) == yamux.ACCEPT_BACKLOG
@@ -209,7 +209,7 @@ def test_streams_over_the_backlog_are_refused_and_the_rest_goes_on() -> None:
 
 
 def test_no_more_streams_are_open_than_the_limit() -> None:
-    session = Session(Role.SERVER)
+    session = Side(Role.SERVER)
     for stream in range(1, 2 * yamux.MAX_STREAMS, 2):
         events(session, frame(Kind.WINDOW_UPDATE, SYN, stream, 0))
         session.accept(stream)
@@ -219,7 +219,7 @@ def test_no_more_streams_are_open_than_the_limit() -> None:
 
 
 def test_no_stream_is_opened_while_the_peer_has_many_to_accept() -> None:
-    session = Session(Role.CLIENT)
+    session = Side(Role.CLIENT)
     for _ in range(yamux.ACCEPT_BACKLOG):
         session.open()
     assert not session.can_open
@@ -245,7 +245,7 @@ def test_streams_are_refused_after_we_went_away() -> None:
 
 
 def test_streams_may_be_opened_out_of_order() -> None:
-    session = Session(Role.SERVER)
+    session = Side(Role.SERVER)
     assert events(session, frame(Kind.WINDOW_UPDATE, SYN, 3, 0), OPEN) == [yamux.Opened(3), yamux.Opened(1)]
     session.reset(3)
     assert events(session, data_frame(3, b"late"), data_frame(1, b"x")) == [yamux.Data(1, b"x")]
@@ -282,7 +282,7 @@ def test_what_is_not_allowed_ends_the_session(pieces: Sequence[bytes], error: ty
 
 
 def test_what_came_before_an_error_is_reported_first() -> None:
-    session = Session(Role.SERVER)
+    session = Side(Role.SERVER)
     session.receive(OPEN + data_frame(1, b"good") + b"\xff" * 12)
     assert [session.next_event(), session.next_event()] == [yamux.Opened(1), yamux.Data(1, b"good")]
     with pytest.raises(yamux.UnknownVersion):
@@ -290,8 +290,8 @@ def test_what_came_before_an_error_is_reported_first() -> None:
 
 
 def test_a_session_ends_when_all_ids_are_used() -> None:
-    session = Session(Role.CLIENT)
-    session._next_id = yamux.MAX_STREAM_ID
+    session = Side(Role.CLIENT)
+    session._streams._next_id = yamux.MAX_STREAM_ID
     session.open()
     with pytest.raises(yamux.StreamsExhausted):
         session.open()
@@ -310,7 +310,7 @@ FRAMES = st.builds(
 
 def outcome(pieces: Iterable[bytes]) -> tuple[list[yamux.Event], type[Exception] | None, bytes]:
     """All that can be seen of a server that receives the pieces: what happened, the error, and its answer."""
-    session, happened = Session(Role.SERVER), []
+    session, happened = Side(Role.SERVER), []
     try:
         for piece in pieces:
             session.receive(piece)
@@ -331,12 +331,12 @@ def test_the_pieces_in_which_bytes_arrive_do_not_matter(frames: list[bytes], cut
 @settings(deadline=None)
 @given(st.one_of(st.binary(max_size=400), st.lists(FRAMES, max_size=30).map(b"".join)))
 def test_garbage_is_refused_without_holding_more_than_it(data: bytes) -> None:
-    session = Session(Role.SERVER)
+    session = Side(Role.SERVER)
     session.receive(data)
     try:
         for _ in drain(session):
             assert len(session._received) <= len(data)
-            assert len(session._streams) <= yamux.MAX_STREAMS
+            assert len(session._streams._open) <= yamux.MAX_STREAMS
     except yamux.SessionDead:
         assert not session._received
     assert session.pending <= len(data) + yamux.HEADER.size
@@ -347,7 +347,7 @@ class TwoSides(RuleBasedStateMachine):
 
     @initialize()
     def connect(self) -> None:
-        self.sides = {Role.CLIENT: Session(Role.CLIENT), Role.SERVER: Session(Role.SERVER)}
+        self.sides = {Role.CLIENT: Side(Role.CLIENT), Role.SERVER: Side(Role.SERVER)}
         self.wire = {role: bytearray() for role in Role}
         self.said: dict[tuple[Role, int], bytearray] = {}
         self.heard: dict[tuple[Role, int], bytearray] = {}

@@ -8,8 +8,8 @@ from typing import Final
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
+from coder_enterprise.server.routes.app import Application
 from coder_enterprise.server.settings import Settings
 from tests.support.api import SITE, Body
 
@@ -24,7 +24,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def scim(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def scim(app: Application) -> AsyncIterator[httpx2.AsyncClient]:
     """The identity provider, at /scim/v2."""
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app), base_url=f"{SITE}/scim/v2", headers={"Authorization": f"Bearer {KEY}"}

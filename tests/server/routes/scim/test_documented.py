@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import httpx2
 import pytest
 
 from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.schema import audit_log
 from coder_enterprise.wire.profiles import Profile
 from tests.server.routes.scim.conftest import KEY, made, operations, person, scim_refused
-from tests.support.api import Body, Client, People, checked, create_user
+from tests.support.api import Body, Client, People, altered, checked, create_user
 from tests.support.contract import Record, differences, key, records
 
 RECORDS: Final[Mapping[str, Record]] = {key(record): record for record in records()}
@@ -162,7 +161,7 @@ async def test_a_change_is_noted_as_its_senders(owner: Client, database: Databas
 
 async def test_the_sdk_reads_its_own_fields(owner: Client, services: Services) -> None:
     user = await create_user(owner, "ann")
-    app = create_app(replace(services, profile=Profile.CODERSDK))
+    app = create_app(altered(services, profile=Profile.CODERSDK))
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app), base_url=str(owner.base_url), headers=owner.headers
     ) as client:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import replace
 
 import httpx2
 import pytest
@@ -13,12 +12,12 @@ from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import CheckResult, Status, check_server
 
 from coder_enterprise.server.routes.app import create_app
-from coder_enterprise.server.routes.dependencies import Services
+from coder_enterprise.server.services.all import Services
 from coder_enterprise.server.services.scim import Scim
 from coder_enterprise.server.settings import Settings
 from coder_enterprise.server.storage.database import Database
 from tests.server.routes.scim.conftest import KEY, person, scim_refused
-from tests.support.api import SITE, Client, refused
+from tests.support.api import SITE, Client, altered, refused
 
 
 @pytest.mark.parametrize("value", [KEY, f"Bearer {KEY}", f"bearer {KEY}", f"BEARER  {KEY}"])
@@ -55,7 +54,7 @@ async def test_a_session_token_does_not_open_it(owner: Client) -> None:
 @pytest.mark.parametrize("path", ["/scim/v2", "/scim/v2/Users", "/scim/v2/ServiceProviderConfig"])
 async def test_without_a_key_there_is_nothing(services: Services, database: Database, path: str) -> None:
     scim = Scim(database, services.sessions, services.entitlements, SITE, "")
-    app = create_app(replace(services, scim=scim))
+    app = create_app(altered(services, scim=scim))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=SITE) as client:
         for method in ("GET", "POST", "DELETE"):
             body = refused(await client.request(method, path, headers={"Authorization": ""}), 404)

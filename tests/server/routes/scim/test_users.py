@@ -8,8 +8,8 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from coder_enterprise.server.services import users as services_users
-from coder_enterprise.server.services.scim import _candidates
+from coder_enterprise.server.services import accounts
+from coder_enterprise.server.services.scim_filters import candidates
 from coder_enterprise.server.services.scim_resources import MAX_TERMS, parse_search
 from coder_enterprise.server.storage import scim as storage
 from coder_enterprise.server.storage import users
@@ -317,7 +317,7 @@ async def many(database: Database, count: int) -> None:
     def work(connection: Connection) -> None:
         for number in range(count):
             name = f"u{number:04}"
-            users.create(connection, services_users.new_user(name, f"{name}@example.com", "", "", "oidc", []))
+            users.create(connection, accounts.new_user(name, f"{name}@example.com", "", "", "oidc", []))
 
     await database.write(work)
 
@@ -369,7 +369,7 @@ async def test_a_lookup_reads_few_users(database: Database, query: str) -> None:
     which = parse_search({"filter": query}).filter
     assert which is not None
     ast = which.ast
-    assert len(await database.read(lambda connection: _candidates(connection, ast))) <= 1
+    assert len(await database.read(lambda connection: candidates(connection, ast))) <= 1
 
 
 async def test_only_the_attributes_that_are_asked_for_are_shown(scim: httpx2.AsyncClient) -> None:
