@@ -16,7 +16,7 @@ class CoderAPI:
     """The API as an owner sees it."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._http = httpx2.Client(base_url=f"{url}/api/v2", headers={"Coder-Session-Token": token}, timeout=10)
+        self._http = httpx2.Client(base_url=f"{url}/api/v2", headers={"Coder-Session-Token": token}, timeout=30)
 
     def close(self) -> None:
         self._http.close()
@@ -39,6 +39,11 @@ class CoderAPI:
         assert found is not None, f"there is no user {username}"
         return found
 
+    def users(self) -> list[Body]:
+        """All who are not deleted."""
+        found: list[Body] = self._checked("GET", "/users?limit=1000")["users"]
+        return found
+
     def roles(self, username: str) -> set[str]:
         return {role["name"] for role in self.user(username)["roles"]}
 
@@ -55,6 +60,10 @@ class CoderAPI:
         """Of the user's quiet hours."""
         hours: Any = self._http.get(f"/users/{username}/quiet-hours").raise_for_status().json()
         return str((hours[0] if isinstance(hours, list) else hours)["raw_schedule"])
+
+    def set_schedule(self, username: str, schedule: str) -> None:
+        """Of the user's quiet hours."""
+        self._http.put(f"/users/{username}/quiet-hours", json={"schedule": schedule}).raise_for_status()
 
     def create_group(self, name: str, **fields: Any) -> Body:
         return self._checked("POST", "/organizations/default/groups", json={"name": name, **fields})

@@ -21,13 +21,17 @@ class OperatorProcess(Restartable):
         self._options = options
         self.log = log
         self._health = ""
+        self.page = ""
+        """Its page, as a URL."""
 
     @override
     def start(self, *, wait: bool = True) -> None:
         """It knows all objects when it returns, unless `wait` is false. Raises `ProcessFailed` with its log."""
-        self._health = f"127.0.0.1:{free_ports(1)[0]}"
+        health, page = free_ports(2)
+        self._health, self.page = f"127.0.0.1:{health}", f"http://127.0.0.1:{page}"
         before = self.log.stat().st_size if self.log.exists() else 0
-        options = ("--kubeconfig", str(self._kubeconfig), "--health-address", self._health, *self._options)
+        addresses = ("--health-address", self._health, "--page-address", f"127.0.0.1:{page}")
+        options = ("--kubeconfig", str(self._kubeconfig), *addresses, *self._options)
         listed = (lambda: '"event": "listed"' in self.text(before)) if wait else None
         self._launch(self.log, {}, *options, ready=listed)
 

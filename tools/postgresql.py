@@ -97,6 +97,12 @@ class PostgreSQL:
             self._process.kill()
             self._process = None
 
+    def kill(self) -> None:
+        """A crash of the whole: what serves a connection ends when it notices, and until then nothing starts."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)

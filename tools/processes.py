@@ -17,11 +17,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import IO, ClassVar, Final, Protocol, Self
 
 TERMINATE_TIMEOUT: Final = 10.0
-READY_TIMEOUT: Final = 30.0
+READY_TIMEOUT: Final = 90.0
 LOG_TAIL: Final = 4000
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 # Runs in the child before the program: asks for SIGKILL when the parent ends, and notices if it has ended already.
 # The user changes first: the kernel forgets that wish when it does.
@@ -51,8 +53,52 @@ class ProcessFailed(RuntimeError):
     """A child ended, or was not ready in time; the message ends with its log."""
 
 
+def run(main: Callable[[], int]) -> int:
+    """The exit code of a program that starts others. SIGTERM ends it as Ctrl-C does: what it has started is ended in
+    order, and no folder is left."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return main()
+    except ProcessFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; everything that was started is ended.", file=sys.stderr)
+        return INTERRUPTED
+
+
+class Child(Protocol):
+    """What `subprocess.Popen` is of a process: the leader of a session, and ended with us."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+
+
+def start_anew(command: Sequence[str], output: IO[bytes], env: Mapping[str, str], user: int | None = None) -> Child:
+    """As a shell would start it; `env` is all that it has."""
+    return subprocess.Popen(
+        launcher(command, user),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=env,
+        start_new_session=True,
+    )
+
+
+Start = Callable[[Sequence[str], IO[bytes], Mapping[str, str], int | None], Child]
+"""Of a command, its output, its environment, and the user, if it is another."""
+
+
 class Process:
     """One running program, its log, and its end."""
+
+    starter: ClassVar[Start] = staticmethod(start_anew)
+    """The tests have another, which is faster."""
 
     def __init__(
         self,
@@ -62,18 +108,11 @@ class Process:
         env: Mapping[str, str] | None = None,
         user: int | None = None,
     ) -> None:
-        """`user` is the id of another user to run as, which only root can."""
+        """`env` are variables beside our own. `user` is the id of another user to run as, which only root can."""
         self.name = name
         self.log = log
         with log.open("ab") as output:
-            self._child = subprocess.Popen(
-                launcher(command, user),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **env} if env is not None else None,
-                start_new_session=True,
-            )
+            self._child = type(self).starter(command, output, {**os.environ, **(env or {})}, user)
         atexit.register(self.kill)
 
     @property
@@ -95,7 +134,7 @@ class Process:
     def stop(self) -> int:
         """SIGTERM, and SIGKILL when that does not end it within ten seconds."""
         if self._child.poll() is None:
-            self._child.terminate()
+            self._child.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(TERMINATE_TIMEOUT)
         return self.kill()
@@ -116,7 +155,7 @@ class Process:
         deadline = time.monotonic() + timeout
         while not ready():
             if self._child.poll() is not None:
-                raise ProcessFailed(f"{self.name} ended with {self._child.returncode}:\n{self.tail()}")
+                raise ProcessFailed(f"{self.name} ended with {self._child.poll()}:\n{self.tail()}")
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{self.name} was not ready within {timeout:.0f} s:\n{self.tail()}")
             time.sleep(0.02)
@@ -125,6 +164,7 @@ class Process:
 class Restartable(ABC):
     """One of our programs, which may be ended and started again; a context manager."""
 
+    module: ClassVar[str] = "coder_enterprise"
     program: ClassVar[str]
     """The subcommand of coder-enterprise."""
 
@@ -132,11 +172,20 @@ class Restartable(ABC):
         self._process: Process | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    @property
+    def runs(self) -> bool:
+        """It was started, and not ended by us."""
+        return self._process is not None
 
     @property
     def process(self) -> Process:
@@ -168,12 +217,12 @@ class Restartable(ABC):
         self, log: Path, environment: Mapping[str, str], *options: str, ready: Callable[[], bool] | None
     ) -> None:
         """With no `ready` it is not waited for."""
-        command = [sys.executable, "-m", "coder_enterprise", self.program, *options]
+        command = [sys.executable, "-m", self.module, self.program, *options]
         process = Process(f"coder-enterprise {self.program}", command, log, environment)
         try:
             if ready is not None:
                 process.wait_until(ready, READY_TIMEOUT)
-        except ProcessFailed:
+        except BaseException:
             process.kill()
             raise
         self._process = process

@@ -16,8 +16,9 @@ import tempfile
 import time
 import urllib.request
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typing_extensions import override
@@ -41,6 +42,8 @@ class CoderServer(Restartable):
     """
 
     program = "server"
+    furnish: ClassVar[Callable[[Path], None]] = staticmethod(lambda path: None)
+    """Makes the SQLite file before the first start, as the tests do, which have one; else the server makes it."""
 
     def __init__(
         self,
@@ -83,6 +86,8 @@ class CoderServer(Restartable):
         """Raises `ProcessFailed` with its log when it does not answer."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-server-"))
+            if not self._database_url:
+                type(self).furnish(self.database)
         token_file = self.folder / "token"
         token_file.touch(mode=0o600)
         token_file.write_text(self.token)

@@ -1,157 +1,158 @@
-"""`python -m tools.bench`: called by `make bench`. A table on the terminal, JSON in .cache/bench.json."""
+"""`python -m tools.bench [SCENARIO]`: called by `make bench`. Tables on the terminal, JSON in .cache/bench.json.
+
+Without a scenario it is `groups`, `cpu` and `server`. `keep` has the documentation tell what was measured last.
+"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
+import os
+import shlex
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import server
-from tools.bench.cluster import connected
-from tools.bench.endurance import Outage, Stillness, outage, rest
-from tools.bench.measurements import FLOOR, OPERATED, Figures, measure
-from tools.bench.server import ServerFigures
-from tools.kubernetes.control_plane import ControlPlane
-from tools.operator_process import OperatorProcess
-from tools.processes import ProcessFailed
-from tools.server_process import CoderServer
+from tools.bench import groups, hour, memory, mix, peers, profile, ratios, results, server, shared, words
+from tools.bench.endurance import HOUR
+from tools.bench.groups import Course
+from tools.bench.stage import ROOT
+from tools.bench.words import rows
+from tools.processes import run
 
-ROOT: Final = Path(__file__).parents[2]
-RESULT: Final = ROOT / ".cache" / "bench.json"
-CONNECTION: Final = """
-apiVersion: v1
-kind: Secret
-type: enterprise.coder.com/token
-metadata: {{name: coder-token}}
-stringData: {{token: {token}}}
----
-apiVersion: enterprise.coder.com/v1alpha1
-kind: CoderDeployment
-metadata: {{name: coder}}
-spec: {{url: "{url}", tokenSecretRef: {{name: coder-token}}}}
-"""
+PEERS_REST: Final = 120.0
+FEWEST: Final = 10
+Arguments = argparse.Namespace
 
 
-Measured = tuple[Figures, Stillness | None, Outage | None]
+def run_groups(arguments: Arguments) -> None:
+    course = Course(
+        floor=not arguments.no_floor,
+        deletion=not arguments.no_deletion,
+        seeded=arguments.seeded,
+        hurried=arguments.hurried,
+    )
+    for count in arguments.objects:
+        name = f"{'seeded' if arguments.seeded else 'groups'}-{count:06}"
+        figures = note(name, partial(groups.measure, count, course))
+        show(f"{count:,} CoderGroups, everything on this machine", rows(figures))
 
 
-def run(count: int, rest_seconds: float, outage_seconds: float) -> Measured:
-    with ControlPlane(audit_log=True) as plane, CoderServer() as coder:
-        plane.kubectl("apply", "-f", str(ROOT / "crds"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        for namespace in (FLOOR, OPERATED):
-            plane.kubectl("create", "namespace", namespace)
-        plane.kubectl("apply", "-n", OPERATED, "-f", "-", input=CONNECTION.format(token=coder.token, url=coder.url))
-        operator = OperatorProcess(plane.kubeconfig, plane.folder / "operator.log", "--namespace", OPERATED)
-
-        async def main() -> Measured:
-            async with connected(plane, coder) as cluster:
-                return (
-                    await measure(plane, cluster, operator, count),
-                    await rest(plane, coder, operator, rest_seconds) if rest_seconds else None,
-                    await outage(plane, cluster, coder, operator, outage_seconds) if outage_seconds else None,
-                )
-
-        try:
-            return asyncio.run(main())
-        finally:
-            operator.close()
+def run_hour(arguments: Arguments) -> None:
+    for count in arguments.objects:
+        rest = HOUR if arguments.rest is None else arguments.rest
+        figures = note(f"hour-{count:06}", partial(hour.measure, count, rest, arguments.outage))
+        show(f"{count:,} CoderGroups at rest", rows(figures))
 
 
-def operator_rows(figures: Figures) -> dict[str, str]:
-    return {
-        "a bare script, the same requests": f"{figures.floor:.2f} s",
-        "created to all Ready": f"{figures.create:.2f} s",
-        "… as a ratio to the bare script": f"{figures.create_to_floor:.2f}",
-        "Kubernetes writes per object": f"{figures.writes_per_object_on_create:.2f}",
-        "an edit to its effect in Coder, p50": f"{figures.edit_p50_ms:.0f} ms",
-        "… p99": f"{figures.edit_p99_ms:.0f} ms",
-        "restart to all compared": f"{figures.restart:.2f} s",
-        "… objects written": str(figures.writes_on_restart),
-        "memory of the operator": f"{figures.operator_memory_mib:.0f} MiB",
+def run_mix(arguments: Arguments) -> None:
+    for count in arguments.objects:
+        figures = note(f"mix-{count:06}", partial(mix.measure, count))
+        show(f"{count:,} objects of all kinds", rows(figures))
+
+
+def run_shared(arguments: Arguments) -> None:
+    for count in arguments.objects:
+        figures = note(f"shared-{count:06}", partial(shared.measure, count, arguments.rest or 0))
+        show(f"{count:,} CoderGroups of ten CoderDeployments, two replicas", rows(figures, words.SHARED))
+
+
+def run_peers(arguments: Arguments) -> None:
+    for count in arguments.objects:
+        figures = note(f"peers-{count:06}", partial(peers.measure, count, arguments.rest or PEERS_REST))
+        for who in ("ours", "naive"):
+            show(f"{count:,} CoderGroups, {who}", rows(figures[who]))
+
+
+def run_server(arguments: Arguments) -> None:
+    seconds = 1.0 if arguments.quick else 5.0
+    for name, load in note("server", lambda: server.measure(seconds)).items():
+        show(f"The API server, {name}", server.rows(load))
+
+
+def run_cpu(arguments: Arguments) -> None:
+    effort = ratios.QUICK if arguments.quick else ratios.Effort()
+    figures = note("cpu", lambda: {cost.what: asdict(cost) for cost in ratios.measure(effort)})
+    lines = {
+        what: f"{cost['ratio']:.2f} ({cost['server']:,.0f} to {cost['bare']:,.0f} µs)" for what, cost in figures.items()
     }
+    show("The API server's CPU for a request, as a ratio to bare Starlette and sqlite3", lines)
 
 
-def rest_rows(figures: Stillness) -> dict[str, str]:
-    return {
-        "writes to the objects": str(figures.kubernetes_writes),
-        "changes in Coder": str(figures.coder_changes),
-        "memory of the operator, before": f"{figures.memory_before_mib:.0f} MiB",
-        "… after": f"{figures.memory_after_mib:.0f} MiB",
-    }
+def run_memory(_: Arguments) -> None:
+    figures = note("memory", lambda: {"imports_mib": memory.imports(), "objects_kib": memory.objects()})
+    show("What imports take", {part: f"{size:.2f} MiB" for part, size in figures["imports_mib"].items()})
+    show("What an object takes", {part: f"{size:.2f} KiB" for part, size in figures["objects_kib"].items()})
 
 
-def outage_rows(figures: Outage) -> dict[str, str]:
-    return {
-        "events": str(figures.events),
-        "objects written": str(figures.objects_written),
-        "from its return to all compared": f"{figures.recovery_seconds:.1f} s",
-    }
+def run_profile(arguments: Arguments) -> None:
+    for count in arguments.objects:
+        profile.measure(count, seeded=arguments.seeded)
 
 
-def server_rows(figures: ServerFigures) -> dict[str, str]:
-    return {
-        "GET /healthz, for comparison": f"{figures.bare_reads_per_second:.0f} /s",
-        "reads of one group": f"{figures.reads_per_second:.0f} /s",
-        "creations of groups": f"{figures.creations_per_second:.0f} /s",
-        "a list of 10,000 groups": f"{figures.list_of_10000:.2f} s",
-    }
+def note(name: str, measure: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    load = os.getloadavg()[0]
+    figures = measure()
+    results.note(name, f"make bench ARGS={shlex.quote(shlex.join(sys.argv[1:]))}", load, figures)
+    return figures
 
 
-def show(title: str, rows: dict[str, str]) -> None:
+def show(title: str, lines: Mapping[str, str]) -> None:
     table = Table(title=title)
     table.add_column("what")
     table.add_column("measured", justify="right")
-    for what, value in rows.items():
+    for what, value in lines.items():
         table.add_row(what, value)
     Console().print(table)
 
 
-def operator_results(arguments: argparse.Namespace) -> dict[str, Any]:
-    figures, stillness, broken = run(arguments.objects, arguments.rest, arguments.outage)
-    results: dict[str, Any] = {"operator": figures.as_dict()}
-    show(f"{figures.objects} CoderGroups, everything on this machine", operator_rows(figures))
-    if stillness:
-        results["rest"] = asdict(stillness)
-        show(f"At rest for {stillness.seconds:.0f} s", rest_rows(stillness))
-    if broken:
-        results["outage"] = asdict(broken)
-        show(f"Coder was away for {broken.seconds:.0f} s", outage_rows(broken))
-    return results
+def run_keep(_: Arguments) -> None:
+    for path in results.keep():
+        print(path.relative_to(ROOT))
+    print("Now make generate, and look at docs/reference/scale.md")
+
+
+SCENARIOS: Final[dict[str, Callable[[Arguments], None]]] = {
+    "groups": run_groups,
+    "hour": run_hour,
+    "mix": run_mix,
+    "shared": run_shared,
+    "peers": run_peers,
+    "server": run_server,
+    "cpu": run_cpu,
+    "memory": run_memory,
+    "profile": run_profile,
+    "keep": run_keep,
+}
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < FEWEST:
+        raise argparse.ArgumentTypeError(f"{count} objects are too few to measure: {FEWEST} or more")
+    return count
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
-    parser.add_argument("--objects", type=int, default=1000, help="how many CoderGroups (default: 1000)")
-    parser.add_argument("--rest", type=float, default=0, help="then leave all at rest for so many seconds")
-    parser.add_argument("--outage", type=float, default=0, help="then stop Coder for so many seconds")
-    parser.add_argument("--only", choices=("operator", "server"), help="measure one half alone")
+    parser.add_argument("scenario", nargs="*", choices=[[], *SCENARIOS], help="what to measure")
+    parser.add_argument("--objects", type=_count, nargs="+", default=[1000], help="how many (default: 1000)")
+    parser.add_argument("--no-floor", action="store_true", help="without the bare script")
+    parser.add_argument("--no-deletion", action="store_true", help="without deleting everything at the end")
+    parser.add_argument("--seeded", action="store_true", help="put converged objects there, without the operator")
+    parser.add_argument("--rest", type=float, help="seconds at rest (`hour`: 3600)")
+    parser.add_argument("--hurried", action="store_true", help="an hour at rest by a clock that runs faster")
+    parser.add_argument("--outage", type=float, default=600, help="seconds without Coder, of `hour`")
+    parser.add_argument("--quick", action="store_true", help="the server's figures from fewer requests")
     arguments = parser.parse_args()
-    results: dict[str, Any] = {}
-    try:
-        if arguments.only != "server":
-            results |= operator_results(arguments)
-        if arguments.only != "operator":
-            served = server.measure()
-            results["server"] = served.as_dict() if served else None
-            if served:
-                show("The API server: one process, SQLite, wrk with 32 connections", server_rows(served))
-            else:
-                print("The API server is not measured: wrk is not installed.", file=sys.stderr)
-    except ProcessFailed as error:
-        print(error, file=sys.stderr)
-        return 1
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(results, indent=2) + "\n")
+    for name in arguments.scenario or ["groups", "cpu", "server"]:
+        SCENARIOS[name](arguments)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

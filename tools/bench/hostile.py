@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from websockets.asyncio.client import connect
 
+from coder_enterprise.server.rpc.session import Session, SessionClosed, Stream, StreamReset
 from coder_enterprise.wire.provisioning.drpc import encode_varint
-from coder_enterprise.wire.provisioning.session import Session, SessionClosed, Stream, StreamReset
 from coder_enterprise.wire.provisioning.yamux import Role
 from tools.server_process import CoderServer, new_token
 

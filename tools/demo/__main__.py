@@ -29,7 +29,7 @@ from tools.server_process import CoderServer
 SETTINGS: Final = {"CODER_SCIM_AUTH_HEADER": secrets.token_urlsafe(16), "CODER_PROXY_HEALTH_INTERVAL": "2s"}
 """Of the API server, which has no licence at first."""
 USAGE: Final = """
-Everything keeps running. In another terminal:
+Everything keeps running. Look at {page}, and in another terminal:
 
   export PATH={binaries}:{commands}:$PATH
   export KUBECONFIG={kubeconfig}
@@ -58,7 +58,7 @@ def started(console: Console) -> Iterator[tuple[ControlPlane, CoderServer, Opera
             plane.kubectl("apply", "-f", str(ROOT / "crds"))
             plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
             with OperatorProcess(plane.kubeconfig, plane.folder / "operator.log") as operator:
-                console.print("[bold]The operator[/] leads and watches")
+                console.print(f"[bold]The operator[/] leads and watches, and shows what it knows at {operator.page}")
                 yield plane, server, operator
 
 
@@ -82,6 +82,7 @@ def _wait(console: Console, plane: ControlPlane, server: CoderServer, operator: 
         commands=ROOT / ".cache" / "venv" / "bin",
         kubeconfig=plane.kubeconfig,
         url=server.url,
+        page=operator.page,
         token=server.folder / "token",
         operator_log=operator.log,
         server_log=server.log,

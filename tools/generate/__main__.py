@@ -11,16 +11,26 @@ import json
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
-from coder_enterprise.kinds.crd import to_yaml
+from alembic.script import ScriptDirectory
+
+from coder_enterprise.kinds.machinery.crd import to_yaml
+from coder_enterprise.kinds.machinery.resource import GROUP
 from coder_enterprise.kinds.registry import KINDS
-from coder_enterprise.kinds.resource import GROUP
 from coder_enterprise.server.routes.app import ROUTERS, routes_of
 from coder_enterprise.server.routes.openapi import document
+from coder_enterprise.server.storage.migrate import SCRIPTS
+from tools.generate.argocd import customizations
 from tools.generate.chart import CHART, kept, readme
 from tools.generate.compatibility import compatibility
+from tools.generate.decisions import decisions
+from tools.generate.faults import faults
+from tools.generate.kind_pages import kind_pages, schemas
 from tools.generate.rbac import rbac
+from tools.generate.reasons import reasons
+from tools.generate.scale import curves, scale
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = ROOT / "operator" / "coder_enterprise" / "wire" / "provisioning" / "messages.proto"
@@ -49,6 +59,43 @@ def openapi() -> dict[Path, str]:
 def routes() -> dict[Path, str]:
     """Which of Coder's routes the server has."""
     return {ROOT / "docs" / "reference" / "compatibility.md": compatibility()}
+
+
+def explanations() -> dict[Path, str]:
+    """What each reason of a condition means."""
+    return {ROOT / "docs" / "reference" / "reasons.md": reasons()}
+
+
+def kind_references() -> dict[Path, str]:
+    """What each kind declares: for people, and for editors."""
+    docs = ROOT / "docs"
+    pages = {docs / "reference" / "kinds" / name: text for name, text in kind_pages().items()}
+    return pages | {docs / "schemas" / name: text for name, text in schemas().items()}
+
+
+def migrations() -> dict[Path, str]:
+    """Which migration of the server's database is the last: two that are made side by side both change this line, so
+    that Git tells it and not a database that cannot be opened."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # for revisions that come twice
+        last = ScriptDirectory(str(SCRIPTS)).get_current_head()
+    return {SCRIPTS / "latest.txt": f"{last}\n"}
+
+
+def policies() -> dict[Path, str]:
+    """What the operator decides by a chain of policies."""
+    return {ROOT / "docs" / "reference" / "decisions.md": decisions()}
+
+
+def injected() -> dict[Path, str]:
+    """Which faults the tests inject."""
+    return {ROOT / "docs" / "reference" / "faults.md": faults()}
+
+
+def measured() -> dict[Path, str]:
+    """How it scales, as it was measured last, and the curve of a soak."""
+    folder = ROOT / "docs" / "reference"
+    return {folder / "scale.md": scale(), folder / "soak.svg": curves()}
 
 
 def protobuf() -> dict[Path, str]:
@@ -97,7 +144,9 @@ def write(wanted: dict[Path, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    wanted = crds() | rbac() | readme() | openapi() | routes() | protobuf()
+    told = explanations() | policies() | injected() | kind_references() | measured()
+    told |= customizations()
+    wanted = crds() | rbac() | readme() | openapi() | routes() | told | migrations() | protobuf()
     return check(wanted) if parser.parse_args().check else write(wanted)
 
 

@@ -1,11 +1,14 @@
-"""docs/reference/compatibility.md: which of Coder's routes this server serves, refuses, or has not.
+"""docs/reference/compatibility.md: which clients were run against this server, and which of Coder's routes it serves,
+refuses, or has not.
 
-Made of the application's own routes and of `coder_routes.txt`, so that neither a new route nor a lost one goes unsaid.
+Made of the application's own routes and of `coder_routes.txt`, so that neither a new route nor a lost one goes unsaid,
+and of the record of runs in `tests/compatibility/data/runs.toml`, which tells of nothing that was not run.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,6 +22,7 @@ from coder_enterprise.server.routes.refused import REFUSED
 from coder_enterprise.server.routes.refused import router as refusals
 
 LIST: Final = Path(__file__).with_name("coder_routes.txt")
+RUNS: Final = Path(__file__).parents[2] / "tests" / "compatibility" / "data" / "runs.toml"
 OWN_ROOTS: Final = ("/scim/", "/oauth2/", "/.well-known/")
 """Of paths that are not below /api/v2."""
 
@@ -28,10 +32,21 @@ _PARAMETER: Final = re.compile(r"\{[^}]*\}")
 _INTRODUCTION: Final = """\
 # Compatibility
 
-Made by `make generate` from the server's routes and from `tools/generate/coder_routes.txt`: the operations of Coder's
-Enterprise API page of summer 2026, and those that Coder's Go SDK v2.30.0 and its Terraform provider call beside them.
-Coder has further routes, for agents, applications, chats and insights, which this server has not and which are not
-listed.
+Made by `make generate`. Which of the two wire profiles is for whom is told
+[with the settings](settings.md#the-wire-profile).
+
+## Clients
+
+Programs that nobody here wrote, unmodified, against this server. What they read was kept as data in
+`tests/compatibility/data/`: the statuses and keys that Coder answers, and requests as clients of both generations send
+them. Each test run compares both with the server.
+
+{runs}
+## Routes
+
+The operations of Coder's Enterprise API page of summer 2026, and those that Coder's Go SDK v2.30.0 and its Terraform
+provider call beside them, compared with the server's routes. Coder has further routes, for agents, applications, chats
+and insights, which this server has not and which are not listed.
 
 **served**: answered from what this server keeps. **refused**: of a licensed feature that this server has not; it
 answers 403 and names the feature, as Coder does without a licence. **absent**: 404, `Route not found.`,
@@ -44,8 +59,17 @@ or 405 where the path has other methods.
 
 def compatibility() -> str:
     """The page."""
+    introduction = _INTRODUCTION.format(runs=_runs())
     rows = [f"| {method} | `{path}` | {_state((method, path))} |\n" for method, path in todays_routes()]
-    return _INTRODUCTION + "".join(rows)
+    return introduction + "".join(rows)
+
+
+def _runs() -> str:
+    """As a table, the newest first."""
+    runs = sorted(tomllib.loads(RUNS.read_text())["runs"], key=lambda run: run["date"], reverse=True)
+    columns = ("client", "version", "date", "profile", "ran", "works", "fails")
+    rows = [columns, ("---",) * len(columns), *([str(run[column]) for column in columns] for run in runs)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def todays_routes() -> list[Route]:

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import yaml
 
-from coder_enterprise.controller.claims import SECRET as CLAIMS
-from coder_enterprise.kinds.registry import KINDS
-from coder_enterprise.kinds.resource import GROUP
+from coder_enterprise.cluster.rules import inspector_rules, lease_rules, operator_rules, page_rules, rule, viewer_rules
 
 ROOT: Final = Path(__file__).parents[2]
 OVERLAYS: Final = ROOT / "deploy" / "overlays"
 CHART: Final = ROOT / "charts" / "coder-enterprise" / "files" / "rules.yaml"
 NAME: Final = "coder-enterprise-operator"
 NAMESPACE: Final = "coder-enterprise"
+GROUP: Final = "rbac.authorization.k8s.io"
+READING: Final = ("get", "list", "watch")
 
 CLUSTER: Final = """\
 # What an operator may do that watches every namespace. Written by `make generate`.
@@ -41,23 +41,34 @@ NAMESPACED: Final = """\
 # Namespaces: a Role lets it get its own namespace, which is all that namespaceSelector in spec.allow of a
 # CoderDeployment needs there; a namespace without the Role is selected by none.
 """
+PAGE: Final = """\
+# What the page asks Kubernetes, as the operator: whose a token is, and what somebody may. And two roles for people, who
+# have them where somebody binds them: to look, and to see what Coder says of people, too. Written by `make generate`.
+"""
 RULES: Final = """\
 # The rules of the chart's roles. Written by `make generate` from operator/coder_enterprise/kinds.
 #
 # operator: where it watches; leases: in its own namespace, with the key of its claims.
-# endOperator: before an uninstall.
+# page: in the cluster, where the page asks who looks and what they may; pageViewer, pageInspector: for people, who are
+# given them; endOperator: before an uninstall.
 """
 
 
 def rbac() -> dict[Path, str]:
-    """The two manifests, and the chart's rules."""
+    """The manifests, and the chart's rules."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": NAMESPACE}}
-    leases = _granted("Role", f"{NAME}-leases", _lease_rules())
-    everywhere = [account, *_granted("ClusterRole", NAME, _rules()), *leases]
-    somewhere = [account, *_granted("Role", NAME, _rules()), *leases]
+    leases = _granted("Role", f"{NAME}-leases", lease_rules())
+    everywhere = [account, *_granted("ClusterRole", NAME, operator_rules()), *leases]
+    page = [
+        *_granted("ClusterRole", f"{NAME}-page", page_rules()),
+        _role("ClusterRole", f"{NAME}-page-viewer", viewer_rules()),
+        _role("ClusterRole", f"{NAME}-page-inspector", inspector_rules()),
+    ]
+    somewhere = [account, *_granted("Role", NAME, operator_rules()), *leases]
     return {
         OVERLAYS / "cluster-wide" / "rbac.yaml": CLUSTER + yaml.safe_dump_all(everywhere, sort_keys=False),
         OVERLAYS / "namespaced" / "rbac.yaml": NAMESPACED + yaml.safe_dump_all(somewhere, sort_keys=False),
+        OVERLAYS / "page" / "rbac.yaml": PAGE + yaml.safe_dump_all(page, sort_keys=False),
         CHART: RULES + yaml.safe_dump(chart_rules(), sort_keys=False),
     }
 
@@ -65,49 +76,40 @@ def rbac() -> dict[Path, str]:
 def chart_rules() -> dict[str, list[dict[str, Any]]]:
     """By the names that the chart's templates use."""
     return {
-        "operator": _rules(),
-        "leases": _lease_rules(),
-        "endOperator": [_rule("apps", ["deployments"], "get", "delete")],
+        "operator": operator_rules(),
+        "leases": lease_rules(),
+        "page": page_rules(),
+        "pageViewer": viewer_rules(),
+        "pageInspector": inspector_rules(),
+        "endOperator": [rule("apps", ["deployments"], "get", "delete")],
     }
 
 
-def _plurals() -> list[str]:
-    return sorted(kind.names.plural for kind in KINDS)
-
-
-def _rules() -> list[dict[str, Any]]:
+def rights(plural: str, *, reads_secrets: bool, writes_beside: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """Resources and verbs that one kind needs. `writes_beside`: Secrets and workloads of its own."""
+    wanted = {plural, f"{plural}/status", *(["secrets"] if reads_secrets or writes_beside else [])}
+    wanted |= {"deployments"} if writes_beside else set()
     return [
-        _rule(GROUP, _plurals(), "get", "list", "watch", "patch"),
-        _rule(GROUP, [f"{plural}/status" for plural in _plurals()], "patch"),
-        _rule("", ["secrets"], "get", "list", "watch", "create", "patch"),
-        _rule("", ["namespaces"], "get"),
-        _rule("apps", ["deployments"], "get", "create", "patch", "delete"),
-        _rule("events.k8s.io", ["events"], "create", "patch"),
+        (resource, tuple(verb for verb in rule["verbs"] if writes_beside or resource != "secrets" or verb in READING))
+        for rule in operator_rules()
+        for resource in rule["resources"]
+        if resource in wanted
     ]
-
-
-def _lease_rules() -> list[dict[str, Any]]:
-    return [
-        _rule("coordination.k8s.io", ["leases"], "list", "create", "update", "delete"),
-        _rule("", ["secrets"], "create"),  # RBAC knows no name of what is not there yet
-        _rule("", ["secrets"], "get") | {"resourceNames": [CLAIMS]},
-    ]
-
-
-def _rule(group: str, resources: list[str], *verbs: str) -> dict[str, Any]:
-    return {"apiGroups": [group], "resources": resources, "verbs": list(verbs)}
 
 
 def _granted(kind: str, name: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A role and its binding to the operator's service account."""
-    metadata = {"name": name} if kind == "ClusterRole" else {"name": name, "namespace": NAMESPACE}
-    group = "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": dict(metadata), "rules": rules}
+    role = _role(kind, name, rules)
     binding = {
-        "apiVersion": f"{group}/v1",
+        "apiVersion": f"{GROUP}/v1",
         "kind": f"{kind}Binding",
-        "metadata": dict(metadata),
-        "roleRef": {"apiGroup": group, "kind": kind, "name": name},
+        "metadata": dict(role["metadata"]),
+        "roleRef": {"apiGroup": GROUP, "kind": kind, "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
     }
     return [role, binding]
+
+
+def _role(kind: str, name: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    metadata = {"name": name} if kind == "ClusterRole" else {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata, "rules": rules}

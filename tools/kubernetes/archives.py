@@ -1,4 +1,4 @@
-"""What Flux and Argo CD come with beside their programs, from the archives of their Go modules: called by the tests.
+"""What Flux, Argo CD and k9s have beside their programs, from the archives of their Go modules: called by the tests.
 
 Which archives is pinned in archives.txt. What was once unpacked stays in .cache/go; this project keeps nothing of it.
 """
@@ -23,6 +23,7 @@ CRDS: Final = {
     "argocd": {"github.com/argoproj/argo-cd/v3": "manifests/crds"},
 }
 """Of each program: the modules, and where in them the CRDs are."""
+K9S: Final = "github.com/derailed/k9s"
 
 
 def locate_crds(program: str) -> list[Path]:
@@ -34,6 +35,11 @@ def locate_crds(program: str) -> list[Path]:
 def locate_file(program: str, path: str) -> Path:
     """A file of the archive that the program is built from; it may not be executable. Raises `NotAvailable`."""
     return _unpacked(MODULE_OF[program].path, program) / path
+
+
+def locate_k9s_schema() -> Path:
+    """What k9s accepts as a file of plugins. Raises `NotAvailable`."""
+    return _unpacked(K9S, "kubectl") / "internal" / "config" / "json" / "schemas" / "plugins.json"
 
 
 def pins() -> dict[str, tuple[str, str]]:

@@ -46,6 +46,8 @@ AUDIT_POLICY: Final = {
         {"level": "None"},
     ],
 }
+READS_POLICY: Final = {**AUDIT_POLICY, "rules": [{"level": "Metadata", "users": [ADMIN]}, {"level": "None"}]}
+"""Each request of the administrator, whom the operator acts as here."""
 
 
 class ControlPlane:
@@ -54,9 +56,13 @@ class ControlPlane:
     The `oldest` is the API server alone, of the oldest Kubernetes that the install page promises.
     """
 
-    def __init__(self, *, audit_log: bool = False, oldest: bool = False, address: str = LOOPBACK) -> None:
-        """`address`: one of this machine that pods reach, where a kubelet runs them."""
-        self._audit = audit_log
+    def __init__(
+        self, *, audit_log: bool = False, audit_reads: bool = False, oldest: bool = False, address: str = LOOPBACK
+    ) -> None:
+        """`audit_reads`: an audit log, also of what is only read. `address`: one of this machine that pods reach, where
+        a kubelet runs them."""
+        self._audit = audit_log or audit_reads
+        self._audit_policy = READS_POLICY if audit_reads else AUDIT_POLICY
         self._oldest = oldest
         self._address = address
         self._processes: dict[str, Process] = {}
@@ -90,6 +96,15 @@ class ControlPlane:
     @property
     def audit_log(self) -> Path:
         return self.folder / "audit.log"
+
+    @property
+    def etcd_url(self) -> str:
+        return f"http://{LOOPBACK}:{self._started.etcd}"
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Of its programs, by name."""
+        return {name: process.pid for name, process in self._processes.items()}
 
     def start(self) -> None:
         """Ready when it returns. Raises `ProcessFailed` with the log of what did not start."""
@@ -174,6 +189,15 @@ class ControlPlane:
         self._run("kube-apiserver", arguments.for_apiserver(self._started, *self._audit_arguments()), program)
         self._wait_for_apiserver()
 
+    def kill_etcd(self) -> None:
+        """The API server stays, and can do nothing."""
+        self._processes.pop("etcd").kill()
+
+    def start_etcd(self) -> None:
+        """Bring it back on the same ports with the same data."""
+        self._run("etcd", arguments.for_etcd(self._started))
+        self._wait_for_apiserver()
+
     def _start_once(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         port, etcd, etcd_peer = free_ports(3)
@@ -208,7 +232,7 @@ class ControlPlane:
         token = secrets.token_urlsafe(24)
         self._token = token
         (self.folder / "tokens.csv").write_text(f"{token},{ADMIN},{ADMIN},system:masters\n")
-        (self.folder / "audit-policy.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
+        (self.folder / "audit-policy.yaml").write_text(yaml.safe_dump(self._audit_policy))
         self.kubeconfig.write_text(_kubeconfig(self.url, self.ca_file, ADMIN, token))
         for path in ("sa.key", "tokens.csv", "kubeconfig"):
             (self.folder / path).chmod(0o600)

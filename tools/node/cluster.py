@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from tools.coder_api import CoderAPI
 from tools.commands import StepFailed
-from tools.install_page import sections
 from tools.kubernetes.binaries import locate
 from tools.node.node import Node
+from tools.pages import INSTALL, sections
 
 ROOT: Final = Path(__file__).parents[2]
 NAME: Final = "coder-enterprise"
@@ -42,21 +42,34 @@ class Cluster:
 
     def follow_page(self, section: str, *options: str) -> None:
         """The commands of that section, as they stand there; `options` for helm install. Raises `StepFailed`."""
-        commands = "".join(sections()[section])
+        commands = "".join(sections(INSTALL)[section])
         if options:
             commands = commands.replace("--create-namespace", f"--create-namespace {' '.join(options)}")
         self.shell(commands)
 
     def shell(self, commands: str) -> None:
         """In bash, which shows each command and ends at the first that fails. Raises `StepFailed`."""
-        environment = {
+        bash = ["bash", "-euxo", "pipefail", "-c", commands]
+        if subprocess.run(bash, cwd=ROOT, env=self._environment, check=False).returncode:
+            raise StepFailed("the last command that is shown above failed")
+
+    @contextlib.contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """`coder-enterprise` with these arguments, until the end of the block."""
+        command = [str(self._programs / "coder-enterprise"), *arguments]
+        with subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
             "PATH": f"{self._programs}:{os.environ['PATH']}",
             "HOME": str(self._programs.parent),
             "KUBECONFIG": str(self.node.plane.kubeconfig),
         }
-        bash = ["bash", "-euxo", "pipefail", "-c", commands]
-        if subprocess.run(bash, cwd=ROOT, env=environment, check=False).returncode:
-            raise StepFailed("the last command that is shown above failed")
 
     def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002
         """In the release's namespace; not shown."""

@@ -12,7 +12,7 @@ import yaml
 
 from tools.commands import StepFailed
 from tools.examples import KINDS, TEMPLATES, examples
-from tools.node import arbitrary_user, two_servers
+from tools.node import arbitrary_user, page, two_servers
 from tools.node.cluster import NAME, OPERATOR, SERVER, Cluster
 from tools.node.load import Load
 from tools.node.steps import Step
@@ -126,6 +126,7 @@ STEPS: Final[list[Step[Cluster]]] = [
     ("Upgrade and roll back, as the page says", upgrade_and_roll_back),
     ("Restart the operator, while it works", restart_operator),
     ("Restart the server, while it is asked", restart_server),
+    ("Look at the page, through a port that is forwarded", page.look),
     ("Kill each container", kill_containers),
     ("Run each command as an arbitrary user, on a read-only file system", arbitrary_user.run_commands),
     ("Uninstall, as the page says, and nothing stays", uninstall),
