@@ -38,7 +38,7 @@ demo: $(INSTALLED) ## Show it all on a real Kubernetes (KEEP=1 leaves it running
 test: $(INSTALLED) ## Run every test
 	@$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-slow: ## Run every test, and list the slowest twenty with their fixtures
+slow: ## Run every test, and list the slowest twenty, modules and rooms, with their fixtures
 	@$(MAKE) --no-print-directory test ARGS="--slowest 20 $(ARGS)"
 
 lint: $(INSTALLED) ## Check style

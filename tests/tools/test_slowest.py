@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from tests.support.slowest import slowest
+from tests.support.slowest import slowest, summed
 
 
 def report(test: str, when: Literal["setup", "call", "teardown"], seconds: float) -> pytest.TestReport:
@@ -19,3 +19,9 @@ def test_a_test_takes_what_its_fixtures_take_as_well() -> None:
     found = slowest({"": [waits[0], prepares[0]], "passed": [waits[1], prepares[1]], "error": [prepares[2], waits[2]]})
     assert [test for test, _ in found] == ["prepares", "waits"]
     assert found[0][1] == {"setup": 3.0, "call": 0.5, "teardown": 0.5}
+
+
+def test_a_module_takes_what_its_tests_take() -> None:
+    phases = {"setup": 1.0, "call": 2.0, "teardown": 0.5}
+    found = summed([("a.py::one", phases), ("b.py::one", phases), ("a.py::two", phases)], lambda test: test[:4])
+    assert found == [("a.py", {"setup": 2.0, "call": 4.0, "teardown": 1.0}), ("b.py", phases)]
