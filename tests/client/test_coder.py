@@ -131,9 +131,28 @@ async def test_deletion_takes_the_documented_answer_and_the_real_one(
     await client.groups.delete("g1")
 
 
-async def test_deletion_takes_an_empty_answer(server: Scripted, client: CoderClient) -> None:
-    server.answer("/groups/g1", method="DELETE", status=204, text="")
-    await client.groups.delete("g1")
+@pytest.mark.parametrize("left", [[], None, [{"id": 8}]])
+async def test_a_licence_is_deleted_without_a_word_and_looked_for(
+    server: Scripted, client: CoderClient, left: list[Body] | None
+) -> None:
+    server.answer("/licenses/7", method="DELETE", text="")
+    server.answer("/licenses", left)
+    await client.licenses.delete("7")
+
+
+@pytest.mark.parametrize("text", ["", HTML])
+async def test_a_licence_that_is_still_there_was_not_deleted(server: Scripted, client: CoderClient, text: str) -> None:
+    server.answer("/licenses/7", method="DELETE", text=text)
+    server.answer("/licenses", [{"id": 7}])
+    with pytest.raises(errors.NotCoder):
+        await client.licenses.delete("7")
+
+
+@pytest.mark.parametrize("body", [{}, {"ok": True}, {"message": None}])
+async def test_an_acl_is_changed_when_coder_says_so(server: Scripted, client: CoderClient, body: Body) -> None:
+    server.answer("/templates/t1/acl", body, method="PATCH")
+    with pytest.raises(errors.UnexpectedShape):
+        await client.templates.update_acl("t1", UpdateTemplateACLRequest())
 
 
 async def test_null_is_no_groups(server: Scripted, client: CoderClient) -> None:

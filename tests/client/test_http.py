@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from aiohttp import web
@@ -165,21 +165,41 @@ async def test_html_is_not_coder(server: Scripted, transport: Transport, status:
     assert "<html>" not in error.message
 
 
-@pytest.mark.parametrize("text", [HTML, '{"message": "Succ', "[]", '"deleted"'])
+SAID: Final = '{"message": "Deleted"}'
+ELSEWHERE: Final = [HTML, '{"message": "Succ', "[]", '"deleted"', "null", "{}", '{"ok": true}', '{"id": "t2"}']
+
+
+async def gone() -> bool:
+    return True
+
+
+@pytest.mark.parametrize("is_gone", [None, gone])
+@pytest.mark.parametrize("text", ELSEWHERE)
 async def test_what_is_no_answer_of_coder_has_deleted_nothing(
-    server: Scripted, transport: Transport, text: str
+    server: Scripted, transport: Transport, text: str, is_gone: Callable[[], Awaitable[bool]] | None
 ) -> None:
-    server.answer("/thing", method="DELETE", text=text)
+    server.answer("/things/t1", method="DELETE", text=text)
+    with pytest.raises(errors.NotCoder, match=r"^DELETE /api/v2/things/t1 answered 200") as caught:
+        await transport.delete("things.delete", "/things/t1", is_gone=is_gone)
+    assert "t2" not in caught.value.message
+
+
+@pytest.mark.parametrize(("status", "text"), [(200, ""), (200, "\n"), (204, "")])
+async def test_an_answer_without_a_word_counts_when_it_is_seen_that_the_thing_is_gone(
+    server: Scripted, transport: Transport, status: int, text: str
+) -> None:
+    server.answer("/things/t1", method="DELETE", status=status, text=text)
     with pytest.raises(errors.NotCoder):
-        await transport.delete("things.delete", "/thing")
+        await transport.delete("things.delete", "/things/t1")
+    await transport.delete("things.delete", "/things/t1", is_gone=gone)
 
 
-@pytest.mark.parametrize("text", ["", "null\n", '{"message": "Deleted"}'])
-async def test_coder_deletes_without_a_word_or_with_an_object(
+@pytest.mark.parametrize("text", [SAID, '{"id": "T1", "name": "one"}'])
+async def test_coder_deletes_with_a_message_or_shows_what_it_has_deleted(
     server: Scripted, transport: Transport, text: str
 ) -> None:
-    server.answer("/thing", method="DELETE", text=text)
-    await transport.delete("things.delete", "/thing")
+    server.answer("/things/t1", method="DELETE", text=text)
+    await transport.delete("things.delete", "/things/t1")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -640,7 +660,7 @@ async def test_a_call_that_waited_for_a_connection_may_still_be_stopped(monkeypa
             head = await reader.readuntil(b"\r\n\r\n")
             sent.append(head.partition(b" ")[0])
             await answer.wait()
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(SAID)}\r\n\r\n{SAID}".encode())
 
     async with raw_server(talk) as url, connected(url, hooks) as transport:
         busy = asyncio.create_task(transport.delete("things.first", "/thing"))

@@ -176,6 +176,19 @@ def test_nonsense_is_not_believed(stage: Stage) -> None:
 
 
 @fault(
+    name="something else answers a deletion",
+    injected="A deletion is answered with nothing, an empty object, or that of another API, as if all were well.",
+    verdict="It is not believed, and sent again.",
+)
+@pytest.mark.parametrize("body", ["", "{}", '{"ok": true}'])
+def test_a_deletion_that_coder_does_not_confirm_is_not_believed(stage: Stage, body: str) -> None:
+    stage.make()
+    stage.proxy.inject(answering(text(body, 200, "application/json")), writes, times=1)
+    stage.delete()
+    assert stage.proxy.hurt
+
+
+@fault(
     name="Coder answers some requests, and others not",
     injected="Between operator and Coder, a third of all requests is cut, by chance, until all is done.",
     verdict="All is done, and once.",

@@ -164,7 +164,10 @@ class LicenseCalls(Calls):
             raise
 
     async def delete(self, license_id: str) -> None:
-        await self._transport.delete("licenses.delete", f"/licenses/{segment(license_id)}")
+        async def is_gone() -> bool:
+            return all(str(item.id) != license_id for item in await self.list())
+
+        await self._transport.delete("licenses.delete", f"/licenses/{segment(license_id)}", is_gone=is_gone)
 
 
 class AppearanceCalls(Calls):
@@ -236,4 +239,4 @@ class TemplateCalls(Calls):
         """Merged into what is there; an id without a role, "", loses its entry. Ids in lower case, with dashes: Coder
         takes others too, and they never have an effect."""
         path = f"/templates/{segment(template_id)}/acl"
-        await self._transport.send("templateacls.update", "PATCH", path, request, records.Nothing)
+        await self._transport.send("templateacls.update", "PATCH", path, request, records.Done)

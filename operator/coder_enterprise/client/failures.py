@@ -144,6 +144,13 @@ class Failures:
             f"instead of JSON; check that {self._url} is Coder itself, not a proxy's login page"
         )
 
+    def not_deleted(self, answer: Answer) -> errors.CoderError:
+        return errors.NotCoder(
+            self._mistake(answer)
+            or f"{answer.method} {answer.path} answered {answer.status}, and nothing shows that Coder has deleted it; "
+            f"check that {self._url} is Coder itself, not a proxy that answers in its place"
+        )
+
     def _mistake(self, answer: Answer) -> str:
         """What is wrong with `spec.url`, by an answer that is not Coder's; "" when that does not show."""
         parts = urlsplit(self._url)

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, ClassVar, Final, Protocol, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 import yarl
@@ -154,9 +154,14 @@ class Transport:
 
         return await self._request(Call(operation, method, path), read, body=body)
 
-    async def delete(self, operation: str, path: str) -> None:
-        """DELETE `path`; raises `errors.NotFound` when it is gone already."""
-        await self._request(Call(operation, "DELETE", path), self._no_more)
+    async def delete(self, operation: str, path: str, *, is_gone: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """DELETE `path`; raises `errors.NotFound` when it is gone already.
+
+        `is_gone` looks, where Coder says nothing of a deletion: so may whatever stands in between.
+        """
+        answer, told = await self._request(Call(operation, "DELETE", path), self._no_more)
+        if not told and not (is_gone and await is_gone()):
+            raise self._failures.not_deleted(answer)
 
     async def _request(
         self,
@@ -243,14 +248,26 @@ class Transport:
         except (ValueError, RecursionError) as error:
             raise self._failures.misread(answer, error) from None
 
-    async def _no_more(self, answer: Answer) -> None:
-        """Coder deletes without a word, or with an object; a login page in its place has deleted nothing."""
+    async def _no_more(self, answer: Answer) -> tuple[Answer, bool]:
+        """Whether it tells of the deletion. Coder does with a message, or shows what it has deleted; anything else may
+        come from a proxy or a login page, which have deleted nothing."""
+        if not answer.body.strip():
+            return answer, False
         try:
-            said = json.loads(answer.body) if answer.body.strip() else None
+            said = json.loads(answer.body)
         except (ValueError, RecursionError) as error:
             raise self._failures.misread(answer, error) from None
-        if not isinstance(said, dict | None):
-            raise self._failures.not_coder(answer)
+        if not _tells_of_deletion(said, answer.path):
+            raise self._failures.not_deleted(answer)
+        return answer, True
+
+
+def _tells_of_deletion(said: Any, path: str) -> bool:
+    if not isinstance(said, dict):
+        return False
+    shown = quote(str(said.get("id")), safe="")
+    message = said.get("message")
+    return (isinstance(message, str) and message != "") or shown.lower() == path.rpartition("/")[2].lower()
 
 
 def _proxy_for(url: str) -> proxies.Proxy | None:

@@ -72,8 +72,10 @@ def _nobody(value: frozenset[str]) -> frozenset[str]:
     return value or NOBODY
 
 
-class Nothing(Record):
-    """An answer of which nothing is needed."""
+class Done(Record):
+    """What Coder says when it is done and has nothing to show."""
+
+    message: str
 
 
 class BuildInfo(Record):

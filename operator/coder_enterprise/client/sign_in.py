@@ -58,6 +58,6 @@ async def _sign_in(settings: ConnectionSettings, email: str, password: str) -> s
 async def _sign_out(transport: Transport) -> None:
     """The session ends by itself where this does not work."""
     try:
-        await transport.send("users.logout", "POST", "/users/logout", None, records.Nothing)
+        await transport.send("users.logout", "POST", "/users/logout", None, records.Done)
     except errors.CoderError:
         return
