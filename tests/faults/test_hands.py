@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from coder_enterprise.cluster.marks import CLAIMS
 from coder_enterprise.kinds.machinery.resource import FINALIZER, WATCH_LABEL
 from tests.support.faults import fault
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import group, proxy, workload
 from tests.support.waiting import wait_until
 from tools.coder_api import CoderAPI
+from tools.operator_process import OperatorProcess
 from tools.server_process import CoderServer
 
 PROXY = "CoderWorkspaceProxy"
@@ -101,6 +106,52 @@ def test_owner_references_that_were_taken_are_put_back(with_proxy: Namespace) ->
 
     wait_until(lambda: owners() == [owner, owner], "they are there again")
     assert with_proxy.secret("eu-token") == before
+
+
+@pytest.fixture
+def replica(connected: Namespace, tmp_path: Path) -> Iterator[None]:
+    """A second operator."""
+    options = ("--namespace", connected.name, "--lease-namespace", connected.name)
+    with OperatorProcess(connected.plane.kubeconfig, tmp_path / "replica.log", *options):
+        yield
+
+
+@fault(
+    name="Secret of claims deleted",
+    injected="Somebody deletes the Secret with the key that proves after a crash what is whose, beside two replicas.",
+    verdict="It is there again, with the same key.",
+)
+@pytest.mark.usefixtures("replica")
+def test_the_key_of_claims_survives_its_secret(connected: Namespace) -> None:
+    key = connected.secret(CLAIMS)
+    assert key["key"]
+    for _ in range(2):
+        connected.delete("Secret", CLAIMS)
+        wait_until(lambda: connected.secret(CLAIMS) == key, "it is there again")
+
+
+@fault(
+    name="Secret of claims spoilt",
+    injected="The key in that Secret is replaced by no key, and the Secret deleted.",
+    verdict="It is there again, with the key that it had.",
+)
+def test_what_is_no_key_takes_the_place_of_none(connected: Namespace) -> None:
+    key = connected.secret(CLAIMS)
+    connected.patch("Secret", CLAIMS, {"data": {"key": None}})
+    connected.delete("Secret", CLAIMS)
+    wait_until(lambda: connected.secret(CLAIMS) == key, "it is there again")
+
+
+@fault(
+    name="Secret of claims replaced",
+    injected="The Secret is given another key, as a replica does that starts while it is gone, and is deleted.",
+    verdict="The other key counts: it is what comes back.",
+)
+def test_another_key_counts_for_those_who_had_the_old_one(connected: Namespace) -> None:
+    another = base64.b64encode(base64.b64encode(bytes(32))).decode()
+    connected.patch("Secret", CLAIMS, {"data": {"key": another}})
+    connected.delete("Secret", CLAIMS)
+    wait_until(lambda: connected.secret(CLAIMS).get("key") == base64.b64decode(another).decode(), "it is there again")
 
 
 def limit_secrets(namespace: Namespace) -> None:

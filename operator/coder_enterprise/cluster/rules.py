@@ -36,7 +36,7 @@ def lease_rules() -> list[Rule]:
     return [
         rule("coordination.k8s.io", ["leases"], "list", "create", "update", "delete"),
         rule("", ["secrets"], "create"),  # RBAC knows no name of what is not there yet
-        rule("", ["secrets"], "get") | {"resourceNames": [CLAIMS]},
+        rule("", ["secrets"], "get", "list", "watch") | {"resourceNames": [CLAIMS]},
     ]
 
 

@@ -116,7 +116,7 @@ class Manager:
                     return
                 garbage.settle()
                 try:
-                    await self._work(engine, watches, shards)
+                    await self._work(client, claims, engine, watches, shards)
                 finally:
                     await engine.disconnect()
                     await membership.leave()
@@ -202,9 +202,15 @@ class Manager:
                 log.warning("not listed yet", error=str(error))
                 await asyncio.sleep(LIST_RETRY)
 
-    async def _work(self, engine: Engine, watches: Watches, shards: Shards) -> None:
+    async def _work(
+        self, client: KubernetesClient, claims: Claims, engine: Engine, watches: Watches, shards: Shards
+    ) -> None:
         watching = watches.start()
-        tasks = [asyncio.create_task(shards.run(engine), name="shards"), *engine.start()]
+        tasks = [
+            asyncio.create_task(shards.run(engine), name="shards"),
+            asyncio.create_task(claims.keep(client, self._settings.lease_namespace), name="claims"),
+            *engine.start(),
+        ]
         try:
             await self._until_stopped([*watching, *tasks])
             await _cancel(watching)
