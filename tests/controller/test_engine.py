@@ -178,6 +178,28 @@ async def test_an_object_is_woken_when_what_it_refers_to_comes_gets_ready_and_go
     assert "one" in cluster.kind.observed
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5])
+@pytest.mark.parametrize("needed", ["secret", "object"])
+async def test_what_comes_while_an_object_is_visited_that_needs_it_has_it_visited_again(
+    cluster: Cluster, seconds: float, needed: str
+) -> None:
+    """Between each two requests of the visit: it looks, makes and changes."""
+    await cluster.begin()
+    cluster.coder.latency = 1.0
+    cluster.thing("one", color="red", secret="own", follows="two")
+    await asyncio.sleep(seconds)
+    assert not cluster.is_applied("one")
+    visits = cluster.kind.observed.count("one")
+    cluster.coder.latency = 0.01
+    if needed == "secret":
+        cluster.kubernetes.put_secret("own", value="1")
+    else:
+        cluster.thing("two")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    await asyncio.sleep(1)
+    assert cluster.kind.observed.count("one") > visits
+
+
 async def test_what_an_object_does_not_refer_to_any_more_does_not_wake_it(cluster: Cluster) -> None:
     await cluster.begin()
     cluster.thing("two")

@@ -10,6 +10,9 @@ in Coder. Pure functions; the whole table is here. `controller.agenda` finds who
     the same, or its external id is another         who refers to it
     a Secret                                        who needs it
     people were made or let in                      who waits for people, in the same CoderDeployment
+
+Who refers to an object or needs a Secret is known by spec: one that is being visited is visited again. Who waits for
+people is known by status, which is written after the look; `controller.managed` sees to those who came in between.
 """
 
 from __future__ import annotations
