@@ -144,4 +144,4 @@ def test_what_cannot_be_done_is_one_line_with_a_hint(namespace: Namespace, words
     assert (result.exit_code, result.stdout) == (1, "")
     (line,) = result.stderr.splitlines()
     assert message in line
-    assert line.endswith(")") or "--kubeconfig" in line
+    assert line.endswith(")") or "--context: " in line
