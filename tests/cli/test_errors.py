@@ -37,6 +37,16 @@ def test_with_debug_a_traceback_goes_before_the_line(monkeypatch: pytest.MonkeyP
     assert lines[-1].endswith("status: no (try)")
 
 
+def test_a_fault_that_no_command_catches_is_one_line_too() -> None:
+    script = (
+        "import sys; from coder_enterprise.cli import main, plan; plan.show = None; "
+        "sys.argv[1:] = ['plan', '--offline', '-f', '/dev/null']; main.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    (line,) = ended.stderr.splitlines()
+    assert (ended.returncode, "--debug" in line) == (1, True)
+
+
 def test_an_interrupted_command_ends_as_shells_expect(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, KeyboardInterrupt())
     result = command("status", "--watch")

@@ -27,6 +27,7 @@ from coder_enterprise.cli import (
     status,
     wsproxy,
 )
+from coder_enterprise.process.start import STAYING
 
 app = typer.Typer(
     name="coder-enterprise",
@@ -84,8 +85,17 @@ def main() -> None:
     try:
         app(prog_name="kubectl coder" if started_as.startswith("kubectl-coder") else None)
     except OSError as error:
-        if "--debug" in sys.argv:
-            raise
-        typer.echo(f"{started_as}: {error}", err=True)  # such as a disk that is full, where the output goes
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of the output would fail anew at the very end
-        sys.exit(1)
+        _end(f"{started_as}: {error}")  # such as a disk that is full, where the output goes
+    except Exception as error:  # a fault of this program, where no command has caught it
+        if sys.argv[1:2] and sys.argv[1] in STAYING:
+            raise  # into its log
+        _end(f"{started_as}: {type(error).__name__}: {error} (a fault of this command; --debug before it shows where)")
+
+
+def _end(line: str) -> None:
+    """Called while an error is being handled."""
+    if "--debug" in sys.argv:
+        raise
+    typer.echo(line, err=True)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of the output would fail anew at the very end
+    sys.exit(1)

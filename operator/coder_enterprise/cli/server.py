@@ -10,6 +10,7 @@ import typer
 
 from coder_enterprise.cli import server_data
 from coder_enterprise.cli.options import ADDRESS_HELP, listen_at
+from coder_enterprise.process.start import does_not_stay
 
 if TYPE_CHECKING:
     from coder_enterprise.server.settings import FirstUser
@@ -196,6 +197,7 @@ def run(
         coder-enterprise server
     """
     if context.invoked_subcommand is not None:
+        does_not_stay()
         return
     listener = listen_at(context, "CODER_HTTP_ADDRESS", http_address)
     metrics = listen_at(context, "CODER_PROMETHEUS_ADDRESS", prometheus_address) if prometheus_enable else None

@@ -6,6 +6,8 @@ imports take seconds on a busy node. What a command must do at its end is its ow
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import signal
 import sys
@@ -27,9 +29,19 @@ def prepare(arguments: Sequence[str]) -> None:
 
 
 def hand_over() -> None:
-    """All is imported: from here on a command sees Ctrl-C itself, as it would in any program."""
+    """All is imported: from here on a command sees itself that it shall end, and may leave things in order."""
     if signal.getsignal(signal.SIGINT) is _end_unfinished:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is _end_unfinished:
+        signal.signal(signal.SIGTERM, _unwind)
+
+
+def does_not_stay() -> None:
+    """Called by what is named like a command that stays, and is none: to be ended is to be left unfinished."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is _end_well:
+            signal.signal(number, _end_unfinished)
+    hand_over()
 
 
 def _end_well(_number: int, _frame: FrameType | None) -> None:
@@ -42,11 +54,28 @@ def _end_unfinished(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
+def _unwind(number: int, _frame: FrameType | None) -> None:
+    """The second time at once."""
+    signal.signal(number, _end_unfinished)
+    raise SystemExit(128 + number)
+
+
 def _have_streams() -> None:
-    """Also those that the caller has closed: what is opened next would be in their place, and be written to."""
+    """Also those that the caller has closed: what is opened next would be in their place, and be written to. What the
+    output has no character for, it shows as JSON does, so that JSON stays what it is."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115 - for good
+    codecs.register_error("escaped", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # nobody has replaced it yet
+        sys.stdout.reconfigure(errors="escaped")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    import json
+
+    assert isinstance(error, UnicodeEncodeError)  # nothing is read from there
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _have_a_home() -> None:
