@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -70,6 +72,26 @@ def test_who_waits_for_a_server_that_hangs_may_go(server: CoderServer, crowd: Pa
         server.resume()
     assert (child.returncode, said) == (130, f"coder-enterprise {command}: interrupted\n")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_who_waits_for_manifests_that_do_not_come_may_go(tmp_path: Path, command: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ends: list[int] = []
+    with process(command, "-f", pipe) as child:
+        wait_until(lambda: _is_read(pipe, ends), "it waits for them")
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+    os.close(ends.pop())
+    assert (child.returncode, said) == (130, f"coder-enterprise {command}: interrupted\n")
+
+
+def _is_read(pipe: Path, ends: list[int]) -> bool:
+    """Whether somebody reads from it; then with an end to write to among `ends`."""
+    with contextlib.suppress(OSError):
+        ends.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    return bool(ends)
 
 
 def _is_connected(pid: int) -> bool:

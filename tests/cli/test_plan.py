@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from coder_enterprise.cli.cluster import agreed
 from coder_enterprise.cli.main import app
-from coder_enterprise.planner import exporting
+from coder_enterprise.planner import exporting, files
 from coder_enterprise.planner.planning import Planner
 from tests.support.manifests import Body, deployment, group, template_acl
 from tools.coder_api import CoderAPI
@@ -151,6 +151,25 @@ def test_a_former_plan_that_is_none_is_one_line(run: Any, tmp_path: Path, text: 
     result = run("plan", "-f", manifest(tmp_path, group("x")), "--prune", "--former", former)
     assert result.exit_code == 1
     assert result.stderr.startswith("coder-enterprise plan: ") or "former.json" in result.stderr
+
+
+def test_a_former_plan_without_an_end_is_not_read_to_it(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(files, "MAX_FILE", 1 << 20)
+    result = run("plan", "-f", manifest(tmp_path, group("x")), "--prune", "--former", "/dev/zero")
+    assert (result.exit_code, "/dev/zero: has more than 1 MiB" in result.stderr) == (1, True)
+
+
+def test_nothing_to_plan_is_said(run: Any) -> None:
+    assert "nothing of this operator is among" in run("plan", "-f", "-", input="").stdout
+
+
+@pytest.mark.parametrize("words", [("plan", "-f", ""), ("diff", "-f", ""), ("apply", "-f", ""), ("export", "-o", "")])
+def test_an_empty_name_is_not_the_folder_in_which_one_is(
+    run: Any, tmp_path: Path, monkeypatch: Any, words: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*words).exit_code == 2
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])

@@ -214,6 +214,32 @@ def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytes
     assert str(fault) == f"{tmp_path}:1: Permission denied"
 
 
+def test_a_folder_whose_files_may_be_listed_and_not_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text(GROUP % "one")
+
+    def refuse(path: Path) -> bool:
+        if path == tmp_path:
+            return True
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    [fault] = read([str(tmp_path)]).faults
+    assert str(fault) == f"{tmp_path}:1: Permission denied"
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    [fault] = read([str(tmp_path)]).faults
+    assert str(fault) == f"{tmp_path}/pipe.yaml:1: is neither a file nor a folder"
+
+
+def test_a_number_that_is_too_long_is_told_with_its_line(tmp_path: Path) -> None:
+    [fault] = of(tmp_path, f"a: b\nc: {'9' * 5000}\n").faults
+    assert (fault.origin.line, fault.message) == (2, "is no YAML: a number has too many digits")
+
+
 @pytest.mark.parametrize("value", ["!!binary aGk=", "!!set {a, b}", "!!timestamp 2020-01-01", "&a {b: *a}"], ids=str)
 def test_what_json_has_not_is_a_fault(tmp_path: Path, value: str) -> None:
     assert len(of(tmp_path, (GROUP % "x").replace("spec: {}", f"spec: {{displayName: {value}}}")).faults) == 1

@@ -9,12 +9,20 @@ import typer
 from coder_enterprise.cli import screen
 from coder_enterprise.cli.cluster import agreed, fail, guarded
 from coder_enterprise.cli.options import Context, Kubeconfig
-from coder_enterprise.cli.planning import Files, Live, Namespace, Output, TokenFromEnv, access_of, objects_of
+from coder_enterprise.cli.planning import (
+    Files,
+    Live,
+    Namespace,
+    Output,
+    TokenFromEnv,
+    access_of,
+    manifests_of,
+    objects_of,
+)
 
 if TYPE_CHECKING:
     from coder_enterprise.kinds.machinery.resource import Key, Resource
     from coder_enterprise.planner.applying import Result
-    from coder_enterprise.planner.manifests import Manifests
     from coder_enterprise.planner.plans import Plan
 
 
@@ -44,17 +52,17 @@ def run(
         raise typer.BadParameter("the standard input cannot hold manifests and answers: add --yes", param_hint="-f")
     access = access_of(token_from_env)
 
-    async def look() -> tuple[Manifests, dict[Key, str], Plan]:
-        from coder_enterprise.planner.manifests import read
+    manifests = manifests_of(command, filename, namespace)
+
+    async def look() -> tuple[dict[Key, str], Plan]:
         from coder_enterprise.planner.planning import Planner
 
-        manifests = read(filename, namespace)
         namespaces = frozenset(key.namespace for key in manifests.objects)
         claimed = _claimed(await objects_of(kubeconfig, context, namespaces)) if live else {}
         with screen.progress("Planning") as progress:
-            return manifests, claimed, await Planner(manifests, access, progress=progress).plan()
+            return claimed, await Planner(manifests, access, progress=progress).plan()
 
-    manifests, claimed, plan = guarded(command, look)
+    claimed, plan = guarded(command, look)
     _show(command, plan)
     if not plan.acts:
         if plan.failed or plan.refuses:

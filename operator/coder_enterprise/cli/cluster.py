@@ -6,7 +6,8 @@ whose answer is itself a verdict has 3 for the bad one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, NoReturn, TypeVar
@@ -96,12 +97,20 @@ def guarded(command: typer.Context, work: Callable[[], Coroutine[Any, Any, T]]) 
     """Run it; every error is one line, with a hint. With `--debug` a traceback goes before that line."""
     import asyncio
 
+    with told(command):
+        return asyncio.run(work())
+
+
+@contextmanager
+def told(command: typer.Context) -> Iterator[None]:
+    """The same for what needs no event loop, and must not be in one: that keeps the first Ctrl-C to itself until what
+    runs in it waits."""
     from coder_enterprise.client.errors import OperatorError
     from coder_enterprise.cluster.errors import KubernetesError
     from coder_enterprise.oncall.errors import CannotDo, hint_for
 
     try:
-        return asyncio.run(work())
+        yield
     except KeyboardInterrupt:
         screen.say(f"{command.command_path}: interrupted")
         raise typer.Exit(INTERRUPTED) from None

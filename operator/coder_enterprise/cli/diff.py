@@ -11,7 +11,7 @@ from coder_enterprise.cli import cluster, plan, screen
 from coder_enterprise.cli.cluster import Connection
 from coder_enterprise.cli.completion import complete_target
 from coder_enterprise.cli.options import Context, Kubeconfig
-from coder_enterprise.cli.planning import Output, TokenFromEnv, access_of
+from coder_enterprise.cli.planning import Output, TokenFromEnv, access_of, some_files
 
 if TYPE_CHECKING:
     from coder_enterprise.kinds.machinery.resource import Key, Resource
@@ -26,7 +26,13 @@ def run(
     ] = None,
     filename: Annotated[
         list[str] | None,
-        typer.Option("--filename", "-f", metavar="FILE|DIR|-", help="In place of objects: the same as `plan -f`."),
+        typer.Option(
+            "--filename",
+            "-f",
+            metavar="FILE|DIR|-",
+            help="In place of objects: the same as `plan -f`.",
+            callback=some_files,
+        ),
     ] = None,
     namespace: cluster.Namespace = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="What to print.")] = Output.TEXT,

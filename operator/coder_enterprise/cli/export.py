@@ -10,6 +10,7 @@ import typer
 
 from coder_enterprise.cli import screen
 from coder_enterprise.cli.cluster import fail, guarded
+from coder_enterprise.cli.planning import text_of
 
 if TYPE_CHECKING:
     from coder_enterprise.planner.exporting import Export, Selection
@@ -19,9 +20,18 @@ if TYPE_CHECKING:
 MAX_LISTED: Final = 20
 
 
+def _folder(text: str) -> Path:
+    """Nothing, as an empty variable leaves it, is not the folder in which the command runs."""
+    if not text:
+        raise typer.BadParameter("it has no name; . is this folder")
+    return Path(text)
+
+
 def run(
     command: typer.Context,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.", parser=_folder)
+    ],
     kinds: Annotated[
         str, typer.Option(metavar="KIND,…", help="Only these kinds, such as CoderGroup,CoderTemplateACL.")
     ] = "",
@@ -80,8 +90,8 @@ def _state(command: typer.Context, path: Path) -> list[Managed]:
     from coder_enterprise.planner.terraform import StateError, read_state
 
     try:
-        return read_state(path.read_text())
-    except (StateError, OSError, UnicodeDecodeError) as error:
+        return read_state(text_of(command, path))
+    except StateError as error:
         fail(command, f"{path}: {error}")
 
 

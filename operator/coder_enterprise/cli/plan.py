@@ -10,10 +10,19 @@ import typer
 from coder_enterprise.cli import screen
 from coder_enterprise.cli.cluster import fail, guarded
 from coder_enterprise.cli.options import Context, Kubeconfig
-from coder_enterprise.cli.planning import Files, Live, Namespace, Output, TokenFromEnv, access_of, objects_of
+from coder_enterprise.cli.planning import (
+    Files,
+    Live,
+    Namespace,
+    Output,
+    TokenFromEnv,
+    access_of,
+    manifests_of,
+    objects_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
-    from coder_enterprise.kinds.machinery.resource import Resource
     from coder_enterprise.planner.manifests import Manifests
     from coder_enterprise.planner.plans import Plan, Step
 
@@ -67,15 +76,16 @@ def run(
     if prune and not (live or former):
         raise typer.BadParameter("needs --live or --former, which know what there was", param_hint="--prune")
     access = access_of(token_from_env)
+    manifests = manifests_of(command, filename, namespace)
+    since = _gone_since(command, former, manifests) if prune and former else []
 
     async def work() -> Plan:
-        from coder_enterprise.planner.manifests import read
         from coder_enterprise.planner.planning import Planner
+        from coder_enterprise.planner.pruning import gone_from_cluster
 
-        manifests = read(filename, namespace)
         namespaces = frozenset(key.namespace for key in manifests.objects)
         objects = await objects_of(kubeconfig, context, namespaces) if live else None
-        gone = _gone(command, manifests, objects, former) if prune else []
+        gone = gone_from_cluster(objects or (), manifests) if prune and not former else since
         known = None if objects is None else {each.key: each for each in objects}
         with screen.progress("Planning") as progress:
             planner = Planner(manifests, access, known, gone, progress)
@@ -96,14 +106,10 @@ def show(plan: Plan, output: Output, *, exit_code: bool) -> None:
         raise typer.Exit(CHANGES)
 
 
-def _gone(
-    command: typer.Context, manifests: Manifests, objects: list[Resource] | None, former: Path | None
-) -> list[Step]:
-    from coder_enterprise.planner.pruning import PlanFileError, gone_from_cluster, gone_since_plan
+def _gone_since(command: typer.Context, former: Path, manifests: Manifests) -> list[Step]:
+    from coder_enterprise.planner.pruning import PlanFileError, gone_since_plan
 
-    if former is None:
-        return gone_from_cluster(objects or (), manifests)
     try:
-        return gone_since_plan(former.read_text(), manifests)
-    except (PlanFileError, OSError, UnicodeDecodeError) as error:
+        return gone_since_plan(text_of(command, former), manifests)
+    except PlanFileError as error:
         fail(command, f"{former}: {error}")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coder_enterprise.cli import names
+from coder_enterprise.cli import cluster, names
 
 if TYPE_CHECKING:
     from coder_enterprise.kinds.machinery.resource import Resource
+    from coder_enterprise.planner.manifests import Manifests
     from coder_enterprise.planner.servers import Access
 
 
@@ -23,6 +24,13 @@ class Output(StrEnum):
     GITHUB = "github"
 
 
+def some_files(value: list[str] | None) -> list[str] | None:
+    """Of nothing, as an empty variable leaves it, the folder in which the command runs must not be made."""
+    if "" in (value or ()):
+        raise typer.BadParameter("one of them has no name; - is the standard input, and . this folder")
+    return value
+
+
 Files = Annotated[
     list[str],
     typer.Option(
@@ -30,6 +38,7 @@ Files = Annotated[
         "-f",
         metavar="FILE|DIR|-",
         help="Manifests: a file, a folder with all below it, or - for the standard input; repeat for several.",
+        callback=some_files,
     ),
 ]
 Namespace = Annotated[
@@ -63,6 +72,25 @@ def access_of(tokens: list[str] | None) -> Access:
     return Access(
         url=os.environ.get("CODER_URL", ""), token=os.environ.get("CODER_SESSION_TOKEN", "").strip(), tokens=given
     )
+
+
+def manifests_of(command: typer.Context, filename: list[str], namespace: str) -> Manifests:
+    """Not in an event loop: whoever has nothing to read yet may go."""
+    from coder_enterprise.planner.manifests import read
+
+    with cluster.told(command):
+        return read(filename, namespace)
+
+
+def text_of(command: typer.Context, path: Path) -> str:
+    """Of a file beside the manifests. Ends the command where it cannot be read."""
+    from coder_enterprise.planner.files import FileError, text_of
+
+    with cluster.told(command):
+        try:
+            return text_of(path)
+        except FileError as error:
+            cluster.fail(command, f"{path}: {error}")
 
 
 async def objects_of(kubeconfig: Path | None, context: str | None, namespaces: frozenset[str]) -> list[Resource]:

@@ -37,7 +37,10 @@ class _Loader(yaml.CSafeLoader):
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
-    return integer(str(loader.construct_scalar(node)))
+    try:
+        return integer(str(loader.construct_scalar(node)))
+    except ValueError:
+        raise yaml.constructor.ConstructorError(None, None, "a number has too many digits", node.start_mark) from None
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)

@@ -20,6 +20,15 @@ STDIN: Final = "-"
 STDIN_NAME: Final = "standard input"
 
 
+class FileError(Exception):
+    """A file cannot be read; the message says why."""
+
+
+def text_of(path: Path) -> str:
+    """Raises `FileError`."""
+    return _decoded(partial(_beginning, path))
+
+
 def texts(sources: Sequence[str], faults: list[Fault]) -> Iterator[tuple[str, str]]:
     """By the name of the file."""
     for source in sources:
@@ -32,16 +41,24 @@ def texts(sources: Sequence[str], faults: list[Fault]) -> Iterator[tuple[str, st
 
 def _text(file: str, read: Callable[[], bytes], faults: list[Fault]) -> Iterator[tuple[str, str]]:
     try:
-        data = read()
-        if len(data) > MAX_FILE:
-            raise OSError(f"has more than {MAX_FILE >> 20} MiB; split it")
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        faults.append(Fault(Origin(file, 1), error.strerror or str(error)))
-    except UnicodeDecodeError:
-        faults.append(Fault(Origin(file, 1), "is no UTF-8 text"))
+        text = _decoded(read)
+    except FileError as error:
+        faults.append(Fault(Origin(file, 1), str(error)))
     else:
         yield file, text
+
+
+def _decoded(read: Callable[[], bytes]) -> str:
+    try:
+        data = read()
+    except OSError as error:
+        raise FileError(error.strerror or str(error)) from None
+    if len(data) > MAX_FILE:
+        raise FileError(f"has more than {MAX_FILE >> 20} MiB; split it")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FileError("is no UTF-8 text") from None
 
 
 def _beginning(path: Path) -> bytes:
@@ -60,13 +77,18 @@ def _files(path: Path, faults: list[Fault], seen: set[Path]) -> Iterator[Path]:
         if real in seen:
             return
         seen.add(real)
-        children = sorted(path.iterdir())
+        children = sorted(filter(_is_wanted, path.iterdir()))
     except (OSError, RuntimeError) as error:  # a RuntimeError is a loop of links
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "its links lead in a circle"
         faults.append(Fault(Origin(str(path), 1), reason))
         return
     for child in children:
-        if child.name.startswith("."):
-            continue
-        if child.is_dir() or child.suffix in SUFFIXES:
+        if child.exists() and not (child.is_dir() or child.is_file()):  # a pipe is waited for, without an end
+            faults.append(Fault(Origin(str(child), 1), "is neither a file nor a folder"))
+        else:
             yield from _files(child, faults, seen)
+
+
+def _is_wanted(child: Path) -> bool:
+    """Raises `OSError`."""
+    return not child.name.startswith(".") and (child.is_dir() or child.suffix in SUFFIXES)

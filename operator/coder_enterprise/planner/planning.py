@@ -81,6 +81,8 @@ class Planner:
             if isinstance(server, Server) and server.unseen:
                 rights = ", ".join(map(str, server.unseen))
                 notes.append(f"{key}: the token may not {rights}: what exists may be told as something to create")
+        if not (self.manifests.objects or self.manifests.faults):
+            notes.append("nothing of this operator is among the manifests")
         ignored = self.manifests.ignored
         if ignored:
             told = ", ".join(f"{count} {kind}" for kind, count in sorted(ignored.items()))
