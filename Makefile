@@ -51,9 +51,7 @@ check: lint ## Check style, types, layers and that generated files are fresh
 	@$(BIN)/python -m tools.generate --check
 
 walks: $(INSTALLED) ## Walk at random through faults (SEEDS=1000 FROM=1 STEPS=25), or again: WALK=.cache/walks/7.jsonl
-	@WALK_FROM=$(or $(FROM),1) WALK_TO=$(shell expr $(or $(FROM),1) + $(or $(SEEDS),100) - 1) \
-		WALK_STEPS=$(or $(STEPS),25) WALK="$(WALK)" \
-		$(BIN)/pytest --verbose tests/faults/test_walks.py -k $(if $(WALK),once_found,random) $(ARGS)
+	@SEEDS="$(SEEDS)" FROM="$(FROM)" STEPS="$(STEPS)" WALK="$(WALK)" $(BIN)/python -m tests.faults.walks $(ARGS)
 
 docs: $(INSTALLED) ## Build the documentation as a site in .cache/site, and check its links
 	@$(BIN)/python -m tools.site

@@ -14,6 +14,8 @@ from tests.support.kubernetes import Namespace
 
 QUIET_WITHIN: Final = 90.0
 """Seconds. A replica that was killed is missed after three, and a server that was away is asked again after 15."""
+REPAIRS: Final = ("heal", "clear")
+"""Steps that end with a look at all that there is."""
 AT_REST: Final = 1.5
 """Seconds without a write: longer than anything that was begun takes."""
 INTERVAL: Final = 0.5
