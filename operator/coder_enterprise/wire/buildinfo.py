@@ -10,6 +10,7 @@ from uuid import UUID
 from coder_enterprise import __version__
 from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Profile, Shape, View
+from coder_enterprise.wire.provisioner_daemons import API_MAJOR, API_MINOR
 
 RELEASES: Final[Mapping[Profile, str]] = {Profile.DOCUMENTED: "v2.4.0", Profile.CODERSDK: "v2.30.0"}
 """Of Coder: the last one with the contract page as it is, and the one whose SDK's shapes are answered."""
@@ -35,7 +36,8 @@ class BuildInfo(WireModel):
 class SDKBuildInfo(BuildInfo):
     telemetry: bool = False
     agent_api_version: str = "1.0"
-    provisioner_api_version: str = "1.0"
+    provisioner_api_version: str = f"{API_MAJOR}.{API_MINOR}"
+    """The latest that daemons may speak."""
     upgrade_message: str = ""
     deployment_id: UUID
     """Also the id of the primary workspace proxy."""

@@ -14,6 +14,10 @@ from coder_enterprise.wire.provisioner_jobs import JobStatus
 
 DaemonStatus = Literal["offline", "idle", "busy"]
 
+API_MAJOR: Final = 1
+API_MINOR: Final = 20
+"""Of what daemons speak, the latest that is known here."""
+
 
 class NullTime(WireModel):
     time: str

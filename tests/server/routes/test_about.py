@@ -111,8 +111,15 @@ async def test_each_is_told_what_they_may(owner: Client, auditor: Client, member
         ("read", "user", (True, True, False)),
         ("create", "template", (True, False, False)),
         ("read", "audit_log", (True, True, False)),
+        ("read", "deployment_config", (True, True, False)),
         ("update", "deployment_config", (True, False, False)),
         ("assign", "assign_role", (True, False, False)),
+        ("read", "assign_role", (True, True, True)),
+        ("read", "provisioner_daemon", (True, True, True)),
+        ("read", "provisioner_jobs", (True, False, False)),
+        ("read", "organization", (True, True, True)),
+        ("read", "organization_member", (True, True, False)),
+        ("delete", "workspace", (True, False, False)),
         ("read", "notification_template", (False, False, False)),
         ("fly", "user", (False, False, False)),
     ):
@@ -120,7 +127,8 @@ async def test_each_is_told_what_they_may(owner: Client, auditor: Client, member
 
 
 async def test_what_is_ones_own_is_told_apart(owner: Client, member: Client) -> None:
-    assert await may(member, "read", "workspace", owner_id="me")
+    for action in ("read", "start", "stop", "delete"):
+        assert await may(member, action, "workspace", owner_id="me")
     assert await may(member, "update_personal", "user", resource_id=member.user_id)
     assert not await may(member, "read", "workspace", owner_id=owner.user_id)
     assert not await may(member, "update", "user", resource_id=owner.user_id)

@@ -11,6 +11,7 @@ from coder_enterprise import __version__
 from coder_enterprise.server.settings import Settings, SettingsError, parse_release
 from coder_enterprise.wire.buildinfo import same_release
 from coder_enterprise.wire.profiles import Profile
+from coder_enterprise.wire.provisioner_daemons import API_MAJOR, API_MINOR
 from tests.support.api import Client, checked
 from tests.support.proxies import create_proxy, register
 
@@ -43,7 +44,9 @@ async def test_documented_is_the_last_release_with_the_contract_page(owner: Clie
 @pytest.mark.parametrize("told", [{"profile": Profile.CODERSDK}])
 async def test_codersdk_is_the_release_whose_shapes_are_answered(owner: Client) -> None:
     assert await announced(owner) == {f"v2.30.0+{OWN}"}
-    assert "CODER_ANNOUNCED_VERSION" in checked(await owner.get("/buildinfo"))["upgrade_message"]
+    info = checked(await owner.get("/buildinfo"))
+    assert "CODER_ANNOUNCED_VERSION" in info["upgrade_message"]
+    assert info["provisioner_api_version"] == f"{API_MAJOR}.{API_MINOR}"
 
 
 @pytest.mark.parametrize("told", [{"announced_release": "v2.33.1"}])

@@ -33,6 +33,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "workspace_proxy": Kind.PROXY,
     "replicas": Kind.REPLICA,
     "provisioner_daemon": Kind.PROVISIONER_DAEMON,
+    "provisioner_jobs": Kind.PROVISIONER_JOB,
     "deployment_stats": Kind.DEPLOYMENT,
 }
 _ACTIONS: Final[Mapping[str, Action]] = {
@@ -47,9 +48,18 @@ _ACTIONS: Final[Mapping[str, Action]] = {
 _OTHER: Final[Mapping[tuple[str, str], tuple[Kind, Action]]] = {
     ("assign_role", "assign"): (Kind.USER, Action.ASSIGN),
     ("assign_role", "unassign"): (Kind.USER, Action.ASSIGN),
+    ("deployment_config", "read"): (Kind.DEPLOYMENT, Action.READ),
     ("deployment_config", "update"): (Kind.APPEARANCE, Action.UPDATE),
+    ("organization_member", "read"): (Kind.USER, Action.READ),
+    ("workspace", "start"): (Kind.WORKSPACE, Action.UPDATE),
+    ("workspace", "stop"): (Kind.WORKSPACE, Action.UPDATE),
+    ("workspace", "delete"): (Kind.WORKSPACE, Action.UPDATE),
 }
 """Where Coder's words are for something that is called otherwise here."""
+_EVERYBODYS: Final = frozenset(
+    {("organization", "read"), ("assign_role", "read"), ("assign_org_role", "read"), ("provisioner_daemon", "read")}
+)
+"""What everybody who is signed in is shown, and the table says nothing of."""
 
 
 class Authorization:
@@ -69,6 +79,8 @@ class Authorization:
 
 def _may(connection: Connection, actor: Actor, check: AuthorizationCheck) -> bool:
     asked = check.object.resource_type, check.action
+    if asked in _EVERYBODYS:
+        return True
     kind, action = _OTHER.get(asked) or (_KINDS.get(asked[0]), _ACTIONS.get(asked[1]))
     if kind is None or action is None:
         return False

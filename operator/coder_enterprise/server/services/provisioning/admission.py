@@ -32,14 +32,12 @@ from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.failures import SessionEnded
 from coder_enterprise.server.storage.provisioning import provisioner_keys
 from coder_enterprise.server.storage.provisioning.provisioner_daemons import ProvisionerDaemon
+from coder_enterprise.wire.provisioner_daemons import API_MAJOR, API_MINOR
 from coder_enterprise.wire.provisioner_jobs import PROVISIONERS
 
 MAX_NAME: Final = 64
 MAX_VERSION: Final = 128
 DEFAULT_API_VERSION: Final = "1.0"
-API_MAJOR: Final = 1
-API_MINOR: Final = 20
-"""The latest that is known here."""
 
 _API_VERSION_FORM: Final = re.compile(r"(\d{1,4})\.(\d{1,4})")
 
