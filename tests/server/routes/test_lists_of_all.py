@@ -47,7 +47,7 @@ async def test_a_filter_that_cannot_be_is_refused(owner: Client, filters: dict[s
     refused(await owner.get("/groups", params=filters), 400, *fields)
 
 
-async def test_templates_are_found_by_name_and_deprecation(owner: Client) -> None:
+async def test_templates_are_found_by_name_author_and_deprecation(owner: Client) -> None:
     await create_template(owner, "docker")
     await create_template(owner, "docker-gpu")
     old = await create_template(owner, "old")
@@ -57,6 +57,8 @@ async def test_templates_are_found_by_name_and_deprecation(owner: Client) -> Non
     assert await names(owner, "/templates", q="exact_name:Docker organization:coder") == ["docker"]
     assert await names(owner, "/templates", q="deprecated:true") == ["old"]
     assert await names(owner, "/templates", q="deprecated:false") == ["docker", "docker-gpu"]
+    assert await names(owner, "/templates", q="gpu author:me") == ["docker-gpu"]
+    assert await names(owner, "/templates", q="author:somebody") == []
     refused(await owner.get("/templates", params={"q": "deprecated:maybe"}), 400, "q")
     refused(await owner.get("/templates", params={"q": "organization:nowhere"}), 404)
 

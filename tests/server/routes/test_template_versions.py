@@ -41,6 +41,12 @@ async def test_a_version_makes_one_template(owner: Client, template: Body) -> No
     refused(await owner.post("/organizations/default/templates", json=body), 400, "template_version_id")
 
 
+async def test_no_template_is_made_of_a_version_that_is_not_there(owner: Client) -> None:
+    body = {"name": "other", "template_version_id": NONE}
+    refused(await owner.post("/organizations/default/templates", json=body), 404)
+    assert (await owner.get("/organizations/default/templates")).json() == []
+
+
 async def test_a_version_whose_job_has_succeeded_is_made_active(owner: Client, daemon: Daemon, template: Body) -> None:
     second = await new_version(owner, daemon, template, "second")
     checked(await owner.patch(f"/templates/{template['id']}/versions", json={"id": second["id"]}))

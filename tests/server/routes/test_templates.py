@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.api import UNKNOWN_ID, Body, Client, checked, refused
 from tests.support.licenses import Claims
+from tests.support.provisioners import create_version
 from tests.support.templates import create_private_template, create_template, grant
 
 LIST = "/organizations/default/templates"
@@ -59,7 +60,7 @@ async def test_a_new_template_has_coders_fields_and_defaults(owner: Client) -> N
 
 
 async def test_what_is_sent_is_kept(owner: Client) -> None:
-    version = str(uuid4())
+    version = (await create_version(owner))["id"]
     template = await create_template(
         owner,
         "docker",

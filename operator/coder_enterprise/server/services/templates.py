@@ -33,7 +33,7 @@ UNRESTRICTED: Final = "public"
 """What holds without a licence for `control_shared_ports`, as in Coder."""
 
 _TEXTS: Final = ("name", "display_name", "description", "icon")
-_KEYS: Final = ("organization", "name", "exact_name", "deprecated")
+_KEYS: Final = ("organization", "name", "exact_name", "deprecated", "author")
 _NO_VERSION: Final = UUID(int=0)
 
 
@@ -45,6 +45,8 @@ class Templates:
     async def find(self, actor: Actor, query: str) -> list[Template]:
         """Those of all organizations that the actor may see. Raises `BadRequest` for a query that cannot be read."""
         values = search.parse(query, _KEYS)
+        if values.get("author") == references.ME:
+            values["author"] = actor.username.lower()
         deprecated = search.boolean("deprecated", values.get("deprecated"))
 
         def work(connection: Connection) -> list[Template]:
@@ -85,7 +87,7 @@ class Templates:
         return await self._database.read(lambda connection: self._to_wire(visible(connection, actor, template_id)))
 
     async def create(self, actor: Actor, organization: str, request: CreateTemplateRequest) -> Template:
-        """Raises `NotFound` for the organization, `Forbidden`, `BadRequest`, `Conflict` for a name that is taken."""
+        """Raises `NotFound`, `Forbidden`, `BadRequest`, and `Conflict` for a name that is taken."""
         self._require_shared_ports(request)
         return await self._database.write_as(
             actor, lambda connection, actor: self._to_wire(_create(connection, actor, organization, request))
@@ -121,9 +123,15 @@ class Templates:
 
 def _matches(row: TemplateRow, values: Mapping[str, str], deprecated: bool | None) -> bool:
     name = row.name.lower()
+    author = row.created_by_name.lower()
     part = values.get("name") or values.get(search.FREE, "")
     is_deprecated = bool(row.settings.get("deprecation_message"))
-    return part in name and values.get("exact_name", name) == name and deprecated in (None, is_deprecated)
+    return (
+        part in name
+        and values.get("exact_name", name) == name
+        and values.get("author", author) == author
+        and deprecated in (None, is_deprecated)
+    )
 
 
 def _create(connection: Connection, actor: Actor, reference: str, request: CreateTemplateRequest) -> TemplateRow:
@@ -166,13 +174,12 @@ def _create(connection: Connection, actor: Actor, reference: str, request: Creat
 
 
 def _adopt(connection: Connection, row: TemplateRow) -> None:
-    """The version that the template is made of becomes its own; one that is not known here is kept as it was sent.
-
-    Raises `BadRequest`.
-    """
+    """The version that the template is made of, if any, becomes its own. Raises `NotFound` and `BadRequest`."""
+    if row.active_version_id == _NO_VERSION:
+        return
     version = template_versions.get(connection, row.active_version_id)
     if version is None:
-        return
+        raise NotFound(f"There is no template version {row.active_version_id}.")
     if version.template_id is not None or version.organization_id != row.organization_id:
         raise invalid(template_version_id="belongs to another template or to another organization")
     template_versions.update_fields(connection, version.id, {"template_id": row.id})
