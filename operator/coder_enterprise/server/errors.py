@@ -55,6 +55,12 @@ class Conflict(RequestError):
     status = 409
 
 
+class Gone(RequestError):
+    """It was there, and this caller may know of it."""
+
+    status = 410
+
+
 class PreconditionFailed(RequestError):
     """What the request wants to change is not in the state for it."""
 

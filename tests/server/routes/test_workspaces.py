@@ -233,7 +233,9 @@ async def test_a_workspace_is_started_stopped_and_deleted(daemon: Daemon, templa
     order = await daemon.acquire()
     assert (order.workspace_build.state, order.workspace_build.metadata.workspace_transition) == (b"two", pb.DESTROY)
     await daemon.complete(order)
-    refused(await member.get(f"/workspaces/{workspace['id']}"), 404)
+    path = f"/workspaces/{workspace['id']}"
+    refused(await member.get(path), 410)
+    assert checked(await member.get(path, params={"include_deleted": True}))["latest_build"]["status"] == "deleted"
     shown = checked(await member.get(f"/workspacebuilds/{deleting['id']}"))
     assert (shown["status"], shown["build_number"]) == ("deleted", 3)
     assert checked(await member.get("/workspaces"))["count"] == 0
@@ -316,7 +318,22 @@ async def test_a_build_is_canceled_by_its_user(daemon: Daemon, template: Body, m
     path = f"/workspacebuilds/{workspace['latest_build']['id']}/cancel"
     checked(await member.patch(path))
     assert await status(member, workspace) == "canceled"
-    refused(await member.patch(path), 412)
+    refused(await member.patch(path), 400)
+
+
+async def test_a_build_is_canceled_only_in_the_status_that_is_expected(
+    daemon: Daemon, template: Body, member: Client
+) -> None:
+    workspace = await create_workspace(member, template, "dev")
+    path = f"/workspacebuilds/{workspace['latest_build']['id']}/cancel"
+    refused(await member.patch(path, params={"expect_status": "failed"}), 400, "expect_status")
+    refused(await member.patch(path, params={"expect_status": "running"}), 412)
+    order = await daemon.acquire()
+    refused(await member.patch(path, params={"expect_status": "pending"}), 412)
+    assert await status(member, workspace) == "starting"
+    await daemon.complete(order)
+    refused(await member.patch(path, params={"expect_status": "running"}), 400)
+    refused(await member.patch(path), 400)
 
 
 async def test_a_template_may_keep_cancelling_for_owners(

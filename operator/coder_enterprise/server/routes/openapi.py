@@ -57,6 +57,7 @@ _REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     403: ("Forbidden", "Not allowed, or not licensed"),
     404: ("NotFound", "Not there, or not for the caller to see"),
     409: ("Conflict", "Another one has what must be unique"),
+    410: ("Gone", "It was deleted"),
     412: ("PreconditionFailed", "Not in the state for that"),
     413: ("TooLarge", "The body is too large"),
     426: ("UpgradeRequired", "The route is a websocket"),

@@ -33,6 +33,8 @@ from coder_enterprise.wire.workspaces import (
 router = APIRouter(prefix=API, tags=["Workspaces"])
 quota = APIRouter(prefix=API, tags=["Enterprise"])
 
+DeletedToo = Annotated[bool, Query(description="Also one that was deleted")]
+
 
 @router.get("/workspaces", **documented(WORKSPACES))
 async def list_workspaces(
@@ -69,7 +71,7 @@ async def get_workspace_by_name(
     user: str,
     name: str,
     caller: Authenticated,
-    include_deleted: Annotated[bool, Query(description="Also one that was deleted")] = False,
+    include_deleted: DeletedToo = False,
 ) -> Response:
     found = await caller.services.workspaces.by_name(caller.actor, user, name, deleted=include_deleted)
     return caller.answer(WORKSPACE, found)
@@ -88,9 +90,10 @@ async def list_builds(workspace: str, caller: Authenticated, which: Annotated[Pa
     return await caller.answer_list(BUILDS, found)
 
 
-@router.get("/workspaces/{workspace}", **documented(WORKSPACE))
-async def get_workspace(workspace: str, caller: Authenticated) -> Response:
-    return caller.answer(WORKSPACE, await caller.services.workspaces.get(caller.actor, workspace))
+@router.get("/workspaces/{workspace}", **documented(WORKSPACE, responses={410: {}}))
+async def get_workspace(workspace: str, caller: Authenticated, include_deleted: DeletedToo = False) -> Response:
+    found = await caller.services.workspaces.get(caller.actor, workspace, deleted=include_deleted)
+    return caller.answer(WORKSPACE, found)
 
 
 @router.post(
@@ -156,8 +159,12 @@ async def follow_build_logs(build: str, caller: Authenticated, span: LogSpan, we
 
 
 @router.patch("/workspacebuilds/{build}/cancel", **documented(RESPONSE, responses={412: {}}))
-async def cancel_build(build: str, caller: Authenticated) -> Response:
-    await caller.services.workspace_builds.cancel(caller.actor, build)
+async def cancel_build(
+    build: str,
+    caller: Authenticated,
+    expect_status: Annotated[str, Query(description="Only while it is `pending`, or `running`")] = "",
+) -> Response:
+    await caller.services.workspace_builds.cancel(caller.actor, build, expect_status)
     return caller.done("Job has been marked as canceled...")
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Final
 from uuid import UUID
 
 from coder_enterprise.server import access, names, scopes
 from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
-from coder_enterprise.server.errors import Forbidden, NotFound, invalid
+from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, PreconditionFailed, bad_query, invalid
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.build_views import TRANSITIONS, to_wire
 from coder_enterprise.server.services.new_builds import add_build
 from coder_enterprise.server.services.paging import Page, nothing_after
+from coder_enterprise.server.services.provisioning import job_views
 from coder_enterprise.server.services.provisioning.job_course import cancel as cancel_job
 from coder_enterprise.server.services.provisioning.job_logs import Find, JobLogs, Span
 from coder_enterprise.server.services.provisioning.job_queue import JobQueue
@@ -20,11 +22,14 @@ from coder_enterprise.server.services.template_version_access import usable
 from coder_enterprise.server.services.workspace_access import changeable, named, readable, subject_of, visible
 from coder_enterprise.server.storage import templates, workspace_builds
 from coder_enterprise.server.storage.database import Connection, Database
+from coder_enterprise.server.storage.provisioning import provisioner_jobs
 from coder_enterprise.server.storage.template_versions import TemplateVersion
 from coder_enterprise.server.storage.workspace_builds import Build as BuildRow
 from coder_enterprise.server.storage.workspaces import Workspace
 from coder_enterprise.wire.provisioner_jobs import ProvisionerJobLog
 from coder_enterprise.wire.workspaces import CreateWorkspaceBuildRequest, ParameterValue, WorkspaceBuild
+
+CANCELABLE: Final = ("pending", "running")
 
 
 class WorkspaceBuilds:
@@ -97,9 +102,15 @@ class WorkspaceBuilds:
         """What there is of the logs, and what comes. Raises like `get`, and as `JobLogs.follow` does."""
         return self._logs.follow(actor, _job_of(reference), span)
 
-    async def cancel(self, actor: Actor, reference: str) -> None:
-        """Raises `BadRequest` for what is no id, `NotFound`, `Forbidden`, and `PreconditionFailed` after its end."""
+    async def cancel(self, actor: Actor, reference: str, expected: str) -> None:
+        """With `expected` only while it has that status.
+
+        Raises `BadRequest` for what is no id, no such status, and after its end; `NotFound`, `Forbidden`, and
+        `PreconditionFailed` in another status than the expected one.
+        """
         build_id = references.uuid_parameter("workspacebuild", reference)
+        if expected and expected not in CANCELABLE:
+            raise bad_query(expect_status=f"must be one of {', '.join(CANCELABLE)}")
 
         def work(connection: Connection, actor: Actor) -> UUID:
             workspace, build = _seen(connection, actor, build_id)
@@ -108,7 +119,7 @@ class WorkspaceBuilds:
             ties = frozenset({Whom.SHARED} if is_allowed else ())
             if not access.may(actor, Action.CANCEL, Subject(Kind.WORKSPACE_BUILD, workspace.owner_id, ties=ties)):
                 raise Forbidden("The template does not let users cancel builds of workspaces.", "Ask an owner to.")
-            cancel_job(connection, build.job_id)
+            _cancel(connection, build.job_id, expected)
             _audit(connection, actor, "stop", workspace, build)
             return build.job_id
 
@@ -132,6 +143,17 @@ def _create(
     made = add_build(connection, actor, workspace, version, request.transition, request.rich_parameter_values)
     _audit(connection, actor, request.transition, workspace, made)
     return made
+
+
+def _cancel(connection: Connection, job_id: UUID, expected: str) -> None:
+    """Raises `PreconditionFailed`, and `BadRequest` after its end, as Coder does for builds."""
+    job = provisioner_jobs.get(connection, job_id)
+    if job is not None and expected and job_views.status(job) in {*CANCELABLE} - {expected}:
+        raise PreconditionFailed(f"The build is {job_views.status(job)}, not {expected}.")
+    try:
+        cancel_job(connection, job_id)
+    except PreconditionFailed as error:
+        raise BadRequest(error.message) from None
 
 
 def _audit(connection: Connection, actor: Actor, action: str, workspace: Workspace, build: BuildRow) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from coder_enterprise.server import access, names
 from coder_enterprise.server.access import Action, Actor, Kind, Subject
-from coder_enterprise.server.errors import NotFound, invalid, taken
+from coder_enterprise.server.errors import Gone, NotFound, invalid, taken
 from coder_enterprise.server.services import (
     audit,
     new_builds,
@@ -54,14 +54,20 @@ class Workspaces:
         await self._jobs.announce(made.organization_id)
         return made
 
-    async def get(self, actor: Actor, reference: str) -> Workspace:
-        """Raises `BadRequest` for what is no id, and `NotFound`."""
+    async def get(self, actor: Actor, reference: str, *, deleted: bool) -> Workspace:
+        """With `deleted` also one that is not there any more.
+
+        Raises `BadRequest` for what is no id, `NotFound`, and `Gone`.
+        """
         workspace_id = references.uuid_parameter("workspace", reference)
-        return await self._database.read(
-            lambda connection: workspace_views.one(
-                connection, workspace_access.visible(connection, actor, workspace_id)
-            )
-        )
+
+        def work(connection: Connection) -> Workspace:
+            row = workspace_access.readable(connection, actor, workspace_id)
+            if row.deleted and not deleted:
+                raise Gone(f"Workspace {row.name!r} was deleted.", "Ask with include_deleted=true to see it.")
+            return workspace_views.one(connection, row)
+
+        return await self._database.read(work)
 
     async def by_name(self, actor: Actor, user: str, name: str, *, deleted: bool) -> Workspace:
         """With `deleted` also one that is not there any more. Raises `BadRequest` for the user, and `NotFound`."""
