@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_pascal
 
 from coder_enterprise.wire.common import WireModel
 from coder_enterprise.wire.profiles import Shape, View
@@ -61,7 +62,7 @@ class TemplateVersionParameter(WireModel):
     description: str = ""
     description_plaintext: str = ""
     type: str = "string"
-    form_type: str = "input"
+    form_type: str = ""
     mutable: bool = False
     default_value: str = ""
     icon: str = ""
@@ -73,6 +74,30 @@ class TemplateVersionParameter(WireModel):
     validation_monotonic: str = ""
     required: bool = False
     ephemeral: bool = False
+
+
+class _Preset(WireModel):
+    """With the names of the Go SDK's structs, which have no others in JSON."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, validate_by_name=True, serialize_by_alias=True)
+
+
+class PresetParameter(_Preset):
+    name: str
+    value: str
+
+
+class Preset(_Preset):
+    """Values that the template suggests for its parameters together."""
+
+    id: UUID = Field(alias="ID")
+    name: str
+    parameters: list[PresetParameter]
+    default: bool
+    desired_prebuild_instances: int | None
+    """What the template wants; this server keeps no workspaces ready."""
+    description: str
+    icon: str
 
 
 class TemplateVersionVariable(WireModel):
@@ -112,8 +137,7 @@ class UpdateActiveTemplateVersionRequest(WireModel):
 TEMPLATE_VERSION: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion))
 PARAMETERS: Final[Shape[list[TemplateVersionParameter]]] = Shape(View(list[TemplateVersionParameter]))
 VARIABLES: Final[Shape[list[TemplateVersionVariable]]] = Shape(View(list[TemplateVersionVariable]))
-PRESETS: Final[Shape[list[str]]] = Shape(View(list[str]))
-"""Always empty: they are not part of what daemons send here."""
+PRESETS: Final[Shape[list[Preset]]] = Shape(View(list[Preset]))
 EXTERNAL_AUTH: Final[Shape[list[str]]] = Shape(View(list[str]))
 """Always empty: this server has no accounts elsewhere."""
 TEMPLATE_VERSION_CREATED: Final[Shape[TemplateVersion]] = Shape(View(TemplateVersion, 201))

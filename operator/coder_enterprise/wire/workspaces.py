@@ -122,12 +122,15 @@ class CreateWorkspaceRequest(WireModel):
     autostart_schedule: str | None = None
     ttl_ms: int | None = None
     rich_parameter_values: list[ParameterValue] = Field(default_factory=list)
+    template_version_preset_id: str = ""
 
 
 class CreateWorkspaceBuildRequest(WireModel):
     template_version_id: str = ""
     transition: str
     rich_parameter_values: list[ParameterValue] = Field(default_factory=list)
+    template_version_preset_id: str = ""
+    """Its values go before those that are sent; so it is in Coder."""
 
 
 class UpdateAutostartRequest(WireModel):

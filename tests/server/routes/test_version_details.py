@@ -66,10 +66,18 @@ async def test_variables_are_shown_without_what_is_sensitive(owner: Client, daem
     ]
 
 
-@pytest.mark.parametrize("part", ["presets", "external-auth"])
-async def test_what_daemons_send_here_has_none_of(owner: Client, part: str) -> None:
+async def test_a_parameter_is_asked_for_by_the_form_that_the_template_names(owner: Client, daemon: Daemon) -> None:
     version = await create_version(owner)
-    assert (await owner.get(f"/templateversions/{version['id']}/{part}")).json() == []
+    several = pb.RichParameter(name="zones", type="list(string)", form_type=pb.MULTISELECT)
+    listed = pb.RichParameter(name="zone", type="list(string)")
+    await daemon.complete(await daemon.acquire(), rich_parameters=[several, listed])
+    shown = (await owner.get(f"/templateversions/{version['id']}/rich-parameters")).json()
+    assert [parameter["form_type"] for parameter in shown] == ["multi-select", "tag-select"]
+
+
+async def test_no_template_asks_for_accounts_elsewhere(owner: Client) -> None:
+    version = await create_version(owner)
+    assert (await owner.get(f"/templateversions/{version['id']}/external-auth")).json() == []
 
 
 @pytest.mark.parametrize("part", ["rich-parameters", "presets", "external-auth", "variables"])

@@ -127,8 +127,7 @@ async def list_variables(version: str, caller: Authenticated) -> Response:
 
 @router.get("/templateversions/{version}/presets", **documented(PRESETS))
 async def list_presets(version: str, caller: Authenticated) -> Response:
-    await caller.services.template_versions.require(caller.actor, version)
-    return caller.answer(PRESETS, [])
+    return caller.answer(PRESETS, await caller.services.template_versions.presets(caller.actor, version))
 
 
 @router.get("/templateversions/{version}/external-auth", **documented(EXTERNAL_AUTH))

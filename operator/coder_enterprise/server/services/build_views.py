@@ -48,6 +48,7 @@ def to_wire(connection: Connection, rows: Sequence[tuple[Workspace, BuildRow]]) 
             status=status_of(jobs[build.job_id].job, build.transition),
             daily_cost=build.daily_cost,
             matched_provisioners=views.matched(able.get(build.job_id, ())),
+            template_version_preset_id=build.preset_id,
             has_external_agent=views.has_external_agent(found[build.job_id]),
         )
         for workspace, build in rows

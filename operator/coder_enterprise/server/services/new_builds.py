@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from uuid import UUID, uuid4
 
+from coder_enterprise.server import names
 from coder_enterprise.server.access import Actor
 from coder_enterprise.server.errors import Conflict, invalid
 from coder_enterprise.server.services.clock import now
@@ -17,7 +18,8 @@ from coder_enterprise.server.storage.provisioning import provisioner_jobs as sto
 from coder_enterprise.server.storage.template_versions import TemplateVersion
 from coder_enterprise.server.storage.workspace_builds import Build as BuildRow
 from coder_enterprise.server.storage.workspaces import Workspace
-from coder_enterprise.wire.workspaces import ParameterValue
+from coder_enterprise.wire.template_versions import Preset
+from coder_enterprise.wire.workspaces import CreateWorkspaceBuildRequest, CreateWorkspaceRequest
 
 
 def add_build(
@@ -26,15 +28,19 @@ def add_build(
     workspace: Workspace,
     version: TemplateVersion,
     transition: str,
-    sent: Iterable[ParameterValue],
+    request: CreateWorkspaceRequest | CreateWorkspaceBuildRequest,
 ) -> BuildRow:
     """After the last one, with its state and its parameters. `announce` must follow.
 
-    Raises `BadRequest` for parameters, and `Conflict` while the last build is not over.
+    Raises `BadRequest` for parameters and the preset, and `Conflict` while the last build is not over.
     """
     last = workspace_builds.latest(connection, [workspace.id]).get(workspace.id)
     if last is not None:
         _require_over(connection, last)
+    preset = _preset(version, request.template_version_preset_id)
+    sent = {
+        value.name: value.value for value in [*request.rich_parameter_values, *(preset.parameters if preset else ())]
+    }
     parameters = _parameters(version, last.parameters if last else {}, sent, is_start=transition == "start")
     build_id, moment = uuid4(), now()
     job_id = _new_job(connection, actor, workspace, version, build_id)
@@ -52,6 +58,7 @@ def add_build(
         updated_at=moment,
         template_version_name=version.name,
         initiator_name=actor.username,
+        preset_id=preset.id if preset else None,
     )
     workspace_builds.create(connection, row, workspace_builds.state(connection, last.id) if last else b"")
     return row
@@ -81,11 +88,20 @@ def _new_job(
     )
 
 
+def _preset(version: TemplateVersion, reference: str) -> Preset | None:
+    """Raises `BadRequest`."""
+    if not reference:
+        return None
+    found = [item for item in version.presets if UUID(item["id"]) == names.as_uuid(reference)]
+    if not found:
+        raise invalid(template_version_preset_id="is no preset of this template version")
+    return Preset.model_validate(found[0])
+
+
 def _parameters(
-    version: TemplateVersion, before: Mapping[str, str], sent: Iterable[ParameterValue], *, is_start: bool
+    version: TemplateVersion, before: Mapping[str, str], given: Mapping[str, str], *, is_start: bool
 ) -> dict[str, str]:
     """Those of the version, as they were sent, else as they were before, else their defaults. Raises `BadRequest`."""
-    given = {value.name: value.value for value in sent}
     known = {str(parameter["name"]): parameter for parameter in version.parameters}
     unknown = sorted(set(given) - set(known))
     if unknown:

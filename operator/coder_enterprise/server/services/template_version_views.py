@@ -21,7 +21,7 @@ def parameter(item: Mapping[str, Any]) -> TemplateVersionParameter:
     """Versions that an older server imported say only what a build needs."""
     made = TemplateVersionParameter.model_validate(item)
     made.description_plaintext = made.description
-    made.form_type = _form(made)
+    made.form_type = made.form_type or _form(made)
     return made
 
 

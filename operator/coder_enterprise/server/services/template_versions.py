@@ -30,6 +30,7 @@ from coder_enterprise.wire.provisioner_jobs import ProvisionerJobLog
 from coder_enterprise.wire.template_versions import (
     CreateTemplateVersionRequest,
     PatchTemplateVersionRequest,
+    Preset,
     TemplateVersion,
     TemplateVersionParameter,
     TemplateVersionVariable,
@@ -96,6 +97,13 @@ class TemplateVersions:
         version_id = references.uuid_parameter("templateversion", reference)
         return await self._database.read(
             lambda connection: [parameter(item) for item in seen(connection, actor, version_id).parameters]
+        )
+
+    async def presets(self, actor: Actor, reference: str) -> list[Preset]:
+        """What the template suggests, in its order. Raises like `get`."""
+        version_id = references.uuid_parameter("templateversion", reference)
+        return await self._database.read(
+            lambda connection: [Preset.model_validate(item) for item in seen(connection, actor, version_id).presets]
         )
 
     async def variables(self, actor: Actor, reference: str) -> list[TemplateVersionVariable]:

@@ -140,7 +140,7 @@ def _create(
     if request.transition == "start":
         _require_awake(workspace)
         _require_choice(connection, actor, workspace, version)
-    made = add_build(connection, actor, workspace, version, request.transition, request.rich_parameter_values)
+    made = add_build(connection, actor, workspace, version, request.transition, request)
     _audit(connection, actor, request.transition, workspace, made)
     return made
 

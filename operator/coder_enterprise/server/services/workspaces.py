@@ -107,7 +107,7 @@ def _create(
         workspaces.create(connection, row)
     except Duplicate:
         raise taken(f"Workspace {request.name!r} already exists.") from None
-    new_builds.add_build(connection, actor, row, version, "start", request.rich_parameter_values)
+    new_builds.add_build(connection, actor, row, version, "start", request)
     audit.record(
         connection,
         actor.id,

@@ -33,6 +33,8 @@ class TemplateVersion(NamedTuple):
     variable_definitions: list[dict[str, Any]] = []  # noqa: RUF012 - a tuple's default, which nobody changes
     """What the template says of its variables; known when it has been read."""
     has_external_agent: bool = False
+    presets: list[dict[str, Any]] = []  # noqa: RUF012 - like `variable_definitions`
+    """As `wire.template_versions.Preset`."""
 
 
 # Statements are built once: building one costs more than running it.

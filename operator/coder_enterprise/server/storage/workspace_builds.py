@@ -25,6 +25,8 @@ class Build(NamedTuple):
     parameters: dict[str, str]
     created_at: datetime
     updated_at: datetime
+    preset_id: UUID | None
+    """Of the version's presets, the one that it was made with."""
     template_version_name: str
     initiator_name: str
 

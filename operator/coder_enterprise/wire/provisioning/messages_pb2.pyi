@@ -30,6 +30,20 @@ class WorkspaceTransition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     START: _ClassVar[WorkspaceTransition]
     STOP: _ClassVar[WorkspaceTransition]
     DESTROY: _ClassVar[WorkspaceTransition]
+
+class ParameterFormType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEFAULT: _ClassVar[ParameterFormType]
+    FORM_ERROR: _ClassVar[ParameterFormType]
+    RADIO: _ClassVar[ParameterFormType]
+    DROPDOWN: _ClassVar[ParameterFormType]
+    INPUT: _ClassVar[ParameterFormType]
+    TEXTAREA: _ClassVar[ParameterFormType]
+    SLIDER: _ClassVar[ParameterFormType]
+    CHECKBOX: _ClassVar[ParameterFormType]
+    SWITCH: _ClassVar[ParameterFormType]
+    TAGSELECT: _ClassVar[ParameterFormType]
+    MULTISELECT: _ClassVar[ParameterFormType]
 UPLOAD_TYPE_UNKNOWN: DataUploadType
 UPLOAD_TYPE_MODULE_FILES: DataUploadType
 PROVISIONER_DAEMON: LogSource
@@ -42,6 +56,17 @@ ERROR: LogLevel
 START: WorkspaceTransition
 STOP: WorkspaceTransition
 DESTROY: WorkspaceTransition
+DEFAULT: ParameterFormType
+FORM_ERROR: ParameterFormType
+RADIO: ParameterFormType
+DROPDOWN: ParameterFormType
+INPUT: ParameterFormType
+TEXTAREA: ParameterFormType
+SLIDER: ParameterFormType
+CHECKBOX: ParameterFormType
+SWITCH: ParameterFormType
+TAGSELECT: ParameterFormType
+MULTISELECT: ParameterFormType
 
 class InvokeMetadata(_message.Message):
     __slots__ = ("pairs",)
@@ -216,11 +241,12 @@ class CompletedJob(_message.Message):
         resources: _containers.RepeatedCompositeFieldContainer[Resource]
         def __init__(self, state: _Optional[bytes] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ...) -> None: ...
     class TemplateImport(_message.Message):
-        __slots__ = ("start_resources", "stop_resources", "rich_parameters", "external_auth_providers_names", "module_files", "module_files_hash", "has_external_agents")
+        __slots__ = ("start_resources", "stop_resources", "rich_parameters", "external_auth_providers_names", "presets", "module_files", "module_files_hash", "has_external_agents")
         START_RESOURCES_FIELD_NUMBER: _ClassVar[int]
         STOP_RESOURCES_FIELD_NUMBER: _ClassVar[int]
         RICH_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
         EXTERNAL_AUTH_PROVIDERS_NAMES_FIELD_NUMBER: _ClassVar[int]
+        PRESETS_FIELD_NUMBER: _ClassVar[int]
         MODULE_FILES_FIELD_NUMBER: _ClassVar[int]
         MODULE_FILES_HASH_FIELD_NUMBER: _ClassVar[int]
         HAS_EXTERNAL_AGENTS_FIELD_NUMBER: _ClassVar[int]
@@ -228,10 +254,11 @@ class CompletedJob(_message.Message):
         stop_resources: _containers.RepeatedCompositeFieldContainer[Resource]
         rich_parameters: _containers.RepeatedCompositeFieldContainer[RichParameter]
         external_auth_providers_names: _containers.RepeatedScalarFieldContainer[str]
+        presets: _containers.RepeatedCompositeFieldContainer[Preset]
         module_files: bytes
         module_files_hash: bytes
         has_external_agents: bool
-        def __init__(self, start_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., stop_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., rich_parameters: _Optional[_Iterable[_Union[RichParameter, _Mapping]]] = ..., external_auth_providers_names: _Optional[_Iterable[str]] = ..., module_files: _Optional[bytes] = ..., module_files_hash: _Optional[bytes] = ..., has_external_agents: _Optional[bool] = ...) -> None: ...
+        def __init__(self, start_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., stop_resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., rich_parameters: _Optional[_Iterable[_Union[RichParameter, _Mapping]]] = ..., external_auth_providers_names: _Optional[_Iterable[str]] = ..., presets: _Optional[_Iterable[_Union[Preset, _Mapping]]] = ..., module_files: _Optional[bytes] = ..., module_files_hash: _Optional[bytes] = ..., has_external_agents: _Optional[bool] = ...) -> None: ...
     class TemplateDryRun(_message.Message):
         __slots__ = ("resources",)
         RESOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -388,7 +415,7 @@ class VariableValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., sensitive: _Optional[bool] = ...) -> None: ...
 
 class RichParameter(_message.Message):
-    __slots__ = ("name", "description", "type", "mutable", "default_value", "icon", "options", "validation_regex", "validation_error", "validation_min", "validation_max", "validation_monotonic", "required", "display_name", "order", "ephemeral")
+    __slots__ = ("name", "description", "type", "mutable", "default_value", "icon", "options", "validation_regex", "validation_error", "validation_min", "validation_max", "validation_monotonic", "required", "display_name", "order", "ephemeral", "form_type")
     class Option(_message.Message):
         __slots__ = ("name", "description", "value", "icon")
         NAME_FIELD_NUMBER: _ClassVar[int]
@@ -416,6 +443,7 @@ class RichParameter(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     EPHEMERAL_FIELD_NUMBER: _ClassVar[int]
+    FORM_TYPE_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     type: str
@@ -432,7 +460,30 @@ class RichParameter(_message.Message):
     display_name: str
     order: int
     ephemeral: bool
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[str] = ..., mutable: _Optional[bool] = ..., default_value: _Optional[str] = ..., icon: _Optional[str] = ..., options: _Optional[_Iterable[_Union[RichParameter.Option, _Mapping]]] = ..., validation_regex: _Optional[str] = ..., validation_error: _Optional[str] = ..., validation_min: _Optional[int] = ..., validation_max: _Optional[int] = ..., validation_monotonic: _Optional[str] = ..., required: _Optional[bool] = ..., display_name: _Optional[str] = ..., order: _Optional[int] = ..., ephemeral: _Optional[bool] = ...) -> None: ...
+    form_type: ParameterFormType
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[str] = ..., mutable: _Optional[bool] = ..., default_value: _Optional[str] = ..., icon: _Optional[str] = ..., options: _Optional[_Iterable[_Union[RichParameter.Option, _Mapping]]] = ..., validation_regex: _Optional[str] = ..., validation_error: _Optional[str] = ..., validation_min: _Optional[int] = ..., validation_max: _Optional[int] = ..., validation_monotonic: _Optional[str] = ..., required: _Optional[bool] = ..., display_name: _Optional[str] = ..., order: _Optional[int] = ..., ephemeral: _Optional[bool] = ..., form_type: _Optional[_Union[ParameterFormType, str]] = ...) -> None: ...
+
+class Preset(_message.Message):
+    __slots__ = ("name", "parameters", "prebuild", "default", "description", "icon")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PREBUILD_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    ICON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    parameters: _containers.RepeatedCompositeFieldContainer[RichParameterValue]
+    prebuild: Prebuild
+    default: bool
+    description: str
+    icon: str
+    def __init__(self, name: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[RichParameterValue, _Mapping]]] = ..., prebuild: _Optional[_Union[Prebuild, _Mapping]] = ..., default: _Optional[bool] = ..., description: _Optional[str] = ..., icon: _Optional[str] = ...) -> None: ...
+
+class Prebuild(_message.Message):
+    __slots__ = ("instances",)
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    instances: int
+    def __init__(self, instances: _Optional[int] = ...) -> None: ...
 
 class RichParameterValue(_message.Message):
     __slots__ = ("name", "value")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -25,6 +25,19 @@ PIECE: Final = 2 * 1024 * 1024
 MAX_README: Final = 1024 * 1024
 """Characters."""
 DISPLAY_APPS: Final = ("vscode", "vscode_insiders", "web_terminal", "port_forwarding_helper", "ssh_helper")
+FORMS: Final[Mapping[int, str]] = {
+    pb.FORM_ERROR: "error",
+    pb.RADIO: "radio",
+    pb.DROPDOWN: "dropdown",
+    pb.INPUT: "input",
+    pb.TEXTAREA: "textarea",
+    pb.SLIDER: "slider",
+    pb.CHECKBOX: "checkbox",
+    pb.SWITCH: "switch",
+    pb.TAGSELECT: "tag-select",
+    pb.MULTISELECT: "multi-select",
+}
+"""How forms are called in the API, where a template names one."""
 KINDS: Final = {IMPORT: "template_import", BUILD: "workspace_build"}
 """How messages about a job name its type."""
 
@@ -147,6 +160,7 @@ def _complete_import(connection: Connection, job: Job, done: pb.CompletedJob.Tem
         "parameters": parameters,
         "module_file_id": _modules(connection, job, done, moment),
         "has_external_agent": done.has_external_agents,
+        "presets": [_preset(item) for item in done.presets],
         "updated_at": moment,
     }
     template_versions.update_fields(connection, version.id, values)
@@ -181,6 +195,18 @@ def _kept(connection: Connection, job: Job, digest: str, data: bytes, moment: da
     return file.id
 
 
+def _preset(item: pb.Preset) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()),
+        "name": clean(item.name),
+        "parameters": [{"name": clean(value.name), "value": clean(value.value)} for value in item.parameters],
+        "default": item.default,
+        "desired_prebuild_instances": item.prebuild.instances if item.HasField("prebuild") else None,
+        "description": clean(item.description),
+        "icon": clean(item.icon),
+    }
+
+
 def _asked(item: pb.RichParameter) -> dict[str, Any]:
     """How people are asked for the parameter."""
     bounds = {name: getattr(item, name) for name in ("validation_min", "validation_max") if item.HasField(name)}
@@ -190,7 +216,8 @@ def _asked(item: pb.RichParameter) -> dict[str, Any]:
         {name: clean(getattr(option, name)) for name in ("name", "description", "value", "icon")}
         for option in item.options
     ]
-    return {**bounds, **{name: clean(getattr(item, name)) for name in texts}, "options": options}
+    asked = {name: clean(getattr(item, name)) for name in texts}
+    return {**bounds, **asked, "options": options, "form_type": FORMS.get(item.form_type, "")}
 
 
 def _resources(found: Iterable[pb.Resource], transition: str) -> list[dict[str, Any]]:

@@ -77,6 +77,7 @@ template_versions: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("variable_definitions", JSON, nullable=False, server_default="[]"),
+    Column("presets", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("template_id", "name"),
 )
 
@@ -110,6 +111,7 @@ workspace_builds: Final = Table(
     Column("transition", String(8), nullable=False),
     Column("daily_cost", Integer, nullable=False),
     Column("parameters", JSON, nullable=False),
+    Column("preset_id", Uuid, nullable=True),
     Column("state", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
