@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 import hmac
 import secrets
 from contextlib import aclosing
@@ -101,7 +100,7 @@ class Claims:
         """What the object is annotated with while that name in Coder is its own; None without a key."""
         if not self._key:
             return None
-        return hmac.new(self._key, f"{resource.uid}/{name}".encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, f"{resource.uid}/{name}".encode(), "sha256").hex()
 
     def proves(self, resource: Resource, name: str) -> bool:
         """Whether the operator has let this very object have that name in Coder."""
