@@ -7,6 +7,7 @@ the deployment, which is the server that is meant.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -86,6 +87,23 @@ watch_missed = Counter(
 shards = Gauge("shards", "Deployments that somebody must work for.", namespace=NAMESPACE)
 shards_held = Gauge("shards_held", "Deployments that this replica works for.", namespace=NAMESPACE)
 replicas = Gauge("replicas", "Replicas of the operator that live, as this one sees it.", namespace=NAMESPACE)
+
+
+def reconciled(kind: str, result: str, seconds: float) -> None:
+    """Count one visit."""
+    _reconciles(kind, result).inc()
+    _reconcile_seconds(kind).observe(seconds)
+
+
+@cache
+def _reconciles(kind: str, result: str) -> Counter:
+    """Found once: to look for labels takes as long as to count."""
+    return reconciles.labels(kind, result)
+
+
+@cache
+def _reconcile_seconds(kind: str) -> Histogram:
+    return reconcile_seconds.labels(kind)
 
 
 def external_request(deployment: str, call: Call, error: errors.CoderError | None, seconds: float) -> None:

@@ -6,6 +6,7 @@ Started by the engine. What a visit does is the reconcilers' business; no failur
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -77,9 +78,9 @@ class Workers:
         resource = self._store.get(item.key)
         if resource is None:
             return
-        with metrics.reconcile_seconds.labels(item.key.kind).time():
-            result = await self._reconcile(resource, item)
-        metrics.reconciles.labels(item.key.kind, result.label).inc()
+        started = perf_counter()
+        result = await self._reconcile(resource, item)
+        metrics.reconciled(item.key.kind, result.label, perf_counter() - started)
         current = self._store.get(item.key)
         if current is not None and current.uid == resource.uid:
             self._schedule(current, result)
