@@ -7,20 +7,37 @@ visits at once would each find that the other one has recorded nothing yet.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
+from collections.abc import Hashable
+from typing import Self
 
 
 class Turns:
     def __init__(self) -> None:
-        self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
-        """Only of what somebody has, or waits for."""
+        self._taken: dict[Hashable, asyncio.Event | None] = {}
+        """What somebody has, and the end of that where others wait for it. A lock for each visit would cost as much as
+        a tenth of it."""
 
-    @asynccontextmanager
-    async def of(self, thing: Hashable) -> AsyncIterator[None]:
-        lock = self._locks.get(thing)
-        if lock is None:
-            lock = self._locks[thing] = asyncio.Lock()
-        async with lock:
-            yield
+    def of(self, thing: Hashable) -> Turn:
+        return Turn(self._taken, thing)
+
+
+class Turn:
+    """An asynchronous context manager: to have the thing alone."""
+
+    __slots__ = ("_taken", "_thing")
+
+    def __init__(self, taken: dict[Hashable, asyncio.Event | None], thing: Hashable) -> None:
+        self._taken = taken
+        self._thing = thing
+
+    async def __aenter__(self) -> Self:
+        while self._thing in self._taken:
+            end = self._taken[self._thing] = self._taken[self._thing] or asyncio.Event()
+            await end.wait()
+        self._taken[self._thing] = None
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        end = self._taken.pop(self._thing)
+        if end is not None:
+            end.set()
