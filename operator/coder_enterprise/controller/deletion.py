@@ -16,7 +16,7 @@ from coder_enterprise.controller.agenda import Agenda
 from coder_enterprise.controller.claims import Claims
 from coder_enterprise.controller.notes import Notes
 from coder_enterprise.controller.ownership import Ownership
-from coder_enterprise.controller.result import Again, Result
+from coder_enterprise.controller.result import DONE, Again, Result
 from coder_enterprise.controller.telling import News, Teller
 from coder_enterprise.controller.visit import parse, understood
 from coder_enterprise.controller.writer import Writer
@@ -58,7 +58,7 @@ class Deletion:
     async def reconcile(self, resource: Resource) -> Result:
         """One visit. Raises `Parked`, `KindError`, `KubernetesError` and `LeadershipLost`."""
         if FINALIZER not in resource.finalizers:
-            return Result()
+            return DONE
         kind = self._kinds[resource.key.kind]
         reason = self._reason_to_let_go(resource)
         if reason:
@@ -148,7 +148,7 @@ class Deletion:
     async def _release(self, resource: Resource, news: News) -> Result:
         await self._writer.release(resource)
         self._teller.of_release(resource, news)
-        return Result()
+        return DONE
 
 
 def _left(resource: Resource) -> str:

@@ -28,7 +28,7 @@ from coder_enterprise.controller.hosts import AllowedHosts
 from coder_enterprise.controller.leases import LeadershipLost
 from coder_enterprise.controller.notes import Notes
 from coder_enterprise.controller.outcomes import failed, suspended
-from coder_enterprise.controller.result import Again, Result, until_resumed
+from coder_enterprise.controller.result import DONE, Again, Result, until_resumed
 from coder_enterprise.controller.status import Outcome
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.tally import Tally
@@ -125,7 +125,7 @@ class DeploymentReconciler:
             await self._teller.of_deployment(resource, self._outcome(resource, connection, connection.probe))
             return self._next(connection)
         if not await self._is_there(resource):
-            return Result()
+            return DONE
         renewed, probe = await self._probe(resource, spec, connection)
         if probe.reason is Reason.RATE_LIMITED and connection.usable and not renewed:
             await self._teller.of_deployment(resource, _paused(probe))
@@ -172,8 +172,8 @@ class DeploymentReconciler:
         )
         self._gate.close(resource.key, tell=known is None)
         metrics.deployment_figures(resource.key, {})
-        await self._teller.of_deployment(resource, replace(outcome, conditions=_not_known(resource, (), connection)))
-        return Result()
+        await self._teller.of_deployment(resource, outcome._replace(conditions=_not_known(resource, (), connection)))
+        return DONE
 
     def _is_recent(self, connection: Connection, resource: Resource) -> bool:
         return (

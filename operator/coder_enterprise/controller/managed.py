@@ -29,7 +29,7 @@ from coder_enterprise.controller.notes import Notes
 from coder_enterprise.controller.outcomes import applied, compared, failed, suspended
 from coder_enterprise.controller.ownership import Ownership
 from coder_enterprise.controller.queue import Priority
-from coder_enterprise.controller.result import Again, Parked, Result, result_of, until_resumed
+from coder_enterprise.controller.result import DONE, Again, Parked, Result, result_of, until_resumed
 from coder_enterprise.controller.status import acknowledged
 from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.telling import Teller
@@ -293,7 +293,7 @@ class ManagedReconciler:
 def _next(resync_in: float | None, verdict: Verdict) -> Result:
     delays = [delay for delay in (verdict.revisit, resync_in) if delay is not None]
     if not delays:
-        return Result()
+        return DONE
     # Objects that were made together are not asked for together; none is asked for too early.
     delay = min(delays)
     return Result(Again.AFTER, delay + random.uniform(0, min(MAX_JITTER, delay / 10)))  # noqa: S311

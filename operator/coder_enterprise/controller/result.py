@@ -34,13 +34,17 @@ class Result:
     """For metrics: done, waiting, transient, stalled, fault, lost."""
 
 
+DONE: Final = Result()
+"""There is nothing more to do until something happens."""
+
+
 class Parked(Exception):
     """The deployment has not been asked yet; its first answer wakes the object."""
 
 
 def until_resumed(stopped: Suspension) -> Result:
     """When to look at what is suspended."""
-    return Result() if stopped.revisit is None else Result(Again.AFTER, stopped.revisit)
+    return DONE if stopped.revisit is None else Result(Again.AFTER, stopped.revisit)
 
 
 _ANNOUNCED: Final = frozenset({Reason.WAITING_FOR_DEPLOYMENT, Reason.NOT_ENTITLED, Reason.DELETING})

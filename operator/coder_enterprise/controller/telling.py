@@ -62,6 +62,8 @@ class Teller:
 
     def of_changes(self, resource: Resource, found: Sequence[Found]) -> None:
         """That they were needed: `resource` is as it was before."""
+        if not found:
+            return
         told = unexpected(resource, found)
         drifted = sum(1 for change in told if change.event == DRIFT)
         if drifted:

@@ -23,7 +23,7 @@ from coder_enterprise.kinds.group.members import (
 )
 from coder_enterprise.kinds.group.settings import NAME, create, patch_request, settings
 from coder_enterprise.kinds.group.spec import CREATABLE, EVERYONE, MAX_NAME, GroupSpec, GroupStatus, MemberMode
-from coder_enterprise.kinds.machinery.base import Context, ManagedKind, Verdict
+from coder_enterprise.kinds.machinery.base import APPLIED, Context, ManagedKind, Verdict
 from coder_enterprise.kinds.machinery.changes import Action, Change, creates, updates
 from coder_enterprise.kinds.machinery.common import AGE_COLUMNS, READY_COLUMNS, STATUS_DEFAULT
 from coder_enterprise.kinds.machinery.consent import Demand
@@ -190,7 +190,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
     @override
     def verdict(self, desired: GroupSpec, observed: ObservedGroup) -> Verdict:
         if not observed.pending:
-            return Verdict()
+            return APPLIED
         awaited = enumerated(observed.pending, 5)
         return Verdict(
             reason=Reason.PENDING_MEMBERS,

@@ -15,7 +15,7 @@ from coder_enterprise.kinds.license.find import ObservedLicense, belongs, list_l
 from coder_enterprise.kinds.license.spec import MAX_OWNED, MAX_UUID, LicenseSpec, LicenseStatus
 from coder_enterprise.kinds.license.steps import remove, require_counted, upload
 from coder_enterprise.kinds.license.validity import validity
-from coder_enterprise.kinds.machinery.base import Context, ManagedKind, Progress, Verdict
+from coder_enterprise.kinds.machinery.base import APPLIED, Context, ManagedKind, Progress, Verdict
 from coder_enterprise.kinds.machinery.changes import Action, Change, creates
 from coder_enterprise.kinds.machinery.common import AGE_COLUMNS, READY_COLUMNS, STATUS_DEFAULT, ManagementPolicy
 from coder_enterprise.kinds.machinery.crd import Column, custom_resource_definition
@@ -158,7 +158,7 @@ class LicenseKind(ManagedKind[LicenseSpec, ObservedLicense]):
     def verdict(self, desired: LicenseSpec, observed: ObservedLicense) -> Verdict:
         term = observed.term
         if observed.current is None or term is None:
-            return Verdict()
+            return APPLIED
         condition = validity(term, observed.now)
         expired = condition.reason is Reason.EXPIRED
         return Verdict(

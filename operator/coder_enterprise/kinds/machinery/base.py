@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
@@ -146,6 +146,10 @@ class Verdict:
         return self.progress is Progress.DONE
 
 
+APPLIED: Final = Verdict()
+"""How nearly all stand."""
+
+
 class ManagedKind(ABC, Generic[SpecT, ObservedT]):
     """A kind whose objects each stand for one thing in Coder."""
 
@@ -234,7 +238,7 @@ class ManagedKind(ABC, Generic[SpecT, ObservedT]):
 
     def verdict(self, desired: SpecT, observed: ObservedT) -> Verdict:
         """How the object stands, with `observed` as it is after `apply`."""
-        return Verdict()
+        return APPLIED
 
     @abstractmethod
     async def delete(self, context: Context, resource: Resource) -> str | None:

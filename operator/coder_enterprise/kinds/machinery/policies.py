@@ -19,8 +19,11 @@ class Chain(Generic[FactsT, AnswerT]):
 
     def decide(self, facts: FactsT) -> AnswerT | None:
         """None when no policy has an answer."""
-        answers = (policy(facts) for policy in self._policies)
-        return next((answer for answer in answers if answer is not None), None)
+        for policy in self._policies:
+            answer = policy(facts)
+            if answer is not None:
+                return answer
+        return None
 
     def explained(self) -> Iterator[tuple[str, str]]:
         """The name of each policy, and what it says."""

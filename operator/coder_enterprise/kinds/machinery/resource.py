@@ -122,7 +122,8 @@ class Resource:
         """The condition of that type, or None."""
         for condition in self.status.get("conditions") or ():
             if condition["type"] == type_:
-                return dict(condition)
+                found: Mapping[str, Any] = condition
+                return found
         return None
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from coder_enterprise.client import errors
-from coder_enterprise.kinds.machinery.base import Context, ManagedKind, Verdict
+from coder_enterprise.kinds.machinery.base import APPLIED, Context, ManagedKind, Verdict
 from coder_enterprise.kinds.machinery.changes import Action, Change, creates, paths_of
 from coder_enterprise.kinds.machinery.common import AGE_COLUMNS, READY_COLUMNS, STATUS_DEFAULT
 from coder_enterprise.kinds.machinery.consent import Demand
@@ -202,7 +202,7 @@ class UserKind(ManagedKind[UserSpec, ObservedUser]):
 
     @override
     def verdict(self, desired: UserSpec, observed: ObservedUser) -> Verdict:
-        return Verdict(revisit=MIN_REVISIT) if observed.unplanned else Verdict()
+        return Verdict(revisit=MIN_REVISIT) if observed.unplanned else APPLIED
 
     @override
     async def delete(self, context: Context, resource: Resource) -> str | None:
