@@ -17,6 +17,11 @@ class Turns:
         """What somebody has, and the end of that where others wait for it. A lock for each visit would cost as much as
         a tenth of it."""
 
+    @property
+    def taken(self) -> int:
+        """How many things somebody has."""
+        return len(self._taken)
+
     def of(self, thing: Hashable) -> Turn:
         return Turn(self._taken, thing)
 
