@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 
 def retry_after(header: str) -> float | None:
     """Seconds, at least 0, from a number or an HTTP date (RFC 9110, 10.2.3); None from what is neither."""
+    if not header:
+        return None  # as of nearly all answers: to look for a number and for a date is a percent of a request
     try:
         wanted = float(header)
     except ValueError:
