@@ -7,7 +7,7 @@ events.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from coder_enterprise.client.errors import Meaning, OperatorError
 from coder_enterprise.controller.status import Outcome
@@ -21,6 +21,7 @@ from coder_enterprise.kinds.machinery.resource import EXTERNAL_ID, Resource
 from coder_enterprise.kinds.machinery.suspension import Suspension
 
 IN_SYNC = "Coder has what spec declares"
+_SYNCED: Final = DomainCondition("Synced", "True", Reason.IN_SYNC, IN_SYNC)
 
 
 def applied(fields: Mapping[str, Any], verdict: Verdict) -> Outcome:
@@ -29,7 +30,7 @@ def applied(fields: Mapping[str, Any], verdict: Verdict) -> Outcome:
         reason=verdict.reason,
         message=verdict.message,
         progress=verdict.progress,
-        synced=DomainCondition("Synced", "True", Reason.IN_SYNC, IN_SYNC),
+        synced=_SYNCED,
         conditions=verdict.conditions,
         dropped=verdict.dropped,
         fields=fields,

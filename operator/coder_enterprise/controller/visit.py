@@ -5,8 +5,7 @@ Made by the reconcilers, and handed from step to step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,8 +19,7 @@ from coder_enterprise.kinds.machinery.resource import Resource
 SpecT = TypeVar("SpecT", bound=BaseSpec)
 
 
-@dataclass(frozen=True)
-class Visit:
+class Visit(NamedTuple):
     kind: ManagedKind[Any, Any]
     spec: ManagedSpec
     context: Context

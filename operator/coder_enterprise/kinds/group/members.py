@@ -66,10 +66,10 @@ def managed_members(
 
 
 def hidden_fields(observed: ObservedGroup, changes: Sequence[Change], recorded: Mapping[str, Any]) -> list[str] | None:
-    if observed.group is None:
+    known = _known_hidden(changes, recorded)
+    if observed.group is None or not known:
         return None
-    known = hidden(observed.users, observed.group, _known_hidden(changes, recorded))
-    return sorted(known & observed.desired_ids) or None
+    return sorted(hidden(observed.users, observed.group, known) & observed.desired_ids) or None
 
 
 def _known_hidden(changes: Sequence[Change], recorded: Mapping[str, Any]) -> set[str]:

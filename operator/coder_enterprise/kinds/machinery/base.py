@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
@@ -104,8 +104,7 @@ class Context:
     """Loop time in seconds: a list of users older than this does not prove that somebody is missing."""
 
 
-@dataclass(frozen=True)
-class DomainCondition:
+class DomainCondition(NamedTuple):
     """A condition of one kind, such as Reachable. `status` is "True", "False" or "Unknown"."""
 
     type: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from coder_enterprise.kinds.machinery.base import Observation
 from coder_enterprise.kinds.machinery.changes import Change, summary
@@ -22,8 +22,7 @@ Rank = tuple[bool, tuple[str, str]]
 Precedence = tuple[bool, bool, Rank]
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """What is there, and what says that the object has made it."""
 
     observed: Observation
