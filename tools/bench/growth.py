@@ -66,6 +66,7 @@ async def creation(stage: Stage, cluster: Cluster, count: int, idle_mib: float) 
         "create_seconds": taken,
         "cpu_ms_per_object": used / count * 1000,
         **spent,
+        "cpu_to_coder": used / count * 1000 / spent["cpu_ms_per_object_coder"],
         "writes_per_object": sent.written / count,
         "changes_per_object": _made(sent.coder) / count,
         **memory(stage, count, idle_mib),

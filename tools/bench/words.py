@@ -20,6 +20,7 @@ GROWTH: Final = {
     "cpu_ms_per_object": ("the operator's CPU for an object", MILLISECONDS),
     "cpu_ms_per_object_apiserver": ("… the API server's", MILLISECONDS),
     "cpu_ms_per_object_coder": ("… Coder's", MILLISECONDS),
+    "cpu_to_coder": ("… the operator's as a ratio to Coder's", RATIO),
     "writes_per_object": ("writes to Kubernetes for an object", RATIO),
     "changes_per_object": ("groups made in Coder for an object", RATIO),
     "idle_memory_mib": ("memory of the operator, connected, without objects", MIB),

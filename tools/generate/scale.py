@@ -38,6 +38,8 @@ _CAVEATS: Final = """\
 - An hour with a hurried clock is two minutes of the same operator whose event loop counts thirty seconds for each.
   What others time does not hurry: an API server ends each watch after half an hour to an hour, which a real hour has
   a request or two of, and that one has not.
+- CPU, too, is more where others use the same cores and caches. Coder does the same for each group, however many there
+  are, so that the operator's as a ratio to Coder's says whether it grows with their number.
 - CPU at rest is that of a process of which nobody asks its metrics; each time costs some milliseconds.
 - Load before is how many processes wanted a core before each measurement: with more than a few tenths, seconds are
   too high.
