@@ -25,20 +25,21 @@ def group_name(number: int) -> str:
     return f"group-{number}"
 
 
-async def floor(cluster: Cluster, count: int) -> Figures:
-    """Create the object, put the finalizer on it, create the group, write the status."""
+async def floor(cluster: Cluster, numbers: range) -> float:
+    """Seconds to create each object, put the finalizer on it, create the group, and write the status; the objects
+    before these are there."""
 
     async def one(number: int) -> None:
-        name = f"floor-{number}"
+        name = f"floor-{numbers.start + number}"
         await cluster.create(FLOOR, GROUPS, group_body(name))
         await cluster.finalizer(FLOOR, name)
         await cluster.status(FLOOR, name, await cluster.create_group(name))
 
     started = time.perf_counter()
-    waiting = asyncio.create_task(cluster.wait_until_ready(FLOOR, GROUPS, count))
-    await each(count, one)
+    waiting = asyncio.create_task(cluster.wait_until_ready(FLOOR, GROUPS, numbers.stop))
+    await each(len(numbers), one)
     await waiting
-    return {"floor_seconds": time.perf_counter() - started}
+    return time.perf_counter() - started
 
 
 async def idle(stage: Stage) -> Figures:
