@@ -120,7 +120,7 @@ class GroupKind(ManagedKind[GroupSpec, ObservedGroup]):
             group=group,
             members=members,
             users=users,
-            look_in=context.directory.users.look_in,
+            look_in=context.directory.users.look_in if references else None,
         )
 
     @override
