@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from coder_enterprise.controller.engine import SWEEP_INTERVAL
 from coder_enterprise.kinds.machinery.resource import Key
 from tests.support.engine import Cluster
 
@@ -44,6 +47,22 @@ async def test_who_refers_to_an_object_is_found_also_when_it_is_not_there(cluste
     assert first is not None
     assert view.waits_for(first) == (second,)
     assert view.get(second) is None
+
+
+async def test_where_there_is_nothing_any_more_is_forgotten_and_not_that_something_was_there(cluster: Cluster) -> None:
+    await cluster.begin()
+    cluster.connect("coder", "guests")
+    cluster.thing("one")
+    cluster.thing("two", "guests")
+    await cluster.until(lambda: cluster.is_applied("one") and cluster.is_applied("two", "guests"))
+    view = cluster.engine.view
+    cluster.kubernetes.delete("things", "two", "guests")
+    await cluster.until(lambda: cluster.body("things", "two", "guests") is None)
+    newest = view.revisions["Thing", "guests"]
+    await asyncio.sleep(2 * SWEEP_INTERVAL)
+    there = {("Thing", "team"), ("CoderDeployment", "team"), ("CoderDeployment", "guests")}
+    assert set(view.revisions) == {*there, ("Thing", "")}
+    assert view.revisions["Thing", ""] >= newest
 
 
 async def test_each_change_is_told_until_nobody_wants_to_hear_it(cluster: Cluster) -> None:

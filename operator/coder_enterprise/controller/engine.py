@@ -302,6 +302,7 @@ class Engine:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
             await self._connections.sweep(self._is_needed)
+            self.view.sweep()
 
     async def sweep_once(self) -> None:
         """Find what the watch did not tell, and forget what nobody needs."""

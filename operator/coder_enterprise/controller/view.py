@@ -47,7 +47,7 @@ class View:
         self.revision = 0
         """Grows with each change of an object, and of what the journal says of one."""
         self.revisions: dict[tuple[str, str], int] = {}
-        """As of the newest change of each kind in each namespace."""
+        """As of the newest change of each kind in each namespace; in "", of those where there is nothing any more."""
         self._store = store
         self._index = index
         self._connections = connections
@@ -153,3 +153,14 @@ class View:
         self.revisions[key.kind, key.namespace] = self.revision
         for callback in tuple(self._subscribers):
             callback(key)
+
+    def sweep(self) -> None:
+        """Forget the namespaces in which there is nothing any more: only who sees all of a kind saw something go."""
+        left = {place for place in self.revisions if place[1]}
+        for resource in self._store:
+            left.discard((resource.key.kind, resource.key.namespace))
+            if not left:
+                return
+        for kind, namespace in left:
+            gone = self.revisions.pop((kind, namespace))
+            self.revisions[kind, ""] = max(gone, self.revisions.get((kind, ""), 0))

@@ -100,3 +100,25 @@ async def test_at_the_end_nobody_is_asked_any_more() -> None:
     await known.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_what_holds_no_more_is_forgotten_and_the_rest_not() -> None:
+    asked = Asked()
+    known = asked.remembered()
+    await known.get("a")
+    asked.now = 5.0
+    await known.get("b")
+    asked.now = 10.0
+    known.forget_old()
+    assert len(known) == 1
+    assert await known.get("b") == "b2"
+
+
+async def test_what_is_to_be_forgotten_is_asked_for_anew() -> None:
+    asked = Asked()
+    known = asked.remembered()
+    await known.get("a")
+    known.forget("a")
+    known.forget("nobody")
+    assert len(known) == 0
+    assert await known.get("a") == "a2"

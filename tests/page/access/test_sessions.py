@@ -47,6 +47,17 @@ def test_a_session_that_is_not_used_ends(clock: Clock) -> None:
     assert len(kept) == 0
 
 
+def test_sessions_that_are_over_are_forgotten_though_nobody_comes(clock: Clock) -> None:
+    kept = Sessions(clock)
+    kept.begin(ALICE, "token", "cookie")
+    clock.now += sessions.IDLE
+    name = kept.begin(ALICE, "token", "cookie")
+    clock.now += 1
+    kept.forget_over()
+    assert len(kept) == 1
+    assert kept.find(name)
+
+
 def test_a_session_that_is_used_ends_some_day_too(clock: Clock) -> None:
     kept = Sessions(clock)
     name = kept.begin(ALICE, "token", "cookie")

@@ -64,6 +64,14 @@ class Authority:
         """Raises `KubernetesError`."""
         return await self._rights.get(question)
 
+    def forget(self, token: str) -> None:
+        self._people.forget(token)
+
+    def forget_old(self) -> None:
+        """Answers that hold no more, and the tokens that they were about."""
+        self._people.forget_old()
+        self._rights.forget_old()
+
     async def close(self) -> None:
         await self._people.close()
         await self._rights.close()

@@ -5,6 +5,7 @@ Made once for the page. The middlewares ask it; the pages for signing in and out
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -32,6 +33,8 @@ HOST_COOKIE: Final = "__Host-coder-page"
 """Under HTTPS: a browser takes it from this very host alone, and from no neighbour that shares its domain."""
 PROXIED: Final = 300.0
 """Seconds that a stream goes on through a proxy: then the browser comes anew, and the proxy says who it is."""
+SWEEP: Final = 10.0
+"""Seconds until tokens are forgotten that nobody needs any more."""
 PROGRAM: Final = "coder-enterprise-page"
 _SCHEME: Final = "bearer "
 
@@ -52,6 +55,13 @@ class Gate:
 
     async def close(self) -> None:
         await self.authority.close()
+
+    async def sweep(self) -> None:
+        """For ever: forget tokens of which Kubernetes would have to be asked anew, and of sessions that are over."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.authority.forget_old()
+            self.sessions.forget_over()
 
     async def viewer(self, request: web.Request) -> Viewer | None:
         """None for whom nobody knows. Raises `NotBelieved`, `TooMany` and `KubernetesError`."""
@@ -76,6 +86,13 @@ class Gate:
         """That of the request's cookie."""
         name = cookie(request)
         return self.sessions.find(name) if name else None
+
+    def sign_out(self, request: web.Request) -> None:
+        """The session and its token are forgotten."""
+        session = self.session(request)
+        if session is not None:
+            self.authority.forget(session.token)
+        self.sessions.end(cookie(request))
 
     async def _with_token(self, request: web.Request, token: str) -> Viewer | None:
         identity = await self.whose(token, address_of(request))

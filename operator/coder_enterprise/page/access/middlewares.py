@@ -17,6 +17,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from coder_enterprise.client.concurrency import end
 from coder_enterprise.cluster.errors import KubernetesError
 from coder_enterprise.page.access import headers, origin, signing_in
 from coder_enterprise.page.access.gate import GATE, Gate
@@ -39,13 +40,15 @@ def put_up(app: web.Application, gate: Gate) -> None:
     app[GATE] = gate
     app.middlewares.extend((_refuse, _look, _identify))
     app.on_response_prepare.append(headers.add)
-    app.cleanup_ctx.append(partial(_close, gate))
+    app.cleanup_ctx.append(partial(_open, gate))
     if gate.mode is Mode.KUBERNETES:
         app.add_routes(signing_in.routes)
 
 
-async def _close(gate: Gate, _: web.Application) -> AsyncIterator[None]:
+async def _open(gate: Gate, _: web.Application) -> AsyncIterator[None]:
+    sweep = asyncio.create_task(gate.sweep(), name="forget tokens")
     yield
+    await end([sweep])
     await gate.close()
 
 

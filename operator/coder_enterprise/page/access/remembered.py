@@ -50,6 +50,15 @@ class Remembered(Generic[K, V]):
         # Whoever was first may leave, and the others wait on.
         return await asyncio.shield(task)
 
+    def forget(self, key: K) -> None:
+        self._known.pop(key, None)
+
+    def forget_old(self) -> None:
+        """What does not hold any more is of no use, and a key may be a secret."""
+        now = self._clock()
+        for key in [key for key, (until, _) in self._known.items() if until <= now]:
+            del self._known[key]
+
     async def close(self) -> None:
         """Nobody is answered any more."""
         await end(self._asked.values())

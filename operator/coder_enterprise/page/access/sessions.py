@@ -67,6 +67,11 @@ class Sessions:
     def end(self, name: str) -> None:
         self._sessions.pop(name, None)
 
+    def forget_over(self) -> None:
+        """Those that nobody has come back to, and their tokens."""
+        for name in [name for name, session in self._sessions.items() if self._is_over(session)]:
+            self.end(name)
+
     def _is_over(self, session: Session) -> bool:
         now = self._clock()
         return now - session.seen > IDLE or now - session.begun > LONGEST

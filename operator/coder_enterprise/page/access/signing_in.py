@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from coder_enterprise.page.access import audit
 from coder_enterprise.page.access.forms import form_of
-from coder_enterprise.page.access.gate import COOKIE, GATE, HOST_COOKIE, address_of, cookie
+from coder_enterprise.page.access.gate import COOKIE, GATE, HOST_COOKIE, address_of
 from coder_enterprise.page.access.identity import IDENTITY
 from coder_enterprise.page.access.origin import CSRF_FIELD, check_csrf, own_path
 from coder_enterprise.page.access.reviews import VIEWER
@@ -36,7 +36,7 @@ async def sign_in(request: web.Request) -> web.Response:
     if identity is None or not isinstance(token, str):
         said = "Kubernetes does not accept this token. It may be over; get a new one."
         return page(request, HTTPStatus.UNAUTHORIZED, TITLE, said, sign_in=True, next_=next_)
-    gate.sessions.end(cookie(request))
+    gate.sign_out(request)
     audit.note(identity, "sign in", "done", address=address_of(request))
     answer = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: next_})
     name = HOST_COOKIE if _is_https(request) else COOKIE
@@ -49,7 +49,7 @@ async def sign_in(request: web.Request) -> web.Response:
 async def sign_out(request: web.Request) -> web.Response:
     form = await form_of(request)
     check_csrf(form.get(CSRF_FIELD), request[VIEWER].csrf)
-    request.app[GATE].sessions.end(cookie(request))
+    request.app[GATE].sign_out(request)
     audit.note(request[IDENTITY], "sign out", "done", address=address_of(request))
     answer = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: "/login"})
     for name in (HOST_COOKIE, COOKIE):
