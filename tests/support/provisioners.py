@@ -96,6 +96,8 @@ class Daemon:
         done = pb.CompletedJob(job_id=job.job_id)
         if job.WhichOneof("type") == "template_import":
             done.template_import.CopyFrom(pb.CompletedJob.TemplateImport(start_resources=resources, **fields))
+        elif job.WhichOneof("type") == "template_dry_run":
+            done.template_dry_run.CopyFrom(pb.CompletedJob.TemplateDryRun(resources=resources))
         else:
             done.workspace_build.CopyFrom(pb.CompletedJob.WorkspaceBuild(state=state, resources=resources))
         await self.call("CompleteJob", done, pb.Empty)

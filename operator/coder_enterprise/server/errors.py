@@ -71,6 +71,12 @@ class TooLarge(RequestError):
     status = 413
 
 
+class TooEarly(RequestError):
+    """What the request needs is still being made."""
+
+    status = 425
+
+
 class UpgradeRequired(RequestError):
     """The route speaks another protocol."""
 

@@ -132,6 +132,12 @@ POST   organizations/{}/templateversions                       template:create t
 GET    templateversions/{}                                     template:read
 PATCH  templateversions/{}                                     template:update
 PATCH  templateversions/{}/cancel                              template:update
+POST   templateversions/{}/dry-run                             workspace:create
+GET    templateversions/{}/dry-run/{}                          workspace:create
+GET    templateversions/{}/dry-run/{}/logs                     workspace:create
+GET    templateversions/{}/dry-run/{}/matched-provisioners     workspace:create
+GET    templateversions/{}/dry-run/{}/resources                workspace:create
+PATCH  templateversions/{}/dry-run/{}/cancel                   workspace:create
 GET    templateversions/{}/external-auth                       template:read
 GET    templateversions/{}/logs                                template:read
 GET    templateversions/{}/presets                             template:read

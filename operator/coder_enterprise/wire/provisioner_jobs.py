@@ -84,4 +84,6 @@ LOG: Final[Shape[ProvisionerJobLog]] = Shape(View(ProvisionerJobLog))
 """One message, for whoever follows."""
 LOGS: Final[Shape[list[ProvisionerJobLog]]] = Shape(View(list[ProvisionerJobLog]))
 JOB: Final[Shape[ProvisionerJob]] = Shape(View(ProvisionerJob))
+JOB_CREATED: Final[Shape[ProvisionerJob]] = Shape(View(ProvisionerJob, 201))
+MATCHED: Final[Shape[MatchedProvisioners]] = Shape(View(MatchedProvisioners))
 JOBS: Final[Shape[list[ProvisionerJob]]] = Shape(View(list[ProvisionerJob]))

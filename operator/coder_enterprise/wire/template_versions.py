@@ -130,6 +130,11 @@ class CreateTemplateVersionRequest(WireModel):
     user_variable_values: list[VariableValue] = Field(default_factory=list)
 
 
+class CreateDryRunRequest(WireModel):
+    workspace_name: str = ""
+    rich_parameter_values: list[VariableValue] = Field(default_factory=list)
+
+
 class UpdateActiveTemplateVersionRequest(WireModel):
     id: str
 

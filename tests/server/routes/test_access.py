@@ -162,6 +162,12 @@ WITH_A_DAEMON: Final[set[Route]] = {
     ("GET", "/api/v2/templateversions/{version}/logs"),
     ("GET", "/api/v2/templateversions/{version}/resources"),
     ("PATCH", "/api/v2/templateversions/{version}/cancel"),
+    ("POST", "/api/v2/templateversions/{version}/dry-run"),
+    ("GET", "/api/v2/templateversions/{version}/dry-run/{job}"),
+    ("GET", "/api/v2/templateversions/{version}/dry-run/{job}/matched-provisioners"),
+    ("GET", "/api/v2/templateversions/{version}/dry-run/{job}/resources"),
+    ("GET", "/api/v2/templateversions/{version}/dry-run/{job}/logs"),
+    ("PATCH", "/api/v2/templateversions/{version}/dry-run/{job}/cancel"),
     ("POST", "/api/v2/organizations/{organization}/members/{user}/workspaces"),
     ("POST", "/api/v2/users/{user}/workspaces"),
     ("GET", "/api/v2/users/{user}/workspace/{name}"),
@@ -178,7 +184,7 @@ WITH_A_DAEMON: Final[set[Route]] = {
     ("PATCH", "/api/v2/workspacebuilds/{build}/cancel"),
 }
 """What needs more than a row to be refused or not: refused in the tests of provisioner daemons and jobs, files,
-template versions and workspaces."""
+template versions, dry runs and workspaces."""
 BODIES: Final[dict[Route, Body]] = {
     ("POST", "/api/v2/authcheck"): {"checks": {}},
     ("POST", "/api/v2/users/validate-password"): {"password": "another-Horse-8-battery"},

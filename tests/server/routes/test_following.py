@@ -81,6 +81,16 @@ async def test_the_logs_of_a_job_that_has_ended_end_at_once(address: str, daemon
     assert plain.json() == lines[1:3]
 
 
+async def test_a_dry_run_is_followed(address: str, daemon: Daemon, owner: Client, template: Body) -> None:
+    path = f"/templateversions/{template['active_version_id']}/dry-run"
+    started = checked(await owner.post(path, json={"workspace_name": "dev"}))
+    async with following(address, owner, f"{path}/{started['id']}/logs") as websocket:
+        job = await daemon.acquire()
+        await daemon.update(job, "trying")
+        await daemon.complete(job)
+        assert await outputs(websocket) == ["trying"]
+
+
 async def test_the_builds_of_a_workspace_are_followed(
     address: str, daemon: Daemon, owner: Client, template: Body
 ) -> None:

@@ -60,6 +60,7 @@ _REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     410: ("Gone", "It was deleted"),
     412: ("PreconditionFailed", "Not in the state for that"),
     413: ("TooLarge", "The body is too large"),
+    425: ("TooEarly", "Not imported yet"),
     426: ("UpgradeRequired", "The route is a websocket"),
     429: ("TooMany", "Too many requests; see the header Retry-After"),
     500: ("Fault", "A fault of the server"),

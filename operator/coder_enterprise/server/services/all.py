@@ -13,6 +13,7 @@ from coder_enterprise.server.services.audit_logs import AuditLogs
 from coder_enterprise.server.services.authorization import Authorization
 from coder_enterprise.server.services.deployment import Deployment
 from coder_enterprise.server.services.deployment_config import DeploymentConfigs
+from coder_enterprise.server.services.dry_runs import DryRuns
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
 from coder_enterprise.server.services.files import Files
 from coder_enterprise.server.services.first_users import FirstUsers
@@ -117,6 +118,7 @@ class Services:
         self.files = Files(database)
         self.retention = Retention(database, settings.retention)
         self.template_versions = TemplateVersions(database, self.job_queue, self.job_logs, variables)
+        self.dry_runs = DryRuns(database, self.job_queue, self.job_logs)
         self.workspaces = Workspaces(database, self.job_queue)
         self.workspace_builds = WorkspaceBuilds(database, self.job_queue, self.job_logs)
         self.workspace_schedules = WorkspaceSchedules(database)

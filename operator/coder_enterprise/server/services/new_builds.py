@@ -41,7 +41,7 @@ def add_build(
     sent = {
         value.name: value.value for value in [*request.rich_parameter_values, *(preset.parameters if preset else ())]
     }
-    parameters = _parameters(version, last.parameters if last else {}, sent, is_start=transition == "start")
+    parameters = parameters_of(version, last.parameters if last else {}, sent, is_start=transition == "start")
     build_id, moment = uuid4(), now()
     job_id = _new_job(connection, actor, workspace, version, build_id)
     row = BuildRow(
@@ -98,7 +98,7 @@ def _preset(version: TemplateVersion, reference: str) -> Preset | None:
     return Preset.model_validate(found[0])
 
 
-def _parameters(
+def parameters_of(
     version: TemplateVersion, before: Mapping[str, str], given: Mapping[str, str], *, is_start: bool
 ) -> dict[str, str]:
     """Those of the version, as they were sent, else as they were before, else their defaults. Raises `BadRequest`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from coder_enterprise.server.access import MEMBER
@@ -31,8 +31,17 @@ from coder_enterprise.wire.provisioning import messages_pb2 as pb
 
 IMPORT: Final = "template_version_import"
 BUILD: Final = "workspace_build"
+DRY_RUN: Final = "template_version_dry_run"
 ORGANIZATION_MEMBER: Final = "organization-member"
 TRANSITIONS: Final = {"start": pb.START, "stop": pb.STOP, "delete": pb.DESTROY}
+
+
+class DryRun(NamedTuple):
+    """What is asked for, as the job keeps it."""
+
+    template_version_id: str
+    workspace_name: str
+    parameters: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class Orders:
         )
         if job.type == IMPORT:
             made.template_import.CopyFrom(self._template_import(connection, job, initiator))
+        elif job.type == DRY_RUN:
+            made.template_dry_run.CopyFrom(self._dry_run(connection, DryRun(**job.input)))
         else:
             made.workspace_build.CopyFrom(self._workspace_build(connection, job))
         return made
@@ -78,6 +89,20 @@ class Orders:
         )
         values = values_of(version, self.variables)
         return pb.AcquiredJob.TemplateImport(metadata=metadata, user_variable_values=values)
+
+    def _dry_run(self, connection: Connection, asked: DryRun) -> pb.AcquiredJob.TemplateDryRun:
+        """Nobody's: it is told nothing of who asked for it, as in Coder."""
+        version = template_versions.get(connection, UUID(asked.template_version_id))
+        if version is None:
+            raise AssertionError("versions stay")
+        metadata = pb.Metadata(
+            coder_url=self.access_url, workspace_name=asked.workspace_name, workspace_owner_groups=[EVERYONE]
+        )
+        return pb.AcquiredJob.TemplateDryRun(
+            rich_parameter_values=_parameter_values(asked.parameters),
+            variable_values=values_of(version, self.variables),
+            metadata=metadata,
+        )
 
     def _workspace_build(self, connection: Connection, job: Job) -> pb.AcquiredJob.WorkspaceBuild:
         build = workspace_builds.by_job(connection, job.id)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from coder_enterprise.server.rpc.calls import RPCError
 from coder_enterprise.server.services.provisioning import job_tags
-from coder_enterprise.server.services.provisioning.orders import BUILD, IMPORT
+from coder_enterprise.server.services.provisioning.orders import BUILD, DRY_RUN, IMPORT
 from coder_enterprise.server.services.variables import Undecipherable, Variable, Variables
 from coder_enterprise.server.storage import template_versions, workspace_builds, workspaces
 from coder_enterprise.server.storage.database import Connection
@@ -38,7 +38,7 @@ FORMS: Final[Mapping[int, str]] = {
     pb.MULTISELECT: "multi-select",
 }
 """How forms are called in the API, where a template names one."""
-KINDS: Final = {IMPORT: "template_import", BUILD: "workspace_build"}
+KINDS: Final = {IMPORT: "template_import", BUILD: "workspace_build", DRY_RUN: "template_dry_run"}
 """How messages about a job name its type."""
 
 
@@ -89,6 +89,8 @@ def complete(connection: Connection, job: Job, request: pb.CompletedJob, moment:
         done = request.template_import
         _complete_import(connection, job, done, moment)
         return [*_resources(done.start_resources, "start"), *_resources(done.stop_resources, "stop")]
+    if job.type == DRY_RUN:
+        return _resources(request.template_dry_run.resources, "start")
     build = workspace_builds.by_job(connection, job.id)
     if build is None:
         raise AssertionError("a build's job is made with the build")
