@@ -137,6 +137,11 @@ class CoderAPI:
         )
         return answer.status_code != 401
 
+    def tokens(self, user: str) -> set[str]:
+        """Their names."""
+        keys: list[Body] = self._request("GET", f"/users/{user}/keys/tokens").json()
+        return {key["token_name"] for key in keys}
+
     def create_token(self, user: str) -> str:
         """A session token of that user."""
         token: str = self._checked("POST", f"/users/{user}/keys")["key"]

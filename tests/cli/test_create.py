@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from coder_enterprise.kinds.machinery.resource import WATCH_LABEL
 from tests.support.command import in_cluster
 from tests.support.kubernetes import Namespace
@@ -46,6 +50,36 @@ def test_a_secret_is_replaced_only_when_told_and_keeps_its_other_keys(
     assert namespace.secret("coder-token")["token"] == "old"
     assert in_cluster(namespace, *words, "--replace", typed=server.token).exit_code == 0
     assert namespace.secret("coder-token") == {"token": server.token, "scim": "kept"}
+
+
+def test_a_token_made_with_a_password_is_rotated_by_the_same_command(namespace: Namespace, server: CoderServer) -> None:
+    words = (*CREATE, "--url", server.url, "--username", OWNER_EMAIL, "--replace")
+    found = []
+    for _ in range(2):
+        result = in_cluster(namespace, *words, typed=f"{server.password}\n")
+        assert result.exit_code == 0, result.output
+        found.append(namespace.secret("coder-token")["token"])
+    assert len(set(found)) == 2
+
+
+@pytest.mark.parametrize(("words", "said"), [((), "--replace"), (("--key", "a/b", "--replace"), "a/b")])
+def test_no_token_is_made_that_can_be_put_nowhere(
+    namespace: Namespace, server: CoderServer, coder: CoderAPI, words: tuple[str, ...], said: str
+) -> None:
+    namespace.apply(secret(token="old"))
+    before = coder.tokens("admin")
+    asked = (*CREATE, "--url", server.url, "--username", OWNER_EMAIL, *words)
+    result = in_cluster(namespace, *asked, typed=f"{server.password}\n")
+    assert (result.exit_code, said in result.stderr) == (1, True)
+    assert coder.tokens("admin") == before
+
+
+def test_certificates_in_any_encoding_are_read(namespace: Namespace, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(b"caf\xe9")
+    words = (*CREATE, "--url", "https://127.0.0.1:1", "--token-stdin", "--ca-file", str(bundle))
+    result = in_cluster(namespace, *words, typed="a-token")
+    assert (result.exit_code, "holds no PEM or DER certificate" in result.stderr) == (1, True)
 
 
 def test_a_wrong_password_is_said_in_one_line_without_it(namespace: Namespace, server: CoderServer) -> None:

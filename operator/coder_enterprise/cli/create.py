@@ -39,7 +39,8 @@ def token_secret(
     key: Annotated[str, typer.Option(help="Key of the Secret.")] = "token",
     replace: Annotated[bool, typer.Option("--replace", help="Put it into a Secret that is there already.")] = False,
     ca_file: Annotated[
-        Path | None, typer.Option(exists=True, help="PEM certificates that sign Coder's, in place of the system's.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Certificates that sign Coder's, in place of the system's."),
     ] = None,
     namespace: cluster.Namespace = None,
     kubeconfig: Kubeconfig = None,
@@ -62,17 +63,20 @@ def token_secret(
     """
     if bool(username) == token_stdin:
         raise typer.BadParameter("give one of --username and --token-stdin")
-    secret = _password() if username else sys.stdin.read()
+    secret = _password() if username else sys.stdin.buffer.read().decode(errors="replace")
 
     async def act(connection: Connection) -> None:
         from coder_enterprise.client.http import ConnectionSettings
+        from coder_enterprise.kinds.machinery.moments import present
         from coder_enterprise.oncall import token_secret as work
 
-        bundle = ca_file.read_text() if ca_file else ""
+        bundle = ca_file.read_bytes().decode(errors="surrogateescape") if ca_file else ""
         settings = ConnectionSettings(url=url.rstrip("/"), token="", ca_bundle=bundle)
-        token = await _token(settings, username, secret, f"kubernetes-{connection.namespace}-{name}", days)
+        place = work.Place(connection.namespace, name, key, replace)
+        await work.try_place(connection.client, place)
+        token = await _token(settings, username, secret, work.token_name(place, present()), days)
         holder = await work.try_token(_with(settings, token))
-        await work.write(connection.client, connection.namespace, name, key, token, replace=replace)
+        await work.write(connection.client, place, token)
         typer.echo(f"Secret {connection.namespace}/{name}: key {key} has a token of {holder.username}")
         if not holder.is_owner:
             screen.say(f"{holder.username} is no owner: what other roles may not do, the operator cannot do either")

@@ -166,8 +166,12 @@ class KubernetesClient:
         query = {"limit": "1"} | ({"labelSelector": selector} if selector else {})
         await self._request("GET", collection.path(namespace), query=query, accept=METADATA_ONLY)
 
-    async def create(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._request("POST", collection.path(namespace), body=body)
+    async def create(
+        self, collection: Collection, namespace: str, body: Mapping[str, Any], *, trial: bool = False
+    ) -> dict[str, Any]:
+        """`trial`: only whether it would be made."""
+        query = {"dryRun": "All"} if trial else None
+        return await self._request("POST", collection.path(namespace), query=query, body=body)
 
     async def replace(self, collection: Collection, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """PUT; with a resourceVersion in `body`, only onto that version. Raises `Conflicted`."""

@@ -6,7 +6,9 @@ Called by `coder-enterprise create token-secret`. The token is tried before it i
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from coder_enterprise.client.coder import CoderClient
@@ -18,6 +20,8 @@ from coder_enterprise.kinds.machinery.resource import WATCH_LABEL
 from coder_enterprise.oncall.errors import CannotDo
 
 OWNER: Final = "owner"
+MAX_NAME: Final = 40
+"""Characters, without the moment."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,53 @@ async def try_token(settings: ConnectionSettings) -> Holder:
     return Holder(me.username, tuple(sorted(me.site_roles)))
 
 
-async def write(
-    client: KubernetesClient, namespace: str, name: str, key: str, token: str, *, replace: bool = False
-) -> None:
+@dataclass(frozen=True)
+class Place:
+    """Where the token goes."""
+
+    namespace: str
+    name: str
+    """Of the Secret."""
+    key: str
+    replace: bool = False
+    """Also into one that is there."""
+
+
+async def write(client: KubernetesClient, place: Place, token: str) -> None:
     """Raises `CannotDo` when the Secret is there and is not to be replaced, and `KubernetesError`. Its other keys
     stay."""
-    encoded = {key: base64.b64encode(token.encode()).decode()}
-    metadata = {"name": name, "labels": {WATCH_LABEL: "true"}}
-    body: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
+    body = _body(place, token)
+    if not await _create(client, place, body, trial=False):
+        await client.patch(SECRETS, place.namespace, place.name, body)
+
+
+async def try_place(client: KubernetesClient, place: Place) -> None:
+    """Before there is a token: one that can be put nowhere would stay in Coder. Raises as `write`."""
+    await _create(client, place, _body(place, ""), trial=True)
+
+
+async def _create(client: KubernetesClient, place: Place, body: Mapping[str, Any], *, trial: bool) -> bool:
+    """False for one that is there and to be replaced."""
     try:
-        await client.create(SECRETS, namespace, body)
+        await client.create(SECRETS, place.namespace, body, trial=trial)
     except Conflicted:
-        if not replace:
-            raise CannotDo(
-                f"there is a Secret {name} in the namespace {namespace}", "--replace puts the token into it"
-            ) from None
-        await client.patch(SECRETS, namespace, name, body)
+        if place.replace:
+            return False
+        raise CannotDo(
+            f"there is a Secret {place.name} in the namespace {place.namespace}", "--replace puts the token into it"
+        ) from None
+    return True
+
+
+def _body(place: Place, token: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": place.name, "labels": {WATCH_LABEL: "true"}},
+        "data": {place.key: base64.b64encode(token.encode()).decode()},
+    }
+
+
+def token_name(place: Place, moment: datetime) -> str:
+    """What the token is called in Coder, where each of a user's has a name of its own, also those of before."""
+    return f"kubernetes-{place.namespace}-{place.name}"[:MAX_NAME] + f"-{moment:%Y%m%dT%H%M%S%f}"
