@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from coder_enterprise.planner import folder as planner_folder
-from coder_enterprise.planner.folder import RECORD, Changes, FolderError, compare, exported, write
+from coder_enterprise.planner.folder import RECORD, Changes, FolderError, claimed, compare, exported, write
 
 FIRST = {"a/one.yaml": "one\n", "a/two.yaml": "two\n"}
 
@@ -118,6 +119,11 @@ def test_a_record_leads_nowhere_else(folder: Path) -> None:
     assert outside.exists()
 
 
+def test_a_record_of_what_no_file_can_be_called_is_left_alone(folder: Path) -> None:
+    (folder / RECORD).write_text((folder / RECORD).read_text().replace("a/two.yaml", "a/\\u0000"))
+    assert again(folder, {"a/one.yaml": "one\n"}).remove == []
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FolderError, match="file"):
@@ -138,3 +144,38 @@ def test_what_an_interrupted_export_has_written_is_nobodys_edit(folder: Path, mo
     monkeypatch.undo()
     changes = compare(folder, dict.fromkeys(FIRST, "3"))
     assert (list(changes.write), changes.conflicts) == (list(FIRST), [])
+
+
+def test_nothing_is_written_through_a_link_that_leads_elsewhere(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "coder", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / "a").symlink_to(elsewhere)
+    with pytest.raises(FolderError, match="leads out of"):
+        compare(folder, FIRST)
+    assert not any(elsewhere.iterdir())
+
+
+def test_a_folder_that_is_a_link_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "coder").symlink_to(tmp_path / "real")
+    write(tmp_path / "coder", FIRST, compare(tmp_path / "coder", FIRST))
+    assert compare(tmp_path / "real", FIRST).unchanged == len(FIRST)
+
+
+@pytest.mark.parametrize("name", [RECORD, "kustomization.yaml"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(FolderError, match="is no file"):
+        compare(tmp_path, {"kustomization.yaml": "a"})
+
+
+def test_two_exports_do_not_write_at_the_same_time(tmp_path: Path) -> None:
+    with (
+        claimed(tmp_path / "coder"),
+        pytest.raises(FolderError, match="another export is writing there"),
+        claimed(tmp_path / "coder"),
+    ):
+        pass
+    with claimed(tmp_path / "coder"):
+        assert (tmp_path / "coder").is_dir()

@@ -75,10 +75,11 @@ def run(
     try:
         beside = folder.exported(output)
         export = guarded(command, lambda: _export(wanted, beside))
-        changes = folder.compare(output, export.files, export.standing)
-        if changes.conflicts and not force:
-            _refuse(output, changes)
-        folder.write(output, export.files, changes, force=force)
+        with folder.claimed(output):
+            changes = folder.compare(output, export.files, export.standing)
+            if changes.conflicts and not force:
+                _refuse(output, changes)
+            folder.write(output, export.files, changes, force=force)
     except folder.FolderError as error:
         fail(command, str(error))
     _tell(output, export, changes)

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from typing_extensions import override
 
 from coder_enterprise.client.errors import Forbidden, NotFound, OperatorError
+from coder_enterprise.kinds.machinery import secret_text
 from coder_enterprise.kinds.machinery.base import Context, ManagedKind
 from coder_enterprise.kinds.machinery.declarations import Declaration
 from coder_enterprise.kinds.machinery.resource import GROUP, VERSION
@@ -39,10 +40,7 @@ HEAD: Final = (
     "AdoptIfIdentical takes over what Coder has while both are the same. Once the object is Ready, adoptionPolicy can",
     "go, and deletionPolicy: Delete lets Coder follow when this file is deleted.",
 )
-COMMAND: Final = (
-    "kubectl create secret generic coder-token --type=enterprise.coder.com/token --from-literal=token=TOKEN && "
-    "kubectl label secret coder-token enterprise.coder.com/watch=true"
-)
+COMMAND: Final = secret_text.command("coder-token", "token")
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ each: as exported then, as it is in the folder, and as Coder is now. Only what n
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,6 +40,26 @@ class Changes:
     unchanged: int = 0
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """While it is compared and written, no other export does: what that writes would be taken for a person's edit.
+    Made where there is none. Raises `FolderError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise FolderError(f"{error.filename or folder}: {error.strerror or error}") from None
+    try:
+        with contextlib.suppress(OSError):  # a file system may have no locks
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FolderError(f"{folder}: another export is writing there; repeat this one afterwards") from None
+        yield
+    finally:
+        os.close(held)
+
+
 def exported(folder: Path) -> frozenset[str]:
     """Paths that were written last. Raises `FolderError`."""
     return frozenset(_recorded(folder))
@@ -46,6 +69,7 @@ def compare(folder: Path, files: Mapping[str, str], standing: Collection[str] = 
     """What is neither among `files` nor `standing` is gone from Coder. Raises `FolderError`
     for what cannot be read."""
     recorded = _recorded(folder)
+    _refuse_links(folder, {*files, *recorded})
     changes = Changes()
     for path, text in files.items():
         wanted, found = _digest(text.encode()), _found(folder / path)
@@ -109,9 +133,20 @@ def _put(path: Path, text: str) -> None:
         raise
 
 
+def _refuse_links(folder: Path, paths: Collection[str]) -> None:
+    """A folder may come from others, and be written to with more rights than theirs."""
+    for parent in sorted({(folder / path).parent for path in paths}):
+        try:
+            inside = parent.resolve().is_relative_to(folder.resolve())
+        except (OSError, RuntimeError):  # its links lead in a circle
+            inside = False
+        if not inside:
+            raise FolderError(f"{parent} is a link that leads out of {folder}; put a folder in its place")
+
+
 def _recorded(folder: Path) -> dict[str, str]:
     try:
-        document = json.loads((folder / RECORD).read_text())
+        document = json.loads(_read(folder / RECORD))
         files = document["files"] if document["layout"] == _LAYOUT else {}
         return {str(path): str(digest) for path, digest in files.items() if _inside(str(path))}
     except FileNotFoundError:
@@ -126,16 +161,23 @@ def _recorded(folder: Path) -> dict[str, str]:
 
 def _inside(path: str) -> bool:
     """A record that somebody changed must not lead out of the folder."""
-    return not Path(path).is_absolute() and ".." not in Path(path).parts
+    return not Path(path).is_absolute() and ".." not in Path(path).parts and "\0" not in path
 
 
 def _found(path: Path) -> str | None:
     try:
-        return _digest(path.read_bytes())
+        return _digest(_read(path))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise FolderError(f"{error.filename or path}: {error.strerror or error}") from None
+
+
+def _read(path: Path) -> bytes:
+    """Of a file alone: a pipe would be waited for, and a device has no end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FolderError(f"{path} is no file; move it away, or choose another folder")
+    return path.read_bytes()
 
 
 def _digest(data: bytes) -> str:
