@@ -2,7 +2,7 @@
 refuses, or has not.
 
 Made of the application's own routes and of `coder_routes.txt`, so that neither a new route nor a lost one goes unsaid,
-and of the record of runs in `tests/compatibility/data/runs.toml`, which tells of nothing that was not run.
+and of the record of runs in `tests/compatibility/data/runs.toml`, which also says what was not run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi.routing import APIRoute
 
@@ -42,6 +42,8 @@ Programs that nobody here wrote, unmodified, against this server. What they read
 them. Each test run compares both with the server.
 
 {runs}
+Not run: {left}.
+
 ## Routes
 
 The operations of Coder's Enterprise API page of summer 2026, and those that Coder's Go SDK v2.30.0 and its Terraform
@@ -59,14 +61,16 @@ or 405 where the path has other methods.
 
 def compatibility() -> str:
     """The page."""
-    introduction = _INTRODUCTION.format(runs=_runs())
+    record = tomllib.loads(RUNS.read_text())
+    left = "; ".join(f"{entry['client']} ({entry['why']})" for entry in record["left"])
+    introduction = _INTRODUCTION.format(runs=_runs(record["runs"]), left=left)
     rows = [f"| {method} | `{path}` | {_state((method, path))} |\n" for method, path in todays_routes()]
     return introduction + "".join(rows)
 
 
-def _runs() -> str:
+def _runs(record: list[dict[str, Any]]) -> str:
     """As a table, the newest first."""
-    runs = sorted(tomllib.loads(RUNS.read_text())["runs"], key=lambda run: run["date"], reverse=True)
+    runs = sorted(record, key=lambda run: run["date"], reverse=True)
     columns = ("client", "version", "date", "profile", "ran", "works", "fails")
     rows = [columns, ("---",) * len(columns), *([str(run[column]) for column in columns] for run in runs)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
