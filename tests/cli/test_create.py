@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder_enterprise.kinds.machinery.resource import WATCH_LABEL
-from tests.support.command import in_cluster
+from tests.support.command import command, in_cluster
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import secret
 from tools.coder_api import CoderAPI
@@ -72,6 +72,15 @@ def test_no_token_is_made_that_can_be_put_nowhere(
     result = in_cluster(namespace, *asked, typed=f"{server.password}\n")
     assert (result.exit_code, said in result.stderr) == (1, True)
     assert coder.tokens("admin") == before
+
+
+def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
+    result = command(*CREATE, "--url", "https://ann:s3cret@coder.example.com", "--token-stdin", typed="a-token")
+    assert (result.exit_code, "must not hold a user name" in result.stderr, "s3cret" in result.stderr) == (
+        2,
+        True,
+        False,
+    )
 
 
 def test_certificates_in_any_encoding_are_read(namespace: Namespace, tmp_path: Path) -> None:

@@ -159,6 +159,45 @@ def test_a_former_plan_without_an_end_is_not_read_to_it(run: Any, tmp_path: Path
     assert (result.exit_code, "/dev/zero: has more than 1 MiB" in result.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("words", [("plan", "-f", "-"), ("export", "-o", "out")])
+@pytest.mark.parametrize(
+    "url", ["http://ann:s3cret@127.0.0.1:1", "http://127.0.0.1:1?key=s3cret", "127.0.0.1:1", "ftp://a", "http://a:b"]
+)
+def test_an_address_that_no_coder_can_have_is_refused_and_not_shown(
+    run: Any, tmp_path: Path, monkeypatch: Any, words: Any, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODER_URL", url)
+    result = run(*words, input="")
+    (line,) = result.output.splitlines()
+    assert (result.exit_code, "CODER_URL must" in line, "s3cret" in line) == (1, True, False)
+
+
+@pytest.mark.parametrize("words", [("plan", "-f", "-"), ("export", "-o", "out")])
+def test_a_token_is_read_as_people_put_it_into_variables(
+    run: Any, server: CoderServer, tmp_path: Path, monkeypatch: Any, words: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODER_SESSION_TOKEN", f'"{server.token}"\n')
+    assert run(*words, input="").exit_code == 0
+    monkeypatch.setenv("CODER_SESSION_TOKEN", "s3cret\r\nX-Other: 1 2")
+    result = run(*words, input="")
+    (line,) = result.output.splitlines()
+    assert (result.exit_code, "CODER_SESSION_TOKEN holds no session token" in line, "s3cret" in line) == (
+        1,
+        True,
+        False,
+    )
+
+
+def test_a_server_that_is_away_is_told_by_the_variable_that_names_it(
+    run: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("CODER_URL", "http://127.0.0.1:1")
+    result = run("export", "-o", tmp_path / "out")
+    assert (result.exit_code, result.stderr.endswith("check CODER_URL\n")) == (1, True)
+
+
 def test_nothing_to_plan_is_said(run: Any) -> None:
     assert "nothing of this operator is among" in run("plan", "-f", "-", input="").stdout
 

@@ -50,7 +50,7 @@ def run(
     """
     if "-" in filename and not yes:
         raise typer.BadParameter("the standard input cannot hold manifests and answers: add --yes", param_hint="-f")
-    access = access_of(token_from_env)
+    access = access_of(command, token_from_env)
 
     manifests = manifests_of(command, filename, namespace)
 

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Make what declarations need beside themselves.")
 
 
+def _coder_url(value: str) -> str:
+    from coder_enterprise.kinds.deployment.urls import url_fault
+
+    fault = url_fault(value.strip())
+    if fault:
+        raise typer.BadParameter(f"it {fault}")
+    return value.strip()
+
+
 @app.callback()
 def group() -> None:
     """Make what declarations need beside themselves."""
@@ -27,7 +36,7 @@ def group() -> None:
 def token_secret(
     command: typer.Context,
     name: Annotated[str, typer.Argument(help="Of the Secret, such as coder-token.", callback=names.object_name)],
-    url: Annotated[str, typer.Option(envvar="CODER_URL", help="Coder's access URL.")],
+    url: Annotated[str, typer.Option(envvar="CODER_URL", help="Coder's access URL.", callback=_coder_url)],
     username: Annotated[
         str,
         typer.Option("--username", "--email", help="Make a token for who has this e-mail; the password is asked for."),
@@ -66,12 +75,13 @@ def token_secret(
     secret = _password() if username else sys.stdin.buffer.read().decode(errors="replace")
 
     async def act(connection: Connection) -> None:
+        from coder_enterprise.client.failures import Called
         from coder_enterprise.client.http import ConnectionSettings
         from coder_enterprise.kinds.machinery.moments import present
         from coder_enterprise.oncall import token_secret as work
 
         bundle = ca_file.read_bytes().decode(errors="surrogateescape") if ca_file else ""
-        settings = ConnectionSettings(url=url.rstrip("/"), token="", ca_bundle=bundle)
+        settings = ConnectionSettings(url.rstrip("/"), "", ca_bundle=bundle, called=Called("--url", "--ca-file"))
         place = work.Place(connection.namespace, name, key, replace)
         await work.try_place(connection.client, place)
         token = await _token(settings, username, secret, work.token_name(place, present()), days)
@@ -96,11 +106,11 @@ async def _token(settings: ConnectionSettings, username: str, secret: str, name:
         from coder_enterprise.client.sign_in import mint_token
 
         return await mint_token(settings, username, secret, name, days)
-    from coder_enterprise.kinds.machinery.secret_text import token
+    from coder_enterprise.kinds.machinery.secret_text import is_sendable, token
     from coder_enterprise.oncall.errors import CannotDo
 
     given = token(secret)
-    if not (given and all("!" <= character <= "~" for character in given)):
+    if not is_sendable(given):
         raise CannotDo("standard input has no session token", "it is one word of ASCII characters")
     return given
 

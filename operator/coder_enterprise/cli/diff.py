@@ -62,7 +62,7 @@ def run(
     if filename:
         plan.run(command, filename, namespace or "default", output, exit_code=exit_code, token_from_env=token_from_env)
         return
-    access = access_of(token_from_env)
+    access = access_of(command, token_from_env)
 
     async def work(connection: Connection) -> Plan:
         from coder_enterprise.kinds.machinery.resource import Resource

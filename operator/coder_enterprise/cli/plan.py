@@ -75,7 +75,7 @@ def run(
     """
     if prune and not (live or former):
         raise typer.BadParameter("needs --live or --former, which know what there was", param_hint="--prune")
-    access = access_of(token_from_env)
+    access = access_of(command, token_from_env)
     manifests = manifests_of(command, filename, namespace)
     since = _gone_since(command, former, manifests) if prune and former else []
 

@@ -57,9 +57,9 @@ Live = Annotated[
 ]
 
 
-def access_of(tokens: list[str] | None) -> Access:
-    """From the environment. Ends the command for an option that cannot be read."""
-    from coder_enterprise.planner.servers import Access
+def access_of(command: typer.Context, tokens: list[str] | None) -> Access:
+    """From the environment. Ends the command for an option or a variable that cannot be used."""
+    from coder_enterprise.planner.servers import TOKEN, Access, given_token, given_url
 
     given = {}
     for item in tokens or ():
@@ -68,10 +68,10 @@ def access_of(tokens: list[str] | None) -> Access:
             raise typer.BadParameter(f"{item} is not NAME=VARIABLE", param_hint="--token-from-env")
         if not os.environ.get(variable):
             raise typer.BadParameter(f"the variable {variable} is empty or not set", param_hint="--token-from-env")
-        given[name] = os.environ[variable].strip()
-    return Access(
-        url=os.environ.get("CODER_URL", ""), token=os.environ.get("CODER_SESSION_TOKEN", "").strip(), tokens=given
-    )
+        given[name] = variable
+    with cluster.told(command):
+        tokens_ = {name: given_token(os.environ, variable) for name, variable in given.items()}
+        return Access(given_url(os.environ), given_token(os.environ, TOKEN), tokens_)
 
 
 def manifests_of(command: typer.Context, filename: list[str], namespace: str) -> Manifests:

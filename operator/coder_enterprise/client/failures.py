@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -55,11 +55,23 @@ class Answer:
         return said if said in _CONTENT_TYPES else "something else" if said else "no content type"
 
 
+class Called(NamedTuple):
+    """Where people set what a connection is made of."""
+
+    url: str = "spec.url"
+    trust: str = tls.WHERE
+    """The certificates that are trusted."""
+
+
+OF_SPEC: Final = Called()
+
+
 class Failures:
     """Of one connection, to `url`, through `proxy`; `secrets` are never told."""
 
-    def __init__(self, url: str, secrets: tuple[str, ...], proxy: proxies.Proxy | None) -> None:
+    def __init__(self, url: str, secrets: tuple[str, ...], proxy: proxies.Proxy | None, called: Called) -> None:
         self._url = url
+        self._called = called
         self._secrets = tuple(filter(None, secrets))
         self._proxy = proxy
 
@@ -70,19 +82,21 @@ class Failures:
         failed = _tls_error(error)
         if failed is not None:
             if failed.reason in tls.NOT_SPOKEN:
-                return errors.TLSFailed(f"{self._url} speaks no TLS; write http:// in spec.url, or the port of https")
+                return errors.TLSFailed(
+                    f"{self._url} speaks no TLS; write http:// in {self._called.url}, or the port of https"
+                )
             cause = getattr(failed, "verify_message", "") or getattr(failed, "reason", "") or type(failed).__name__
             return errors.TLSFailed(
                 f"TLS with {self._url} failed: {cause}; check the server's certificate, or name its "
-                "issuer in spec.caBundle or spec.caBundleSecretRef"
+                f"issuer in {self._called.trust}"
             )
         if isinstance(error, TimeoutError):
             cause = f"no answer within {CONNECT_TIMEOUT:.0f} s (connect) or {READ_TIMEOUT:.0f} s (read)"
         else:
             cause = _cause(error)
-        advice = "check spec.url"
+        advice = f"check {self._called.url}"
         if isinstance(error, _BROKEN) and self._url.startswith("http:"):
-            advice = "if TLS is spoken there, write https:// in spec.url"
+            advice = f"if TLS is spoken there, write https:// in {self._called.url}"
         return errors.Unreachable(self.clean(f"{self._url} cannot be reached: {cause}; {advice}"))
 
     def raise_for_status(self, answer: Answer) -> None:
@@ -91,7 +105,7 @@ class Failures:
             return
         if status < 400:
             target = _origin(answer.headers.get("Location", ""))
-            message = f"{self._url} redirects to {target}; spec.url must be Coder's own access URL"
+            message = f"{self._url} redirects to {target}; {self._called.url} must be Coder's own access URL"
             raise errors.NotCoder(self.clean(message))
         if self._proxy and status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise errors.Unreachable(proxies.wants_credentials(self._proxy))
@@ -152,14 +166,14 @@ class Failures:
         )
 
     def _mistake(self, answer: Answer) -> str:
-        """What is wrong with `spec.url`, by an answer that is not Coder's; "" when that does not show."""
+        """What is wrong with the URL, by an answer that is not Coder's; "" when that does not show."""
         parts = urlsplit(self._url)
         said = answer.body[:_MAX_WORDS].lower()
         if parts.scheme == "http" and b"http request" in said and b"https" in said:
-            return f"{self._url} speaks TLS: write https:// in spec.url"
+            return f"{self._url} speaks TLS: write https:// in {self._called.url}"
         if parts.path.strip("/"):
             origin = f"{parts.scheme}://{parts.netloc}"
-            return f"spec.url has the path {parts.path}; Coder's access URL rarely has one: write {origin}"
+            return f"{self._called.url} has the path {parts.path}; Coder's access URL rarely has one: write {origin}"
         return ""
 
     def clean(self, text: str) -> str:

@@ -35,7 +35,7 @@ from coder_enterprise.client.bodies import (
     collect,
     read,
 )
-from coder_enterprise.client.failures import CONNECT_TIMEOUT, READ_TIMEOUT, Answer, Failures
+from coder_enterprise.client.failures import CONNECT_TIMEOUT, OF_SPEC, READ_TIMEOUT, Answer, Called, Failures
 from coder_enterprise.client.sending import Connector, Request, looking
 
 API: Final = "/api/v2"
@@ -58,6 +58,7 @@ class ConnectionSettings:
     """PEM certificates that are trusted in place of the system's; "" means the system's."""
     scim_key: str = field(default="", repr=False)
     """What opens SCIM; "" when it is not to be used."""
+    called: Called = OF_SPEC
     anywhere: bool = False
     """Also at a link-local address, which is refused otherwise."""
 
@@ -102,8 +103,8 @@ class Transport:
     def __init__(self, settings: ConnectionSettings, hooks: CallHooks | None = None) -> None:
         self.settings = settings
         self._hooks = hooks
-        proxy = _proxy_for(settings.url)
-        self._failures = self.failures(settings.url, (settings.token, settings.scim_key), proxy)
+        proxy = _proxy_for(settings)
+        self._failures = self.failures(settings.url, (settings.token, settings.scim_key), proxy, settings.called)
         # True is aiohttp's word for its own context, which http does not need; False would accept any certificate.
         context = tls.context(settings.ca_bundle) if urlsplit(settings.url).scheme == "https" else True
         self._base = settings.url.rstrip("/") + self.root
@@ -270,13 +271,13 @@ def _tells_of_deletion(said: Any, path: str) -> bool:
     return (isinstance(message, str) and message != "") or shown.lower() == path.rpartition("/")[2].lower()
 
 
-def _proxy_for(url: str) -> proxies.Proxy | None:
+def _proxy_for(settings: ConnectionSettings) -> proxies.Proxy | None:
     try:
-        return proxies.proxy_for(url)
+        return proxies.proxy_for(settings.url)
     except proxies.ProxyUnusable as error:
         raise errors.Unreachable(str(error)) from None
     except ValueError as error:
-        raise errors.Unreachable(f"{url} is no URL: {error}; check spec.url") from None
+        raise errors.Unreachable(f"{settings.url} is no URL: {error}; check {settings.called.url}") from None
 
 
 @cache

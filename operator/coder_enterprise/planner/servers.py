@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -16,8 +16,11 @@ from coder_enterprise.client import errors
 from coder_enterprise.client.clock import now
 from coder_enterprise.client.coder import CoderClient
 from coder_enterprise.client.directory import Directory
+from coder_enterprise.client.failures import Called
 from coder_enterprise.client.http import ConnectionSettings
 from coder_enterprise.client.operations import OPERATIONS, CoderRight
+from coder_enterprise.kinds.deployment.urls import url_fault
+from coder_enterprise.kinds.machinery import secret_text
 from coder_enterprise.kinds.machinery.base import Context, ManagedKind
 from coder_enterprise.kinds.machinery.connection import SecretKeyRef
 from coder_enterprise.kinds.machinery.consent import Allowance
@@ -28,6 +31,9 @@ from coder_enterprise.kinds.machinery.suspension import suspension
 from coder_enterprise.kinds.registry import CONNECTION_KIND
 from coder_enterprise.planner.beside import BesideManifests
 from coder_enterprise.planner.manifests import Manifest, Manifests, secret_values
+
+URL: Final = "CODER_URL"
+TOKEN: Final = "CODER_SESSION_TOKEN"  # noqa: S105 - a variable's name
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ def _settings(key: Key, declared: Manifest | None, manifests: Manifests, access:
         if own is not None:
             return own
     if access.url and access.token:
-        return ConnectionSettings(url=access.url.rstrip("/"), token=access.token, anywhere=True)
+        return _from_environment(access.url, access.token)
     raise NoAccess(_hint(key, declared))
 
 
@@ -158,12 +164,33 @@ def _declared_settings(
         return CONNECTION_KIND.settings(spec.model_copy(update={"scim_secret_ref": None}), values)
 
 
+def given_url(environment: Mapping[str, str]) -> str:
+    """Of Coder; "" where none is given. Raises `NoAccess` for what `spec.url` could not be."""
+    url = environment.get(URL, "").strip()
+    fault = url_fault(url) if url else ""
+    if fault:
+        raise NoAccess(f"{URL} {fault}")
+    return url
+
+
+def given_token(environment: Mapping[str, str], variable: str) -> str:
+    """As a Secret may hold it; "" where none is given. Raises `NoAccess` for what is none."""
+    given = secret_text.token(environment.get(variable, ""))
+    if given and not secret_text.is_sendable(given):
+        raise NoAccess(f"{variable} holds no session token: that is one word of ASCII characters")
+    return given
+
+
+def _from_environment(url: str, token: str) -> ConnectionSettings:
+    return ConnectionSettings(url.rstrip("/"), token, called=Called(URL, "SSL_CERT_FILE"), anywhere=True)
+
+
 def environment_context(environment: Mapping[str, str]) -> Context:
     """For the Coder of CODER_URL and CODER_SESSION_TOKEN. Raises `NoAccess`. Close its client."""
-    url, token = environment.get("CODER_URL", ""), environment.get("CODER_SESSION_TOKEN", "")
-    missing = [name for name, value in (("CODER_URL", url), ("CODER_SESSION_TOKEN", token)) if not value]
+    url, token = given_url(environment), given_token(environment, TOKEN)
+    missing = [name for name, value in ((URL, url), (TOKEN, token)) if not value]
     if missing:
         raise NoAccess(f"{' and '.join(missing)} must be set: the address of Coder, and an owner's session token")
-    client = CoderClient(ConnectionSettings(url=url.rstrip("/"), token=token, anywhere=True))
+    client = CoderClient(_from_environment(url, token))
     beside = BesideManifests({}, {})
     return Context(client=client, directory=Directory(client), beside=beside, users_newer_than=now())

@@ -35,7 +35,7 @@ def connection_settings(url: str, spec: DeploymentSpec, values: Mapping[SecretKe
     _require_plain(spec.url)
     ref, bundle, scim = spec.token_secret_ref, spec.ca_bundle_secret_ref, spec.scim_secret_ref
     token = secret_text.token(values[key_ref(ref)])
-    if not all("!" <= character <= "~" for character in token):
+    if token and not secret_text.is_sendable(token):
         raise stalled(
             Reason.UNAUTHORIZED,
             f"Secret {ref.name} holds no session token under the key {ref.key}: "

@@ -10,6 +10,7 @@ from coder_enterprise.kinds.machinery.common import BaseSpec, SecretKey, SecretR
 from coder_enterprise.kinds.machinery.consent import MAX_ALLOWANCES, MAX_NAMESPACES, Allowance, NamespaceName
 from coder_enterprise.kinds.machinery.schema import Cel, ListSet
 
+NO_URL: Final = "must be an http or https URL with a host, such as https://coder.example.com"
 NO_CREDENTIALS: Final = "must not hold a user name or a password: the token belongs into a Secret"
 NO_QUERY: Final = "must not have a query or a fragment"
 
@@ -38,7 +39,7 @@ class DeploymentSpec(BaseSpec):
         Field(min_length=8, max_length=MAX_URL),
         Cel(
             "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",
-            "url must be an http or https URL with a host, such as https://coder.example.com",
+            f"url {NO_URL}",
         ),
         Cel("!self.contains('@')", f"url {NO_CREDENTIALS}"),
         Cel("!self.contains('?') && !self.contains('#')", f"url {NO_QUERY}"),

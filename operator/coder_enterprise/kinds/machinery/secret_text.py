@@ -31,6 +31,11 @@ def token(value: str) -> str:
     return rest.strip() or text if word.lower() == "bearer" else text
 
 
+def is_sendable(token: str) -> bool:
+    """One word of ASCII: what a header can have."""
+    return bool(token) and all("!" <= character <= "~" for character in token)
+
+
 def command(name: str, key: str) -> str:
     """What makes such a Secret out of a file, so that its text is in no history of a shell."""
     create = f"kubectl create secret generic {name} --from-file={key}=FILE"
