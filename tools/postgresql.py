@@ -15,7 +15,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 
+from tools import folders
 from tools.processes import Process, free_ports
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class PostgreSQL:
         self._address = address
         self.password = secrets.token_urlsafe(12)
         self._user = pwd.getpwnam(ROOT_RUNS_AS).pw_uid if os.geteuid() == 0 else None
-        self._folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-pg-"))
+        self._folder = folders.make("pg")
         self._programs = programs
         self._process: Process | None = None
 
@@ -105,7 +105,7 @@ class PostgreSQL:
 
     def close(self) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        folders.remove(self._folder)
 
     def create_database(self, template: str = "template0") -> str:
         """A new one, like `template`, to which nobody may be connected; its name."""

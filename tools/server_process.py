@@ -9,10 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import shutil
 import signal
 import string
-import tempfile
 import time
 import urllib.request
 import uuid
@@ -24,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typing_extensions import override
 
 from coder_enterprise.server.services.license_tokens import sign
+from tools import folders
 from tools.processes import READY_TIMEOUT, Restartable
 
 LISTENING: Final = "listening on "
@@ -85,7 +84,7 @@ class CoderServer(Restartable):
     def start(self) -> None:
         """Raises `ProcessFailed` with its log when it does not answer."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-server-"))
+            self._folder = folders.make("server")
             if not self._database_url:
                 type(self).furnish(self.database)
         token_file = self.folder / "token"
@@ -127,7 +126,7 @@ class CoderServer(Restartable):
         """End it, if it runs, and remove its folder."""
         super().close()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            folders.remove(self._folder)
             self._folder = None
 
     def _storage(self) -> dict[str, str]:

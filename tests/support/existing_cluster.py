@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ import pytest
 import yaml
 from typing_extensions import override
 
+from tools import folders
 from tools.kubernetes.arguments import Place
 from tools.kubernetes.binaries import locate
 from tools.kubernetes.control_plane import ControlPlane
@@ -38,7 +38,7 @@ class ExistingCluster(ControlPlane):
         given = Path(os.environ[VARIABLE])
         cluster = yaml.safe_load(given.read_text())["clusters"][0]["cluster"]
         server = urlsplit(cluster["server"])
-        folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-tests-"))
+        folder = folders.make("tests")
         self._place = Place(folder, server.hostname or "", server.port or 443)
         self.ca_file.parent.mkdir()
         self.ca_file.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))

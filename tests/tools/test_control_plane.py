@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ import pytest
 
 from tests.support.kubernetes import Body, Namespace
 from tests.support.waiting import wait_until
-from tools.kubernetes.control_plane import PREFIX, ControlPlane
-from tools.kubernetes.control_plane import _remove_left_behind as remove_left_behind
+from tools import folders
+from tools.kubernetes.control_plane import ControlPlane
 from tools.kubernetes.nodes import SELECTOR
 
 PROGRAM = """
@@ -65,15 +64,8 @@ def test_after_a_crash_the_next_start_removes_what_is_left(running: tuple[subpro
     program.wait(30)
     wait_until(lambda: not listeners(folder), "its processes have ended")
     assert folder.exists()
-    remove_left_behind()
+    folders.remove(folders.make("next"))
     assert not folder.exists()
-
-
-def test_the_folder_of_a_run_that_lives_is_not_removed(control_plane: ControlPlane) -> None:
-    remove_left_behind()
-    assert control_plane.folder.is_dir()
-    assert control_plane.folder.parent == Path(tempfile.gettempdir())
-    assert control_plane.folder.name.startswith(PREFIX)
 
 
 def test_rbac_is_on(control_plane: ControlPlane) -> None:

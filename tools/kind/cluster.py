@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any, Final, Self
 
+from tools import folders
 from tools.commands import run
 from tools.kubernetes.binaries import locate
 
@@ -43,7 +42,7 @@ class KindCluster:
 
     def __init__(self) -> None:
         self.programs = locate(("kind", "kubectl", "helm"))
-        self.folder = Path(tempfile.mkdtemp(prefix="coder-enterprise-kind-"))
+        self.folder = folders.make("kind")
         self.kubeconfig = self.folder / "kubeconfig"
 
     def __enter__(self) -> Self:
@@ -78,4 +77,4 @@ class KindCluster:
         try:
             self._kind("delete", "cluster")
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            folders.remove(self.folder)

@@ -7,14 +7,11 @@ runs containers here, and without `add_nodes` no pod is placed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
-import shutil
 import ssl
 import subprocess
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -25,6 +22,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tools import folders
 from tools.kubernetes import arguments, nodes
 from tools.kubernetes.arguments import LOOPBACK, Place
 from tools.kubernetes.binaries import locate
@@ -33,7 +31,6 @@ from tools.processes import Process, ProcessFailed, free_ports
 
 READY_TIMEOUT: Final = 90.0
 START_ATTEMPTS: Final = 3
-PREFIX: Final = "coder-enterprise-kubernetes-"
 ADMIN: Final = "admin"
 STOPPED_IN_ORDER: Final = ("kwok", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
 AUDIT_POLICY: Final = {
@@ -109,7 +106,6 @@ class ControlPlane:
     def start(self) -> None:
         """Ready when it returns. Raises `ProcessFailed` with the log of what did not start."""
         self._binaries = locate(OLDEST_CONTROL_PLANE if self._oldest else CONTROL_PLANE)
-        _remove_left_behind()
         for attempt in range(START_ATTEMPTS):
             try:
                 self._start_once()
@@ -131,7 +127,7 @@ class ControlPlane:
             if process:
                 process.stop()
         if self._place:
-            shutil.rmtree(self._place.folder, ignore_errors=True)
+            folders.remove(self._place.folder)
             self._place = None
 
     def add_nodes(self) -> None:
@@ -199,10 +195,9 @@ class ControlPlane:
         self._wait_for_apiserver()
 
     def _start_once(self) -> None:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        folder = folders.make("kubernetes")
         port, etcd, etcd_peer = free_ports(3)
         self._place = Place(folder, self._address, port, etcd, etcd_peer)
-        (folder / "pid").write_text(str(os.getpid()))
         (folder / "logs").mkdir()
         self._write_credentials()
         self._run("etcd", arguments.for_etcd(self._place))
@@ -273,22 +268,3 @@ def _kubeconfig(url: str, ca_file: Path, user: str, token: str) -> str:
         "users": [{"name": user, "user": {"token": token}}],
     }
     return yaml.safe_dump(config)
-
-
-def _remove_left_behind() -> None:
-    """Folders of runs that were killed: their processes ended with them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, ValueError):
-            pid = int((folder / "pid").read_text())
-            if folder.stat().st_uid == os.getuid() and not _is_alive(pid):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
