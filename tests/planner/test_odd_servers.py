@@ -12,10 +12,11 @@ from typing_extensions import override
 from coder_enterprise.client import http
 from coder_enterprise.kinds.machinery.reasons import Reason
 from coder_enterprise.planner.applying import Applier, Outcome
+from coder_enterprise.planner.exporting import Selection, export
 from coder_enterprise.planner.manifests import Manifests, read
 from coder_enterprise.planner.planning import Planner
 from coder_enterprise.planner.plans import Plan, Verb
-from coder_enterprise.planner.servers import Access
+from coder_enterprise.planner.servers import Access, environment_context
 from tests.support.manifests import group
 from tests.support.scripted import HTML, NO_ROUTE, TOKEN, Scripted, no_proxies, raw_server, server
 from tools.coder_api import CoderAPI
@@ -74,6 +75,19 @@ async def test_the_open_source_build_serves_no_groups(server: Scripted, manifest
     admit(server)
     server.answer("/entitlements", NO_ROUTE, status=404)
     assert told(await planned(manifests, server.url)) == {(Verb.REFUSE, Reason.NOT_SERVED)}
+
+
+async def test_the_open_source_build_is_exported_with_its_people(server: Scripted) -> None:
+    ann = {"id": "2e000000-0000-4000-8000-000000000000", "username": "ann", "email": "ann@example.com", "roles": []}
+    admit(server)
+    server.answer("/organizations", [ORGANIZATION])
+    server.answer("/users", {"users": [ME, ann | {"organization_ids": [ORGANIZATION["id"]]}], "count": 2})
+    context = environment_context({"CODER_URL": server.url, "CODER_SESSION_TOKEN": TOKEN})
+    found = await export(context, Selection(), lambda done, of: None)
+    await context.client.close()
+    assert found.counts == {"CoderUser": 1}
+    assert yaml.safe_load(found.files["coderusers/ann.yaml"])["spec"]["email"] == "ann@example.com"
+    assert any(note.startswith("no CoderGroup: this Coder has no groups: it is the open") for note in found.notes)
 
 
 async def test_a_version_that_nobody_knows_is_planned_by_what_it_answers(

@@ -23,6 +23,7 @@ from coder_enterprise.client.errors import Forbidden, NotFound, OperatorError
 from coder_enterprise.kinds.machinery import secret_text
 from coder_enterprise.kinds.machinery.base import Context, ManagedKind
 from coder_enterprise.kinds.machinery.declarations import Declaration
+from coder_enterprise.kinds.machinery.lookups import in_words
 from coder_enterprise.kinds.machinery.resource import GROUP, VERSION
 from coder_enterprise.kinds.machinery.texts import clipped
 from coder_enterprise.kinds.registry import CONNECTION_KIND, MANAGED_KINDS
@@ -104,7 +105,7 @@ async def export(
             declared = await kind.declarations(context, names)
         except (Forbidden, NotFound) as error:
             hidden.add(kind.names.plural)
-            result.notes.append(f"no {kind.names.kind}: {error.message}")
+            result.notes.append(f"no {kind.names.kind}: {in_words(kind, error).message}")
             continue
         _add(result, kind, declared, selection, names)
     if not result.counts:

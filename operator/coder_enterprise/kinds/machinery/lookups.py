@@ -51,7 +51,7 @@ def in_words(kind: ManagedKind[Any, Any], error: errors.OperatorError) -> errors
     if isinstance(error, errors.NotFound) and error.route_missing:
         return stalled(
             Reason.NOT_SERVED,
-            f"this Coder has no {kind.things}: it is the open-source build, or its version is too old for them "
+            f"this Coder has no {kind.things}: it is the open-source build, or its version is too old "
             f"({error.message})",
         )
     return error

@@ -30,8 +30,7 @@ async def user_declarations(context: Context) -> list[Declaration]:
 async def _chosen_hours(context: Context, ids: Sequence[str]) -> dict[str, str]:
     """Schedules of those who have their own, by id: Coder has no list of them."""
     found: dict[str, str] = {}
-    licensed = (await context.client.server.entitlements()).features.get(QUIET_HOURS)
-    if licensed is None or not licensed.enabled:
+    if not await _may_have_hours(context):
         return found
 
     async def ask(user_id: str) -> None:
@@ -44,6 +43,14 @@ async def _chosen_hours(context: Context, ids: Sequence[str]) -> dict[str, str]:
 
     await each(ids, ask, AT_A_TIME)
     return found
+
+
+async def _may_have_hours(context: Context) -> bool:
+    try:
+        feature = (await context.client.server.entitlements()).features.get(QUIET_HOURS)
+    except errors.NotFound:  # the open-source build
+        return False
+    return feature is not None and feature.enabled
 
 
 def _declaration(user: records.User, organizations: dict[str, records.Organization], schedule: str) -> Declaration:
