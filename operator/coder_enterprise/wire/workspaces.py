@@ -131,6 +131,10 @@ class CreateWorkspaceBuildRequest(WireModel):
     rich_parameter_values: list[ParameterValue] = Field(default_factory=list)
     template_version_preset_id: str = ""
     """Its values go before those that are sent; so it is in Coder."""
+    dry_run: bool = False
+    state: str = Field(default="", repr=False)
+    orphan: bool = False
+    log_level: str = ""
 
 
 class UpdateAutostartRequest(WireModel):

@@ -66,7 +66,7 @@ async def test_a_dry_run_that_waits_is_canceled(owner: Client, daemon: Daemon, t
     assert (found["count"], found["available"]) == (1, 1)
     checked(await owner.patch(f"{path}/cancel"))
     assert checked(await owner.get(path))["status"] == "canceled"
-    refused(await owner.patch(f"{path}/cancel"), 412)
+    refused(await owner.patch(f"{path}/cancel"), 400)
 
 
 async def test_a_dry_run_is_seen_by_who_made_it_and_who_makes_workspaces_for_them(

@@ -161,14 +161,14 @@ async def test_a_version_without_a_template_is_not_found_by_others(template_admi
 
 
 async def test_a_job_that_has_ended_cannot_be_canceled(owner: Client, template: Body) -> None:
-    refused(await owner.patch(f"/templateversions/{template['active_version_id']}/cancel"), 412)
+    refused(await owner.patch(f"/templateversions/{template['active_version_id']}/cancel"), 400)
 
 
 async def test_a_job_is_canceled_once(owner: Client, daemon: Daemon) -> None:
     version = await create_version(owner)
     await daemon.acquire()
     checked(await owner.patch(f"/templateversions/{version['id']}/cancel"))
-    refused(await owner.patch(f"/templateversions/{version['id']}/cancel"), 412)
+    refused(await owner.patch(f"/templateversions/{version['id']}/cancel"), 400)
 
 
 async def test_resources_are_there_when_the_job_has_ended(owner: Client) -> None:

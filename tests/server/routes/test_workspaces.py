@@ -292,6 +292,10 @@ async def test_builds_need_the_tags_of_their_version(address: str, owner: Client
     [
         ({"transition": "restart"}, "transition"),
         ({"transition": "start", "template_version_id": "x"}, "template_version_id"),
+        ({"transition": "delete", "orphan": True}, "orphan"),
+        ({"transition": "start", "state": "eA=="}, "state"),
+        ({"transition": "start", "dry_run": True}, "dry_run"),
+        ({"transition": "start", "log_level": "debug"}, "log_level"),
         ({"transition": "start", "template_version_id": NONE}, "template_version_id"),
     ],
 )

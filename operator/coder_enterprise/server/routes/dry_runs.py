@@ -53,7 +53,7 @@ async def follow_dry_run_logs(
     await send_lines(websocket, caller, caller.services.dry_runs.follow(caller.actor, version, job, span))
 
 
-@router.patch(ROOT + "/{job}/cancel", **documented(RESPONSE, responses={412: {}}))
+@router.patch(ROOT + "/{job}/cancel", **documented(RESPONSE))
 async def cancel_dry_run(version: str, job: str, caller: Authenticated) -> Response:
     await caller.services.dry_runs.cancel(caller.actor, version, job)
     return caller.done("Job has been marked as canceled...")

@@ -142,7 +142,7 @@ async def get_version_resources(version: str, caller: Authenticated) -> Response
     return caller.answer(RESOURCES, await caller.services.template_versions.resources(caller.actor, version))
 
 
-@router.patch("/templateversions/{version}/cancel", **documented(RESPONSE, responses={412: {}}))
+@router.patch("/templateversions/{version}/cancel", **documented(RESPONSE))
 async def cancel_version(version: str, caller: Authenticated) -> Response:
     await caller.services.template_versions.cancel(caller.actor, version)
     return caller.done("Job has been marked as canceled...")

@@ -86,7 +86,7 @@ class DryRuns:
         return self._logs.follow(actor, _found(version, job), span)
 
     async def cancel(self, actor: Actor, version: str, job: str) -> None:
-        """Raises like `get`, and `PreconditionFailed` after its end."""
+        """Raises like `get`, and `BadRequest` after its end."""
         find = _found(version, job)
 
         def work(connection: Connection, actor: Actor) -> UUID:

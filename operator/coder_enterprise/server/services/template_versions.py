@@ -160,7 +160,7 @@ class TemplateVersions:
         return await self._database.read(work)
 
     async def cancel(self, actor: Actor, reference: str) -> None:
-        """Raises `BadRequest` for what is no id, `NotFound`, `Forbidden`, and `PreconditionFailed` after its end."""
+        """Raises `BadRequest` for what is no id and after its end, `NotFound`, and `Forbidden`."""
         version_id = references.uuid_parameter("templateversion", reference)
 
         def work(connection: Connection, actor: Actor) -> UUID:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from coder_enterprise.server import access, names, scopes
 from coder_enterprise.server.access import Action, Actor, Kind, Subject, Whom
-from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, PreconditionFailed, bad_query, invalid
+from coder_enterprise.server.errors import Forbidden, NotFound, PreconditionFailed, bad_query, invalid
 from coder_enterprise.server.services import audit, references
 from coder_enterprise.server.services.build_views import TRANSITIONS, to_wire
 from coder_enterprise.server.services.new_builds import add_build
@@ -29,6 +29,8 @@ from coder_enterprise.server.storage.workspaces import Workspace
 from coder_enterprise.wire.provisioner_jobs import ProvisionerJobLog
 from coder_enterprise.wire.workspaces import CreateWorkspaceBuildRequest, ParameterValue, WorkspaceBuild
 
+NOT_DONE: Final = ("dry_run", "state", "orphan", "log_level")
+"""What Coder can be asked for with a build, and this server would have to leave out."""
 CANCELABLE: Final = ("pending", "running")
 
 
@@ -132,6 +134,8 @@ def _create(
     if request.transition not in TRANSITIONS:
         raise invalid(transition=f"must be one of {', '.join(TRANSITIONS)}")
     scopes.require(actor.scopes, frozenset({f"workspace:{request.transition}"}))
+    if asked := [name for name in NOT_DONE if getattr(request, name)]:
+        raise invalid(**dict.fromkeys(asked, "is not served here"))
     last = workspace_builds.latest(connection, [workspace.id])[workspace.id]
     wanted = names.as_uuid(request.template_version_id) if request.template_version_id else last.template_version_id
     if wanted is None:
@@ -146,14 +150,11 @@ def _create(
 
 
 def _cancel(connection: Connection, job_id: UUID, expected: str) -> None:
-    """Raises `PreconditionFailed`, and `BadRequest` after its end, as Coder does for builds."""
+    """Raises `BadRequest` after its end, and `PreconditionFailed`."""
     job = provisioner_jobs.get(connection, job_id)
     if job is not None and expected and job_views.status(job) in {*CANCELABLE} - {expected}:
         raise PreconditionFailed(f"The build is {job_views.status(job)}, not {expected}.")
-    try:
-        cancel_job(connection, job_id)
-    except PreconditionFailed as error:
-        raise BadRequest(error.message) from None
+    cancel_job(connection, job_id)
 
 
 def _audit(connection: Connection, actor: Actor, action: str, workspace: Workspace, build: BuildRow) -> None:

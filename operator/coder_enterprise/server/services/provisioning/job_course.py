@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from coder_enterprise.server.errors import PreconditionFailed
+from coder_enterprise.server.errors import BadRequest
 from coder_enterprise.server.rpc.calls import RPCError
 from coder_enterprise.server.services import workspace_quota
 from coder_enterprise.server.services.clock import now
@@ -107,14 +107,14 @@ class JobCourse:
 
 
 def cancel(connection: Connection, job_id: UUID) -> None:
-    """A job that waits has ended with it; a daemon that does the job hears of it. Raises `PreconditionFailed`."""
+    """A job that waits has ended with it; a daemon that does the job hears of it. Raises `BadRequest`."""
     job = provisioner_jobs.get(connection, job_id)
     if job is None:
         raise AssertionError("jobs are never deleted")
     if job.completed_at is not None:
-        raise PreconditionFailed("Job has already completed!")
+        raise BadRequest("Job has already completed!")
     if job.canceled_at is not None:
-        raise PreconditionFailed("Job has already been marked as canceled!")
+        raise BadRequest("Job has already been marked as canceled!")
     moment = now()
     values: dict[str, Any] = {"canceled_at": moment}
     if job.started_at is None:
