@@ -44,6 +44,11 @@ them. Each test run compares both with the server.
 {runs}
 Not run: {left}.
 
+## Coder itself
+
+This project's client and commands against Coder's own server, unmodified.
+
+{coders}
 ## Routes
 
 The operations of Coder's Enterprise API page of summer 2026, and those that Coder's Go SDK v2.30.0 and its Terraform
@@ -63,16 +68,20 @@ def compatibility() -> str:
     """The page."""
     record = tomllib.loads(RUNS.read_text())
     left = "; ".join(f"{entry['client']} ({entry['why']})" for entry in record["left"])
-    introduction = _INTRODUCTION.format(runs=_runs(record["runs"]), left=left)
+    coders = _table(("version", "date", "ran", "works", "fails"), record["coders"])
+    introduction = _INTRODUCTION.format(runs=_runs(record["runs"]), left=left, coders=coders)
     rows = [f"| {method} | `{path}` | {_state((method, path))} |\n" for method, path in todays_routes()]
     return introduction + "".join(rows)
 
 
 def _runs(record: list[dict[str, Any]]) -> str:
-    """As a table, the newest first."""
-    runs = sorted(record, key=lambda run: run["date"], reverse=True)
+    """The newest first."""
     columns = ("client", "version", "date", "profile", "ran", "works", "fails")
-    rows = [columns, ("---",) * len(columns), *([str(run[column]) for column in columns] for run in runs)]
+    return _table(columns, sorted(record, key=lambda run: run["date"], reverse=True))
+
+
+def _table(columns: tuple[str, ...], entries: list[dict[str, Any]]) -> str:
+    rows = [columns, ("---",) * len(columns), *([str(entry[column]) for column in columns] for entry in entries)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
