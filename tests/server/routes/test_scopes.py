@@ -43,7 +43,7 @@ def documented(app: Application) -> list[tuple[str, str]]:
         ({"scope": "application_connect"}, "application_connect", ["coder:application_connect"]),
         (
             {"scopes": ["template:read", "workspace:*", "template:read"]},
-            "template:read",
+            "",
             ["template:read", "workspace:*"],
         ),
         ({"scopes": ["all"], "scope": "application_connect"}, "all", ["coder:all"]),

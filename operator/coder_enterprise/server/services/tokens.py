@@ -180,13 +180,13 @@ def _to_wire(row: KeyRow) -> APIKey:
         login_type="token" if row.purpose == TOKEN else "password",
         token_name=row.name or "",
         lifetime_seconds=row.lifetime_seconds,
-        scope=_first_scope(row.scopes),
+        scope=_old_scope(row.scopes),
         scopes=list(row.scopes),
     )
 
 
-def _first_scope(names: Sequence[str]) -> str:
-    """As clients knew them when a token had one."""
-    if scopes.EVERYTHING in names:
-        return "all"
-    return "application_connect" if scopes.CONNECT in names else names[0]
+def _old_scope(names: Sequence[str]) -> str:
+    """As clients knew them when a token had one of two; "" for all others, as in Coder."""
+    if scopes.CONNECT in names:
+        return "application_connect"
+    return "all" if scopes.EVERYTHING in names else ""
