@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,12 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from coder_enterprise.client.concurrency import end
+from coder_enterprise.cluster.client import KubernetesClient
+from coder_enterprise.cluster.kubeconfig import configuration
+from coder_enterprise.cluster.marks import CLAIMS
+from coder_enterprise.cluster.rules import lease_rules
+from coder_enterprise.controller.claims import Claims
 from tests.support.faults import fault
 from tests.support.kubernetes import Namespace
 from tests.support.manifests import deployment, group, members, proxy, secret, workload
@@ -20,6 +27,7 @@ from tools.generate.rbac import NAME, NAMESPACE
 from tools.operator_process import OperatorProcess
 from tools.server_process import CoderServer
 
+RBAC: Final = "rbac.authorization.k8s.io"
 RULES: Final = Path(__file__).parents[2] / "deploy" / "overlays"
 
 
@@ -137,3 +145,22 @@ def test_a_missing_right_is_named_stops_its_kind_alone_and_is_looked_for_again(
         namespace.plane.kubectl("apply", "-f", "-", input=rules)
         wait_until(lambda: "watched again" in operator.text(), "it is watched", timeout=60)
         assert operator.stop() == 0
+
+
+async def test_the_rules_beside_the_leases_are_enough_to_keep_the_key_of_claims(namespace: Namespace) -> None:
+    """Where the operator watches other namespaces alone: it may list and watch that Secret by its name."""
+    role = {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": "leases"}, "rules": lease_rules()}
+    namespace.plane.kubectl("create", "-n", namespace.name, "-f", "-", input=json.dumps(role))
+    namespace.plane.kubectl("create", "serviceaccount", NAME, "-n", namespace.name)
+    bound = ["--role=leases", f"--serviceaccount={namespace.name}:{NAME}", "-n", namespace.name]
+    namespace.plane.kubectl("create", "rolebinding", "leases", *bound)
+    claims = Claims()
+    async with KubernetesClient(
+        await configuration(namespace.plane.service_account_kubeconfig(namespace.name, NAME))
+    ) as client:
+        await claims.load(client, namespace.name)
+        key = await asyncio.to_thread(namespace.secret, CLAIMS)
+        keeping = asyncio.create_task(claims.keep(client, namespace.name))
+        await asyncio.to_thread(namespace.delete, "Secret", CLAIMS)
+        await asyncio.to_thread(wait_until, lambda: namespace.secret(CLAIMS) == key, "it is there again")
+        await end([keeping])
