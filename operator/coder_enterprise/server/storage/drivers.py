@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +16,7 @@ from typing_extensions import override
 Row = Sequence[Any]
 Values = Sequence[Any]
 
-_CONSTRAINT = "23"
+_CONSTRAINT: Final = "23"
 """What the codes of PostgreSQL's "integrity constraint violation" start with."""
 
 
@@ -66,7 +67,16 @@ class _PostgreSQL(Driver):
         self._wait(lambda connection: connection.execute(sql, *values))
 
 
+_DRIVERS: Final[MutableMapping[Connection, Driver]] = WeakKeyDictionary()
+
+
 def driver(connection: Connection) -> Driver:
+    if (known := _DRIVERS.get(connection)) is None:
+        known = _DRIVERS[connection] = _driver(connection)
+    return known
+
+
+def _driver(connection: Connection) -> Driver:
     below: Any = connection.connection
     if connection.dialect.name == "sqlite":
         return _SQLite(below.driver_connection)

@@ -15,7 +15,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 MAX_BATCH: Final = 128
 MAX_WAITING: Final = 1024
 BUSY_TIMEOUT_MS: Final = 5000
+READ: Final = "BEGIN"
+WRITE: Final = "BEGIN IMMEDIATE"
 PRAGMAS: Final = (
     f"busy_timeout={BUSY_TIMEOUT_MS}",
     "journal_mode=WAL",
@@ -73,9 +75,9 @@ class SQLiteDatabase(Database):
     def __init__(self, path: Path, lock: int) -> None:
         self.notifications = LocalNotifications()
         self._lock = lock
-        self._writer = _Worker("storage-writer", connect(path, "BEGIN IMMEDIATE"), _run_writes)
-        self._reader = _Worker("storage-reader", connect(path, "BEGIN"), _run_reads)
-        self._finder = _Worker("storage-finder", connect(path, "BEGIN"), _run_reads)
+        self._writer = _Worker("storage-writer", connect(path), _run_writes)
+        self._reader = _Worker("storage-reader", connect(path), _run_reads)
+        self._finder = _Worker("storage-finder", connect(path), _run_reads)
 
     @override
     async def read(self, work: Work[T]) -> T:
@@ -183,13 +185,12 @@ def _deliver(batch: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
 
 
 def _run_writes(connection: Connection, batch: Sequence[_Job]) -> list[_Outcome]:
-    with connection.begin():
-        return [_attempt(connection, job) for job in batch]
+    raw = _driver(connection)
+    with _transaction(raw, WRITE):
+        return [_attempt(raw, connection, job) for job in batch]
 
 
-def _attempt(connection: Connection, job: _Job) -> _Outcome:
-    # SQLAlchemy's own savepoints cost as much as a write does.
-    raw: Any = connection.connection.driver_connection
+def _attempt(raw: sqlite3.Connection, connection: Connection, job: _Job) -> _Outcome:
     raw.execute("SAVEPOINT job")
     try:
         result = job.work(connection)
@@ -204,7 +205,7 @@ def _attempt(connection: Connection, job: _Job) -> _Outcome:
 def _run_reads(connection: Connection, batch: Sequence[_Job]) -> list[_Outcome]:
     """One state for the whole batch: it was taken from the queue before the state is fixed, so it is new enough."""
     outcomes: list[_Outcome] = []
-    with connection.begin():
+    with _transaction(_driver(connection), READ):
         for job in batch:
             try:
                 outcomes.append((job.work(connection), None))
@@ -213,8 +214,29 @@ def _run_reads(connection: Connection, batch: Sequence[_Job]) -> list[_Outcome]:
     return outcomes
 
 
-def connect(path: Path, begin: str) -> Connection:
-    """A connection whose transactions start with `begin`. Raises `StorageError`."""
+@contextlib.contextmanager
+def _transaction(raw: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """SQLAlchemy's own, and its savepoints, cost as much as what is done in them."""
+    raw.execute(begin)
+    try:
+        yield
+        raw.execute("COMMIT")
+    except BaseException:
+        if raw.in_transaction:  # a full disk ends it
+            raw.execute("ROLLBACK")
+        raise
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    raw: Any = connection.connection.driver_connection
+    return raw  # type: ignore[no-any-return]
+
+
+def connect(path: Path, begin: str | None = None) -> Connection:
+    """A connection whose transactions start with `begin`; None where its user has the driver begin and end them.
+
+    Raises `StorageError`.
+    """
 
     def open_file() -> sqlite3.Connection:
         raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -228,7 +250,8 @@ def connect(path: Path, begin: str) -> Connection:
 
     # Parameters hold hashes and would be in every logged error.
     engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
-    _begin_with(engine, begin)
+    if begin is not None:
+        _begin_with(engine, begin)
     try:
         return engine.connect()
     except (sqlite3.Error, SQLAlchemyError) as error:
@@ -237,8 +260,7 @@ def connect(path: Path, begin: str) -> Connection:
 
 def _begin_with(engine: Engine, begin: str) -> None:
     def start(connection: Connection) -> None:
-        raw: Any = connection.connection.driver_connection
-        raw.execute(begin)
+        _driver(connection).execute(begin)
 
     event.listen(engine, "begin", start)
 
