@@ -44,6 +44,12 @@ MAX_BODIES_OF_ONE: Final = 16 * 1024 * 1024
 NIL: Final = str(UUID(int=0))
 """How Go writes an id that is not set."""
 
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 _NOT_JSON: Final = "Request body must be valid JSON."
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _BUDGETS: Final = "coder_enterprise.bodies"
@@ -115,7 +121,7 @@ def parse(raw: bytes, model: type[ModelT]) -> ModelT:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(raw.decode().lstrip(" \t\r\n"))
+        value, _ = _DECODER.raw_decode(raw.decode().lstrip(" \t\r\n"))
     except (ValueError, RecursionError) as error:
         raise BadRequest(_NOT_JSON, str(error)) from None
     if not isinstance(value, dict):
@@ -199,7 +205,3 @@ async def read_bytes(request: Request, limit: int = MAX_BODY) -> bytes:
     except ClientDisconnect:
         raise BadRequest("The request ended before its body did.") from None
     return b"".join(chunks)
-
-
-def _refuse_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not JSON")

@@ -37,7 +37,9 @@ class RequestMetrics:
             ("method", "path"),
             registry=self.registry,
         )
-        self.concurrent = Gauge("coderd_api_concurrent_requests", "Requests in work.", registry=self.registry)
+        self.in_work = 0
+        concurrent = Gauge("coderd_api_concurrent_requests", "Requests in work.", registry=self.registry)
+        concurrent.set_function(lambda: self.in_work)
 
 
 class CountRequests:
@@ -62,13 +64,14 @@ class CountRequests:
                 status = message["status"]
             await send(message)
 
-        with self._metrics.concurrent.track_inprogress():
-            try:
-                await self._app(scope, receive, send_and_note)
-            finally:
-                route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
-                self._counts(str(status), scope["method"], route).inc()
-                self._seconds(scope["method"], route).observe(time.perf_counter() - started)
+        self._metrics.in_work += 1
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            self._metrics.in_work -= 1
+            route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
+            self._counts(str(status), scope["method"], route).inc()
+            self._seconds(scope["method"], route).observe(time.perf_counter() - started)
 
 
 class MetricsPage:

@@ -24,11 +24,13 @@ class MeasuredDatabase(Database):
     def __init__(self, database: Database) -> None:
         self._database = database
         self.notifications = database.notifications
+        self._waiting = 0
         self.waiting = Gauge(
             "coder_enterprise_server_database_waiting",
             "Transactions that were handed to the database and are not done.",
             registry=None,
         )
+        self.waiting.set_function(lambda: self._waiting)
         self.seconds = Histogram(
             "coder_enterprise_server_database_seconds",
             "Duration of transactions, with the time that they waited for their turn.",
@@ -57,9 +59,9 @@ class MeasuredDatabase(Database):
     async def _measured(self, seconds: Histogram, transaction: Awaitable[T]) -> T:
         """Those that fail count, too."""
         began = time.perf_counter()
-        self.waiting.inc()
+        self._waiting += 1
         try:
             return await transaction
         finally:
-            self.waiting.dec()
+            self._waiting -= 1
             seconds.observe(time.perf_counter() - began)

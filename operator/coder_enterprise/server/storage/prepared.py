@@ -7,6 +7,7 @@ values. A statement that is put together anew for each call, or that lists its v
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -92,6 +93,10 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(f"{text}+00:00")
 
 
+def _document(text: str | None) -> Any:
+    return None if text is None else [] if text == "[]" else json.loads(text)
+
+
 def _read_process(type_: TypeEngine[Any], dialect: Dialect) -> _Process | None:
     """Three types have quicker ones on SQLite than SQLAlchemy's: most of a row are ids, moments and empty lists."""
     process = _kind(type_, dialect).result_processor(dialect, None)
@@ -101,9 +106,7 @@ def _read_process(type_: TypeEngine[Any], dialect: Dialect) -> _Process | None:
         return _uuid
     if isinstance(type_, Moment):
         return _moment
-    if isinstance(type_, JSON):
-        return lambda text: [] if text == "[]" else process(text)
-    return process
+    return _document if isinstance(type_, JSON) else process
 
 
 def _kind(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
