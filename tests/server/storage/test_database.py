@@ -358,6 +358,28 @@ async def test_members_are_counted_without_those_who_are_deleted(database: Datab
     assert counts == {home: 2, ops.id: 1}
 
 
+async def test_one_question_tells_a_group_and_its_members_without_those_who_are_deleted(database: Database) -> None:
+    home = await an_organization(database)
+    ops, empty = a_group(home, "ops"), a_group(home, "empty")
+    people = [a_user(f"user{number}") for number in range(3)]
+
+    def work(connection: Connection) -> None:
+        store(connection, ops, empty, *people)
+        groups.add_members(connection, ops.id, [user.id for user in people])
+        users.delete(connection, people[2].id, MOMENT)
+
+    await database.write(work)
+    group, members = await database.read(groups.with_members(ops.id)) or (None, [])
+    assert group == await database.read(lambda connection: groups.get(connection, ops.id))
+    assert sorted(members) == sorted(await database.read(lambda connection: groups.members(connection, ops)))
+    assert {user.username for user in members} == {"user0", "user1"}
+    assert await database.read(groups.with_members(empty.id)) == (
+        await database.read(lambda connection: groups.get(connection, empty.id)),
+        [],
+    )
+    assert await database.read(groups.with_members(uuid4())) is None
+
+
 async def test_the_oldest_with_a_role_is_found(database: Database) -> None:
     rows = [
         a_user("cid")._replace(roles=["owner"], created_at=MOMENT + timedelta(days=2)),

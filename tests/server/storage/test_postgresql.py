@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, literal_column, select, text
 
 from coder_enterprise.server.errors import Unauthorized
 from coder_enterprise.server.services import sessions
@@ -25,12 +25,15 @@ from coder_enterprise.server.storage.database import Database
 from coder_enterprise.server.storage.failures import Outage, Overload, Unstorable
 from coder_enterprise.server.storage.open import open_postgresql_database
 from coder_enterprise.server.storage.postgresql_connections import NotCommitted
+from coder_enterprise.server.storage.prepared import Prepared, Question
 from tests.server.storage.test_database import a_group, a_user, store
 from tools.postgresql import PostgreSQL
 
 OWNER = FirstUser("admin", "admin@example.com", "correct horse battery staple")
 TOKEN = "abcdefghij-abcdefghijklmnopqrstuv"
 DO_FAIL = "DO $$ BEGIN RAISE EXCEPTION 'as if' USING ERRCODE = '{code}'; END $$"
+
+SLEEP = Question(Prepared(select(func.pg_sleep(30))), {}, list)
 
 
 @pytest.fixture
@@ -146,6 +149,21 @@ async def test_a_read_cannot_write(database: Database) -> None:
     assert await database.read(users.count) == 0
 
 
+async def test_a_question_is_asked_without_a_transaction_around_it(database: Database) -> None:
+    isolation = Prepared(select(func.current_setting("transaction_isolation")))
+    assert await database.read(Question(isolation, {}, list)) == [["read committed"]]
+    assert await database.read(isolation.all) == [["repeatable read"]]
+
+
+async def test_after_a_question_that_failed_or_that_nobody_waits_for_comes_the_next_one(database: Database) -> None:
+    for _ in range(storage.POOL_SIZE * 2):
+        with pytest.raises(Exception, match="division by zero"):
+            await database.read(Question(Prepared(select(literal_column("1 / 0"))), {}, list))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(database.read(SLEEP), 0.01)
+    assert await database.read(api_keys.with_user("abcdefghij")) is None
+
+
 async def test_what_goes_on_after_a_failed_statement_is_not_told_to_be_written(database: Database) -> None:
     def work(connection: Connection) -> None:
         users.create(connection, a_user("ann"))
@@ -215,9 +233,9 @@ async def test_a_database_that_says_nothing_is_given_up(database_url: str, monke
     monkeypatch.setattr(postgresql_server, "ANSWER_TIMEOUT", 0.2)
     database = await open_postgresql_database(f"{database_url}&statement_timeout=0")
     try:
-        for work in (database.read, database.write):
+        for attempt in (database.read(SLEEP), database.read(run("SELECT pg_sleep(30)")), database.write(SLEEP)):
             with pytest.raises(Outage):
-                await work(run("SELECT pg_sleep(30)"))
+                await attempt
         assert await database.read(users.count) == 0
     finally:
         await database.close()

@@ -12,6 +12,7 @@ from coder_enterprise.server.services.people import to_wire
 from coder_enterprise.server.storage import groups, users
 from coder_enterprise.server.storage.database import Connection
 from coder_enterprise.server.storage.groups import Group as GroupRow
+from coder_enterprise.server.storage.users import User
 from coder_enterprise.wire.groups import SDKGroup
 from coder_enterprise.wire.users import SDKUser
 
@@ -19,11 +20,14 @@ PEOPLE: Final = Subject(Kind.USER)
 
 
 def one(connection: Connection, actor: Actor, row: GroupRow) -> SDKGroup:
-    if not access.sees(actor, PEOPLE):
-        return _without_others(connection, actor, row.organization_id, [row])[0]
-    home = [row.organization_id]
-    members = [to_wire(user, home) for user in groups.members(connection, row)]
-    return _group(row, members, len(members))
+    return with_members(actor, row, groups.members(connection, row))
+
+
+def with_members(actor: Actor, row: GroupRow, members: Sequence[User]) -> SDKGroup:
+    """A group of which all members are known."""
+    home, sees_others = [row.organization_id], access.sees(actor, PEOPLE)
+    shown = [to_wire(user, home) for user in members if sees_others or user.id == actor.id]
+    return _group(row, shown, len(members))
 
 
 def all_to_wire(

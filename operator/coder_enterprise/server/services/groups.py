@@ -16,7 +16,7 @@ from coder_enterprise.server.errors import BadRequest, Forbidden, NotFound, Requ
 from coder_enterprise.server.services import audit, group_members, references
 from coder_enterprise.server.services.default_organization import EVERYONE
 from coder_enterprise.server.services.entitlements import Entitlements, Feature
-from coder_enterprise.server.services.group_views import _group, all_to_wire, one
+from coder_enterprise.server.services.group_views import _group, all_to_wire, one, with_members
 from coder_enterprise.server.storage import groups, organizations
 from coder_enterprise.server.storage.database import Connection, Database, Duplicate
 from coder_enterprise.server.storage.groups import Group as GroupRow
@@ -46,9 +46,17 @@ class Groups:
         """Raises `BadRequest` for what is no id, and `NotFound`."""
         self._entitlements.require(Feature.TEMPLATE_RBAC)
         group_id = references.uuid_parameter("group", reference)
-        return await self._database.read(
-            lambda connection: one(connection, actor, _visible(connection, actor, groups.get(connection, group_id)))
-        )
+        found = await self._database.read(groups.with_members(group_id))
+        if found is None:
+            raise NotFound
+        row, members = found
+        if row.is_everyone:
+            return await self._database.read(
+                lambda connection: one(connection, actor, _visible(connection, actor, groups.get(connection, group_id)))
+            )
+        if not access.sees(actor, _subject(is_member=any(user.id == actor.id for user in members))):
+            raise NotFound
+        return with_members(actor, row, members)
 
     async def by_name(self, actor: Actor, organization: str, name: str) -> SDKGroup:
         """Raises `NotFound`."""
@@ -102,10 +110,14 @@ def _visible(connection: Connection, actor: Actor, row: GroupRow | None) -> Grou
     if row is None:
         raise NotFound
     if not access.sees(actor, GROUPS):
-        ties = {Whom.SHARED} if row.id in groups.group_ids_of(connection, actor.id) else set()
-        if not access.sees(actor, Subject(Kind.GROUP, ties=frozenset(ties))):
+        is_member = row.id in groups.group_ids_of(connection, actor.id)
+        if not access.sees(actor, _subject(is_member=is_member)):
             raise NotFound
     return row
+
+
+def _subject(*, is_member: bool) -> Subject:
+    return Subject(Kind.GROUP, ties=frozenset({Whom.SHARED} if is_member else ()))
 
 
 def _seen_of(connection: Connection, actor: Actor, organization_id: UUID) -> list[GroupRow]:

@@ -101,7 +101,7 @@ class Sessions:
 
     async def _look_up(self, token: str) -> Actor:
         key_id, _, secret = token.partition("-")
-        found = await self._database.look_up(lambda connection: api_keys.get_with_user(connection, key_id))
+        found = await self._database.look_up(api_keys.with_user(key_id))
         if found is None:
             raise Unauthorized(SIGNED_OUT, "The session token is unknown.")
         key, user = found

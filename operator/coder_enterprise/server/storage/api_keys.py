@@ -11,7 +11,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from coder_enterprise.server.scopes import EVERYTHING
 from coder_enterprise.server.storage.connection import Connection, unique
-from coder_enterprise.server.storage.prepared import Prepared
+from coder_enterprise.server.storage.drivers import Row
+from coder_enterprise.server.storage.prepared import Prepared, Question
 from coder_enterprise.server.storage.schema import api_keys, users
 from coder_enterprise.server.storage.users import COLUMNS, User
 
@@ -71,12 +72,19 @@ def with_usernames(connection: Connection, purpose: str, user_id: UUID | None) -
     return [(APIKey(*row[:-1]), row[-1]) for row in rows]
 
 
-def get_with_user(connection: Connection, key_id: str) -> tuple[APIKey, User] | None:
-    row = _WITH_USER.first(connection, {"key_id": key_id})
-    if row is None:
+def with_user(key_id: str) -> Question[tuple[APIKey, User] | None]:
+    return Question(_WITH_USER, {"key_id": key_id}, _with_user)
+
+
+def _with_user(rows: Sequence[Row]) -> tuple[APIKey, User] | None:
+    if not rows:
         return None
     width = len(APIKey._fields)
-    return APIKey(*row[:width]), User(*row[width:])
+    return APIKey(*rows[0][:width]), User(*rows[0][width:])
+
+
+def get_with_user(connection: Connection, key_id: str) -> tuple[APIKey, User] | None:
+    return with_user(key_id)(connection)
 
 
 def user_with(connection: Connection, purpose: str) -> User | None:

@@ -34,7 +34,10 @@ class Database(Protocol):
     notifications: Notifications
 
     async def read(self, work: Work[T]) -> T:
-        """Run `work` on one consistent state that includes every acknowledged write."""
+        """Run `work` on one consistent state that includes every acknowledged write.
+
+        Least of all costs a `prepared.Question`.
+        """
 
     async def look_up(self, work: Work[T]) -> T:
         """`read` for few rows that are found by their keys, such as who sends a request: it waits for no list."""

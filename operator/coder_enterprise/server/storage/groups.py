@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,7 +10,8 @@ from sqlalchemy import Uuid, and_, bindparam, delete, func, insert, or_, select,
 
 from coder_enterprise.server.storage.among import among
 from coder_enterprise.server.storage.database import Connection, unique
-from coder_enterprise.server.storage.prepared import Prepared
+from coder_enterprise.server.storage.drivers import Row
+from coder_enterprise.server.storage.prepared import Prepared, Question
 from coder_enterprise.server.storage.schema import (
     group_members,
     groups,
@@ -48,6 +49,12 @@ _EXISTING = Prepared(select(groups.c.id).where(among(groups.c.id, "group_ids")))
 _DELETE = delete(groups).where(groups.c.id == bindparam("group_id"))
 _MEMBERS = Prepared(
     select(*COLUMNS).join(group_members).where(~users.c.deleted, group_members.c.group_id == bindparam("group_id"))
+)
+_WITH_MEMBERS = Prepared(
+    _ALL.add_columns(*COLUMNS)
+    .outerjoin(group_members, group_members.c.group_id == groups.c.id)
+    .outerjoin(users, and_(users.c.id == group_members.c.user_id, ~users.c.deleted))
+    .where(groups.c.id == bindparam("group_id"))
 )
 _ORGANIZATION_USERS = Prepared(
     select(*COLUMNS)
@@ -112,6 +119,18 @@ def create(connection: Connection, group: Group) -> None:
 def get(connection: Connection, group_id: UUID) -> Group | None:
     row = _GET.first(connection, {"group_id": group_id})
     return Group(*row) if row else None
+
+
+def with_members(group_id: UUID) -> Question[tuple[Group, list[User]] | None]:
+    """As `get` and `members`; of Everyone without members, who are the organization's."""
+    return Question(_WITH_MEMBERS, {"group_id": group_id}, _with_members)
+
+
+def _with_members(rows: Sequence[Row]) -> tuple[Group, list[User]] | None:
+    if not rows:
+        return None
+    width = len(Group._fields)
+    return Group(*rows[0][:width]), [User(*row[width:]) for row in rows if row[width] is not None]
 
 
 def by_name(connection: Connection, organization_id: UUID, name: str) -> Group | None:

@@ -3,7 +3,7 @@
 Several servers may use one database. Writes are SERIALIZABLE, because the services decide inside a transaction from
 what they read there, as if no other ran at the same time, and that is what it means on SQLite, too; one that met
 another is run again. Reads are REPEATABLE READ and read-only: one state for all their statements, that no write can
-make fail.
+make fail. A `Question` has one statement, which sees one state by itself.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from coder_enterprise.server.storage.database import Work
 from coder_enterprise.server.storage.postgresql_server import FAULTS, PostgreSQLServer
+from coder_enterprise.server.storage.prepared import Question
 
 T = TypeVar("T")
 
@@ -73,6 +74,9 @@ class PostgreSQLConnections:
 
 async def _transaction(taken: _Open, begin: str, work: Work[T]) -> T:
     try:
+        if isinstance(work, Question):  # a statement by itself is a transaction, and takes one answer of three
+            answer: T = await work.ask(taken.connection.dialect, taken.driver.fetch)
+            return answer
         await taken.driver.execute(begin)
         result = await taken.connection.run_sync(work)
         if await taken.driver.execute("COMMIT") != "COMMIT":

@@ -8,9 +8,9 @@ values. A statement that is put together anew for each call, or that lists its v
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import JSON, BindParameter, Executable, Uuid
@@ -21,6 +21,8 @@ from coder_enterprise.server.names import of_digits
 from coder_enterprise.server.storage.connection import Connection
 from coder_enterprise.server.storage.drivers import Row, driver
 from coder_enterprise.server.storage.schema import Moment
+
+T = TypeVar("T")
 
 Values = Mapping[str, Any]
 
@@ -37,23 +39,42 @@ class Prepared:
         self._texts: dict[str, _Text] = {}
 
     def first(self, connection: Connection, values: Values = NONE) -> Row | None:
-        text = self._text(connection)
+        text = self.text(connection.dialect)
         row = driver(connection).first(text.sql, text.bound(values))
         return None if row is None else text.read(row)
 
     def all(self, connection: Connection, values: Values = NONE) -> Sequence[Row]:
-        text = self._text(connection)
+        text = self.text(connection.dialect)
         return list(map(text.read, driver(connection).all(text.sql, text.bound(values))))
 
     def run(self, connection: Connection, values: Values) -> None:
-        text = self._text(connection)
+        text = self.text(connection.dialect)
         driver(connection).run(text.sql, text.bound(values))
 
-    def _text(self, connection: Connection) -> _Text:
-        dialect = connection.dialect
+    def text(self, dialect: Dialect) -> _Text:
         if (text := self._texts.get(dialect.name)) is None:
             text = self._texts[dialect.name] = _Text(self._statement, dialect)
         return text
+
+
+class Question(Generic[T]):
+    """Work for a database that is one query, and so sees one state by itself: PostgreSQL need not be told where its
+    transaction begins and ends, which takes longer than the query. On SQLite it is work as any other.
+    """
+
+    def __init__(self, statement: Prepared, values: Values, made: Callable[[Sequence[Row]], T]) -> None:
+        """`made` makes the answer of all rows."""
+        self._statement = statement
+        self._values = values
+        self._made = made
+
+    def __call__(self, connection: Connection) -> T:
+        return self._made(self._statement.all(connection, self._values))
+
+    async def ask(self, dialect: Dialect, fetch: Callable[..., Awaitable[Sequence[Row]]]) -> T:
+        """`fetch` is that of the driver, which takes the values one by one."""
+        text = self._statement.text(dialect)
+        return self._made(list(map(text.read, await fetch(text.sql, *text.bound(self._values)))))
 
 
 class _Text:
