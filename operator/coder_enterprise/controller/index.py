@@ -81,7 +81,8 @@ class Index:
         """Itself, or the CoderDeployment that it refers to."""
         if self.is_deployment(resource.key):
             return resource.key
-        return Key(self._connection_kind.names.kind, *resource.deployment)
+        namespace, name = resource.deployment
+        return Key(self._connection_kind.names.kind, namespace, name)
 
     def terms(self, resource: Resource) -> Iterator[Term]:
         """A pure function of the object. What a spec says that nobody understands, it is not filed under."""

@@ -93,12 +93,13 @@ def moment(text: object) -> datetime | None:
 
 
 def _standing(resource: Resource, condition: Mapping[str, Any]) -> Standing:
+    stalled = resource.condition("Stalled")
     return Standing(
-        key=resource.key,
-        type=str(condition.get("type", "")),
-        status=str(condition.get("status", "Unknown")),
-        reason=str(condition.get("reason") or Reason.PENDING),
-        message=str(condition.get("message", "")),
-        changed=str(condition.get("lastTransitionTime") or ""),
-        stalled=(resource.condition("Stalled") or {}).get("status") == "True",
+        resource.key,
+        str(condition.get("type", "")),
+        str(condition.get("status", "Unknown")),
+        str(condition.get("reason") or Reason.PENDING),
+        str(condition.get("message", "")),
+        str(condition.get("lastTransitionTime") or ""),
+        stalled is not None and stalled.get("status") == "True",
     )

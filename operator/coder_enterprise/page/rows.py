@@ -13,19 +13,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from operator import attrgetter
 from sys import intern
 from typing import Final, NamedTuple
 
 from coder_enterprise.controller.view import View
 from coder_enterprise.kinds.machinery.resource import Key, Resource
-from coder_enterprise.oncall.standing import complaints, standing
+from coder_enterprise.oncall.standing import Standing, complaints, standing
 from coder_enterprise.page.kept import KEPT
 
 SLICE: Final = 400
 """Rows that are made in one go, which takes some milliseconds."""
 HEALTH: Final = "health"
-TELLING: Final = frozenset({HEALTH, "graceUntil"})
-"""Fields of a status that say something of the whole Coder."""
+GRACE: Final = "graceUntil"
+"""With `HEALTH`, the fields of a status that say something of the whole Coder."""
 
 
 class State(StrEnum):
@@ -44,28 +45,58 @@ ORDER: Final = {state: place for place, state in enumerate(State)}
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """Not to be changed. Ten thousand are made at once, which is twice as slow where a class forbids that."""
+    """Not to be changed. Ten thousand are made at once, which is twice as slow where a class forbids that, and counted:
+    what only lists ask is found out when they do."""
 
     key: Key
     resource: Resource
     deployment: str
     """Namespace and name of the CoderDeployment."""
     state: State
-    place: int
-    """Of the state: what needs attention comes first."""
-    reason: str
-    message: str
-    complaint: str
-    """The reason of another condition that is not well, of an object that is ready; "" where all are."""
-    trouble: str
-    """The message of that condition."""
-    since: str
-    """RFC 3339, or whatever else its status says; "" before the first visit."""
+    unwell: Standing | None
+    """Another condition that is not well, of an object that is ready."""
+    _how: Standing | None = None
+
+    @property
+    def how(self) -> Standing:
+        """Its Ready condition."""
+        if self._how is None:
+            self._how = standing(self.resource)
+        return self._how
+
+    @property
+    def place(self) -> int:
+        """Of the state: what needs attention comes first."""
+        return ORDER[self.state]
+
+    @property
+    def reason(self) -> str:
+        return self.how.reason
+
+    @property
+    def message(self) -> str:
+        return self.how.message
+
+    @property
+    def since(self) -> str:
+        """RFC 3339, or whatever else its status says; "" before the first visit."""
+        return self.how.changed
+
+    @property
+    def complaint(self) -> str:
+        """The reason of what is unwell; "" where all is well."""
+        return self.unwell.reason if self.unwell else ""
+
+    @property
+    def trouble(self) -> str:
+        """The message of that condition."""
+        return self.unwell.message if self.unwell else ""
 
     @property
     def telling(self) -> bool:
         """Whether its status says something of the whole Coder."""
-        return not TELLING.isdisjoint(self.resource.status)
+        status = self.resource.status
+        return HEALTH in status or GRACE in status
 
 
 class Group(NamedTuple):
@@ -122,7 +153,7 @@ class Rows:
         self._forgetting = asyncio.get_running_loop().call_later(KEPT, self._forget)
         if self._unsubscribe is None:
             self._unsubscribe = self._view.subscribe(self._changed)
-            self._stale = dict.fromkeys(resource.key for resource in self._view.objects())
+            self._stale = dict.fromkeys(map(attrgetter("key"), self._view.objects()))
 
     def _changed(self, key: Key) -> None:
         self._stale[key] = None
@@ -142,7 +173,7 @@ class Rows:
             return
         made = table.rows[key] = row(resource, self._view.deployment_of(resource).namespaced_name)
         table.tally[_group(made)] += 1
-        if made.state is not State.READY or made.complaint or made.telling or self._view.is_deployment(key):
+        if made.state is not State.READY or made.unwell or made.telling or self._view.is_deployment(key):
             table.notable[key] = made
 
     def _take_out(self, known: Row) -> None:
@@ -165,16 +196,12 @@ def _group(of: Row) -> Group:
 
 
 def row(resource: Resource, deployment: str) -> Row:
-    how = standing(resource)
-    if how.ready:
-        state = State.READY
-    elif how.suspended:
-        state = State.SUSPENDED
-    else:
-        state = State.STALLED if how.stalled else State.WAITING
-    unwell = next(iter(complaints(resource)), None) if how.ready else None
-    complaint, trouble = (unwell.reason, unwell.message) if unwell else ("", "")
-    place, deployment = ORDER[state], intern(deployment)
-    return Row(
-        resource.key, resource, deployment, state, place, how.reason, how.message, complaint, trouble, how.changed
-    )
+    state = State.READY if resource.ready else _waiting_or_worse(standing(resource))
+    unwell = next(complaints(resource), None) if state is State.READY else None
+    return Row(resource.key, resource, intern(deployment), state, unwell)
+
+
+def _waiting_or_worse(how: Standing) -> State:
+    if how.suspended:
+        return State.SUSPENDED
+    return State.STALLED if how.stalled else State.WAITING

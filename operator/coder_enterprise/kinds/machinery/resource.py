@@ -101,7 +101,9 @@ class Resource:
     @property
     def deployment(self) -> tuple[str, str]:
         """Namespace and name of the CoderDeployment that spec refers to, also when spec does not parse."""
-        ref = _mapping(self.spec.get("deploymentRef"))
+        ref = self.spec.get("deploymentRef")
+        if not isinstance(ref, dict):
+            return (self.key.namespace, "coder")
         return (_text(ref.get("namespace")) or self.key.namespace, _text(ref.get("name")) or "coder")
 
     def owns(self, body: Mapping[str, Any]) -> bool:
@@ -119,7 +121,7 @@ class Resource:
         return replace(self, generation=earlier.generation, spec=earlier.spec, annotations=earlier.annotations)
 
     def condition(self, type_: str) -> Mapping[str, Any] | None:
-        """The condition of that type, or None."""
+        """The condition of that type, or None; other objects share it."""
         for condition in self.status.get("conditions") or ():
             if condition["type"] == type_:
                 found: Mapping[str, Any] = condition
@@ -129,7 +131,7 @@ class Resource:
     @property
     def ready(self) -> bool:
         condition = self.condition("Ready")
-        return condition is not None and condition["status"] == "True"
+        return condition is not None and condition.get("status") == "True"
 
     @property
     def settled(self) -> bool:
