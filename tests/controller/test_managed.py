@@ -235,6 +235,24 @@ async def test_of_two_that_recorded_the_same_under_two_names_at_once_the_oldest_
     await cluster.until(lambda: cluster.is_applied("second"))
 
 
+@pytest.mark.parametrize("goes", [True, False])
+async def test_who_lost_under_another_name_is_visited_when_the_other_goes_or_means_something_else(
+    cluster: Cluster, goes: bool
+) -> None:
+    await cluster.begin(resyncInterval="10h")
+    cluster.kind.aliases = {"alias": "shared"}
+    cluster.thing("one", name="shared")
+    await cluster.until(lambda: cluster.is_applied("one"))
+    cluster.thing("two", name="alias")
+    await cluster.until(lambda: cluster.reason("two") == "Conflict")
+    await asyncio.sleep(1000)
+    if goes:
+        cluster.kubernetes.delete("things", "one")
+    else:
+        cluster.thing("one", name="other")
+    await cluster.until(lambda: cluster.is_applied("two"), within=5)
+
+
 async def test_of_two_that_arrive_at_once_one_is_applied_and_the_other_makes_no_call(cluster: Cluster) -> None:
     cluster.kind.free = True
     await cluster.begin()

@@ -39,7 +39,7 @@ from coder_enterprise.controller.store import Store
 from coder_enterprise.controller.tally import Tally
 from coder_enterprise.controller.telling import Teller
 from coder_enterprise.controller.view import View
-from coder_enterprise.controller.wakes import secret_changed, wakes
+from coder_enterprise.controller.wakes import lets_go, secret_changed, wakes
 from coder_enterprise.controller.watch import Watch
 from coder_enterprise.controller.workers import Workers
 from coder_enterprise.controller.writer import Writer
@@ -255,6 +255,8 @@ class Engine:
             self._begin(after)
         if self.listed or after is None:
             self._agenda.wake(wakes(self._index, before, after))
+        if before is not None and lets_go(before, after):
+            self._agenda.wake(self._managed.freed_by(before.key))
         changed = after or before
         if changed is not None and (before is None or after is None):
             self._note(self._index.deployment_of(changed))

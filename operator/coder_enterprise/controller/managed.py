@@ -119,6 +119,10 @@ class ManagedReconciler:
         self._read_at.pop(resource.uid, None)
         self._deletion.forget(resource)
 
+    def freed_by(self, winner: Key) -> list[Wake]:
+        """Visits to who has lost against it."""
+        return [Wake(key, Priority.RETRY) for key in self._ownership.freed_by(winner)]
+
     # Declared objects
 
     async def _apply(self, resource: Resource) -> Result:

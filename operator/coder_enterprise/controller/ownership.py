@@ -1,11 +1,13 @@
 """Whose a thing in Coder is: nobody's yet, this object's, another's, or somebody's outside Kubernetes.
 
-Asked by the reconcile and by the deletion of objects; it writes nothing. It gathers the facts, from the store, from
-claims and from what CoderDeployments allow; what follows from them, `kinds.machinery.ownership` says.
+Asked by the reconcile and by the deletion of objects; it writes nothing, and remembers who lost against whom. It
+gathers the facts, from the store, from claims and from what CoderDeployments allow; what follows from them,
+`kinds.machinery.ownership` says.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +25,7 @@ from coder_enterprise.kinds.machinery.common import ManagementPolicy
 from coder_enterprise.kinds.machinery.errors import stalled
 from coder_enterprise.kinds.machinery.ownership import Finding, Foreign, Precedence, Rank
 from coder_enterprise.kinds.machinery.reasons import Reason
-from coder_enterprise.kinds.machinery.resource import EXTERNAL_ID, Resource
+from coder_enterprise.kinds.machinery.resource import EXTERNAL_ID, Key, Resource
 
 
 class Ownership:
@@ -31,6 +33,11 @@ class Ownership:
         self._store = store
         self._admission = admission
         self._claims = claims
+        self._lost: defaultdict[Key, set[Key]] = defaultdict(set)
+
+    def freed_by(self, winner: Key) -> set[Key]:
+        """Who has lost against it, also under another name, since this was asked last."""
+        return self._lost.pop(winner, set())
 
     def is_ours(self, visit: Visit, resource: Resource, observed: Observation) -> bool:
         proven = resource.external_id is None and self._claims.proves(resource, visit.name)
@@ -54,6 +61,8 @@ class Ownership:
         )
         refusal = ownership.refusal(foreign)
         if refusal is not None:
+            if foreign.holder is not None:
+                self._lost[foreign.holder].add(resource.key)
             raise refusal
 
     async def refuse_rivals(self, visit: Visit, resource: Resource) -> None:
@@ -78,6 +87,7 @@ class Ownership:
                 continue
             identity = identity or await visit.kind.identity(visit.context, resource, visit.spec)
             if await self._is_rival(visit, other, identity):
+                self._lost[key].add(resource.key)
                 raise ownership.rival(key)
 
     async def explain_taken(self, visit: Visit, resource: Resource, refusal: OperatorError) -> OperatorError:

@@ -5,7 +5,8 @@ in Coder. Pure functions; the whole table is here. `controller.agenda` finds who
 
     what changes                                    who is visited
     an object is new, or asks for work              itself
-    its spec is another, or it is gone              who lost a conflict against it, and may win now
+    its spec is another, or it is gone              who means the same by name or id, and may win now
+    the same, or another spec was applied           who lost a conflict against it, as this process remembers
     it is new, Ready or not any more, or gone       its CoderDeployment, which counts its objects
     the same, or its external id is another         who refers to it
     a Secret                                        who needs it
@@ -62,6 +63,11 @@ def wakes(index: Index, before: Resource | None, after: Resource | None) -> Iter
         yield Wake(referring_to(changed.key), Priority.RETRY)
 
 
+def lets_go(before: Resource, after: Resource | None) -> bool:
+    """Whether who lost a conflict against it may win now."""
+    return after is None or before.spec != after.spec or _applied(before) != _applied(after)
+
+
 def secret_changed(body: Mapping[str, Any]) -> Wake:
     return Wake(using_secret(body["metadata"]["namespace"], body["metadata"]["name"]), Priority.USER)
 
@@ -73,6 +79,10 @@ def people_came(deployment: Key) -> Wake:
 def _standing(resource: Resource | None) -> bool | None:
     """Whether it is Ready; None when it is not there."""
     return None if resource is None else resource.ready
+
+
+def _applied(resource: Resource) -> object:
+    return resource.status.get("observedGeneration")
 
 
 def _asks_for_work(before: Resource | None, after: Resource) -> bool:
