@@ -16,6 +16,7 @@ from coder_enterprise.cli.cluster import agreed
 from coder_enterprise.cli.main import app
 from coder_enterprise.planner import exporting, files
 from coder_enterprise.planner.planning import Planner
+from coder_enterprise.planner.plans import VERSION
 from tests.support.manifests import Body, deployment, group, template_acl
 from tools.coder_api import CoderAPI
 from tools.server_process import CoderServer
@@ -144,7 +145,22 @@ def test_what_stays_in_coder_is_not_told_as_a_deletion(run: Any, tmp_path: Path,
     assert "in Coder" in plan.stdout
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"version": "x", "steps": []}', "[1]"])
+STEP = {"action": "create", "kind": "CoderGroup", "namespace": "a", "name": "b"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '{"version": "x", "steps": []}',
+        "[1]",
+        *(
+            json.dumps({"version": VERSION, "steps": [STEP | {field: 5}]})
+            for field in ("kind", "name", "deployment", "id")
+        ),
+    ],
+)
 def test_a_former_plan_that_is_none_is_one_line(run: Any, tmp_path: Path, text: str) -> None:
     former = tmp_path / "former.json"
     former.write_text(text)

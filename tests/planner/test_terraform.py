@@ -84,7 +84,18 @@ def test_the_commands_that_let_go_can_be_pasted_into_a_shell() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 3}', '{"version": 4, "resources": 5}', '{"values": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"version": 3}',
+        '{"version": 4, "resources": 5}',
+        '{"values": []}',
+        '{"values": {"root_module": {"resources": [{"mode": "managed", "type": 5, "address": "a"}]}}}',
+    ],
+)
 def test_what_is_no_state_is_said_to_be_none(text: str) -> None:
     with pytest.raises(StateError):
         read_state(text)

@@ -52,9 +52,17 @@ def gone_since_plan(text: str, manifests: Manifests) -> list[Step]:
 def _former(steps: Iterable[Mapping[str, Any]]) -> Iterator[Step]:
     for step in steps:
         if step["action"] not in (Verb.DELETE, Verb.REFUSE):
-            key = Key(*(str(step[name]) for name in ("kind", "namespace", "name")))
-            namespace, _, name = str(step.get("deployment") or f"{key.namespace}/coder").partition("/")
-            yield _step(key, _deployment(namespace, name), step.get("id"), str(step.get("retained") or ""))
+            key = Key(*(_text(step[name]) for name in ("kind", "namespace", "name")))
+            namespace, _, name = _text(step.get("deployment") or f"{key.namespace}/coder").partition("/")
+            external_id = _text(step.get("id") or "") or None
+            yield _step(key, _deployment(namespace, name), external_id, _text(step.get("retained") or ""))
+
+
+def _text(value: Any) -> str:
+    """Raises TypeError for what is none."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _deployment(namespace: str, name: str) -> Key:

@@ -55,9 +55,9 @@ def read_state(text: str) -> list[Managed]:
             found = list(_stored(document.get("resources") or ()))
         else:
             raise StateError("it is no state of version 4, nor what `terraform show -json` prints")
+        return [each for each in found if each.type.startswith("coderd_")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StateError("it is no Terraform state") from None
-    return [each for each in found if each.type.startswith("coderd_")]
 
 
 def ids_of(managed: Iterable[Managed]) -> frozenset[str]:
