@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coder_enterprise.planner import folder as planner_folder
-from coder_enterprise.planner.folder import RECORD, Changes, FolderError, claimed, compare, exported, write
+from coder_enterprise.planner.folder import RECORD, UNFINISHED, Changes, FolderError, claimed, compare, exported, write
 
 FIRST = {"a/one.yaml": "one\n", "a/two.yaml": "two\n"}
 
@@ -179,3 +180,27 @@ def test_two_exports_do_not_write_at_the_same_time(tmp_path: Path) -> None:
         pass
     with claimed(tmp_path / "coder"):
         assert (tmp_path / "coder").is_dir()
+
+
+def test_what_a_killed_export_has_left_goes_with_the_next_one(folder: Path) -> None:
+    (folder / "a" / UNFINISHED).symlink_to(folder / "elsewhere")
+    again(folder, {"a/one.yaml": "other\n"})
+    assert [path.name for path in (folder / "a").iterdir()] == ["one.yaml"]
+    assert not (folder / "elsewhere").exists()
+
+
+def test_an_interruption_while_a_file_is_made_leaves_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def ends(path: Path, *arguments: Any, **named: Any) -> Any:
+        file = opened(path, *arguments, **named)
+        if "x" not in arguments:
+            return file
+        file.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "open", ends)
+    changes = compare(folder, {"b/new.yaml": "new\n", **FIRST})
+    with pytest.raises(KeyboardInterrupt):
+        write(folder, {"b/new.yaml": "new\n", **FIRST}, changes)
+    assert not any((folder / "b").iterdir())

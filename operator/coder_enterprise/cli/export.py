@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from coder_enterprise.cli import screen
-from coder_enterprise.cli.cluster import fail, guarded
+from coder_enterprise.cli.cluster import fail, guarded, told
 from coder_enterprise.cli.planning import text_of
 
 if TYPE_CHECKING:
@@ -72,16 +72,14 @@ def run(
     managed = None if from_terraform is None else _state(command, from_terraform)
     ids = None if managed is None else ids_of(managed)
     wanted = Selection(_kinds(kinds), organization, select, ids)
-    try:
+    with told(command):
         beside = folder.exported(output)
-        export = guarded(command, lambda: _export(wanted, beside))
-        with folder.claimed(output):
-            changes = folder.compare(output, export.files, export.standing)
-            if changes.conflicts and not force:
-                _refuse(output, changes)
-            folder.write(output, export.files, changes, force=force)
-    except folder.FolderError as error:
-        fail(command, str(error))
+    export = guarded(command, lambda: _export(wanted, beside))
+    with told(command), folder.claimed(output):
+        changes = folder.compare(output, export.files, export.standing)
+        if changes.conflicts and not force:
+            _refuse(output, changes)
+        folder.write(output, export.files, changes, force=force)
     _tell(output, export, changes)
     if managed is not None:
         _tell_releases(managed, export)

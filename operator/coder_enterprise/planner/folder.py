@@ -11,19 +11,22 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from coder_enterprise.client.errors import OperatorError
+
 RECORD: Final = ".coder-export.json"
 """Digests of what was written last, by path. Belongs into version control, with the files."""
+UNFINISHED: Final = ".coder-export-unfinished"
+"""What a file is called before all of it is there. Always the same, so that of an export that was killed none stays."""
 _LAYOUT: Final = 1
 
 
-class FolderError(Exception):
+class FolderError(OperatorError):
     """The folder cannot be written to; the message says which file and why."""
 
 
@@ -122,14 +125,14 @@ def _record(folder: Path, digests: Mapping[str, str]) -> None:
 
 def _put(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".coder-export-")
+    unfinished = path.with_name(UNFINISHED)
+    unfinished.unlink(missing_ok=True)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with unfinished.open("x", encoding="utf-8") as file:
             file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        unfinished.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
