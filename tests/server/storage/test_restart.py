@@ -8,6 +8,7 @@ import httpx2
 
 from coder_enterprise.server.routes.app import ROUTERS, routes_of
 from coder_enterprise.server.routes.openapi import document
+from coder_enterprise.wire.provisioning import messages_pb2 as pb
 from tests.support.api import Body
 from tests.support.provisioners import Daemon, build, build_template, create_workspace, upload
 from tools.server_process import CoderServer
@@ -34,7 +35,7 @@ async def _write(server: CoderServer, api: httpx2.AsyncClient) -> dict[str, str]
     user = await _made(api, "POST", "/users", username="ann", email="ann@example.com", login_type="none")
     group = await _made(api, "POST", "/organizations/default/groups", name="platform", quota_allowance=3)
     await _made(api, "PATCH", f"/groups/{group['id']}", add_users=[user["id"]], display_name="Platform")
-    template, workspace = await _build(server, api)
+    template, workspace, dry_run = await _build(server, api)
     roles = {"user_perms": {user["id"]: "admin"}, "group_perms": {group["id"]: "use"}}
     await _made(api, "PATCH", f"/templates/{template['id']}/acl", **roles)
     await _made(api, "PUT", "/users/ann/roles", roles=["auditor"])
@@ -61,19 +62,21 @@ async def _write(server: CoderServer, api: httpx2.AsyncClient) -> dict[str, str]
         "version": template["active_version_id"],
         "workspace": workspace["id"],
         "build": workspace["latest_build"]["id"],
-        "job": workspace["latest_build"]["job"]["id"],
+        "job": dry_run["id"],
         "number": "1",
     }
 
 
-async def _build(server: CoderServer, api: httpx2.AsyncClient) -> tuple[Body, Body]:
-    """A template and a workspace of it, which a daemon has built."""
+async def _build(server: CoderServer, api: httpx2.AsyncClient) -> tuple[Body, Body, Body]:
+    """A template, a workspace of it, which a daemon has built, and the job of a dry run."""
     address, headers = server.url.removeprefix("http://"), {"Coder-Session-Token": server.token}
     async with Daemon(address, headers, name="first") as daemon:
         template = await build_template(api, daemon, "docker")
         workspace = await create_workspace(api, template, "anns")
         await build(daemon, cost=2)
-    return template, workspace
+        dry_run = await _made(api, "POST", f"/templateversions/{template['active_version_id']}/dry-run")
+        await daemon.complete(await daemon.acquire(), pb.Resource(name="dev", type="vm"))
+    return template, workspace, dry_run
 
 
 async def _made(api: httpx2.AsyncClient, method: str, path: str, **body: Any) -> Any:
