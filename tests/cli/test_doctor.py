@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from coder_enterprise.cluster.rules import lease_rules, operator_rules
@@ -72,6 +74,14 @@ def test_rights_that_the_token_has_not_are_told_for_each_declared_kind(
     assert "CoderAppearance may be refused: the token may not update deployment_config" in lacking["message"]
 
 
+@pytest.fixture
+def operators(namespace: Namespace) -> Iterator[Namespace]:
+    """Where Deployments of operators may be left: whoever looks at the whole cluster would see them."""
+    yield namespace
+    for each in namespace.all("Deployment"):
+        namespace.delete("Deployment", each["metadata"]["name"])
+
+
 def operator_deployment(account: str, *arguments: str) -> Body:
     labels = {"app.kubernetes.io/component": "operator", "of": account}
     container = {"name": "operator", "image": "example.com/x", "args": ["operator", *arguments]}
@@ -87,26 +97,26 @@ def of_operators(namespace: Namespace, name: str) -> list[dict[str, Any]]:
     return [each for each in found if each["check"] == "operator's rights" and account in each["message"]]
 
 
-def test_what_the_operator_s_service_account_lacks_is_a_failure(namespace: Namespace) -> None:
-    namespace.apply(operator_deployment("helpless", f"--namespace={namespace.name}"))
-    (watched,) = of_operators(namespace, "helpless")
+def test_what_the_operator_s_service_account_lacks_is_a_failure(operators: Namespace) -> None:
+    operators.apply(operator_deployment("helpless", f"--namespace={operators.name}"))
+    (watched,) = of_operators(operators, "helpless")
     assert watched["level"] == "failure"
     assert "patch codergroups/status.enterprise.coder.com" in watched["message"]
     assert "create leases.coordination.k8s.io" in watched["message"]
 
 
-def test_a_service_account_with_the_roles_of_this_version_lacks_nothing(namespace: Namespace) -> None:
+def test_a_service_account_with_the_roles_of_this_version_lacks_nothing(operators: Namespace) -> None:
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "operator"}}
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
         "metadata": {"name": "operator"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
-        "subjects": [{"kind": "ServiceAccount", "name": "able", "namespace": namespace.name}],
+        "subjects": [{"kind": "ServiceAccount", "name": "able", "namespace": operators.name}],
     }
     rules = [*operator_rules(), *lease_rules()]
-    namespace.apply({**role, "rules": rules}, binding, operator_deployment("able", f"--namespace={namespace.name}"))
-    assert [each["level"] for each in of_operators(namespace, "able")] == ["ok"]
+    operators.apply({**role, "rules": rules}, binding, operator_deployment("able", f"--namespace={operators.name}"))
+    assert [each["level"] for each in of_operators(operators, "able")] == ["ok"]
 
 
 def test_before_an_installation_only_the_cluster_and_your_rights_are_looked_at(namespace: Namespace) -> None:

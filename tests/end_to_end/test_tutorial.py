@@ -8,11 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.support import existing_cluster
+from tests.support.existing_cluster import ExistingCluster
 from tools.kubernetes import binaries
 from tools.kubernetes.control_plane import ControlPlane
 from tools.pages import TUTORIAL, sections
@@ -23,6 +26,13 @@ pytestmark = pytest.mark.cluster
 CRDS: Final = Path(__file__).parents[2] / "crds"
 PORTS: Final = ("3000", "8081", "8082")
 """That the page uses, and other tests may too."""
+
+
+@pytest.fixture
+def control_plane() -> Iterator[ControlPlane]:
+    """This test's alone, as the reader's is: `doctor` looks at all that there is, what other tests left included."""
+    with ExistingCluster() if existing_cluster.is_named() else ControlPlane() as plane:
+        yield plane
 
 
 def follow(folder: Path, plane: ControlPlane, text: str) -> str:
