@@ -101,7 +101,7 @@ def _unnamed(rules: list[Body]) -> list[Body]:
 def test_only_the_key_of_the_claims_may_be_read_beside_the_leases(everything: list[Body]) -> None:
     role = next(body for body in everything if body["kind"] == "Role" and _rules(body) == "leases")
     (rule,) = (rule for rule in role["rules"] if rule["resources"] == ["secrets"] and rule["verbs"] != ["create"])
-    assert (rule["verbs"], rule["resourceNames"]) == (["get"], ["coder-enterprise-operator-claims"])
+    assert (rule["verbs"], rule["resourceNames"]) == (["get", "list", "watch"], ["coder-enterprise-operator-claims"])
 
 
 def test_the_job_may_delete_the_operator_and_no_other_deployment(everything: list[Body]) -> None:
