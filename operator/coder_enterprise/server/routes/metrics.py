@@ -38,8 +38,8 @@ class RequestMetrics:
             registry=self.registry,
         )
         self.in_work = 0
-        concurrent = Gauge("coderd_api_concurrent_requests", "Requests in work.", registry=self.registry)
-        concurrent.set_function(lambda: self.in_work)
+        self.concurrent = Gauge("coderd_api_concurrent_requests", "Requests in work.", registry=self.registry)
+        self.concurrent.set_function(lambda: self.in_work)
 
 
 class CountRequests:
