@@ -23,7 +23,6 @@ from coder_enterprise.server.services.template_version_access import seen
 from coder_enterprise.server.storage.database import Connection, Database
 from coder_enterprise.server.storage.provisioning import job_views
 from coder_enterprise.server.storage.provisioning import provisioner_jobs as stored_jobs
-from coder_enterprise.server.storage.provisioning.provisioner_jobs import Job
 from coder_enterprise.server.storage.template_versions import TemplateVersion
 from coder_enterprise.wire.provisioner_jobs import MatchedProvisioners, ProvisionerJob, ProvisionerJobLog
 from coder_enterprise.wire.template_versions import CreateDryRunRequest
@@ -70,7 +69,7 @@ class DryRuns:
         find = _found(version, job)
 
         def work(connection: Connection) -> list[WorkspaceResource]:
-            row = _job(connection, find(connection, actor))
+            row = stored_jobs.known(connection, find(connection, actor))
             if row.completed_at is None:
                 raise BadRequest("The dry run has not ended.")
             return views.resources(row, stored_jobs.resources(connection, [row.id])[row.id])
@@ -98,7 +97,7 @@ class DryRuns:
 
 
 def _create(connection: Connection, actor: Actor, version: TemplateVersion, request: CreateDryRunRequest) -> UUID:
-    imported = _job(connection, version.job_id)
+    imported = stored_jobs.known(connection, version.job_id)
     state = views.status(imported)
     if imported.completed_at is None:
         raise TooEarly("The template version is not imported yet.", "Try again when its job has ended.")
@@ -131,13 +130,6 @@ def _found(version: str, job: str) -> Find:
         return job_id
 
     return find
-
-
-def _job(connection: Connection, job_id: UUID) -> Job:
-    row = stored_jobs.get(connection, job_id)
-    if row is None:
-        raise AssertionError("jobs are never deleted")
-    return row
 
 
 def _shown(connection: Connection, job_id: UUID) -> ProvisionerJob:

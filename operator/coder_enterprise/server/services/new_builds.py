@@ -65,8 +65,7 @@ def add_build(
 
 
 def _require_over(connection: Connection, build: BuildRow) -> None:
-    job = stored_jobs.get(connection, build.job_id)
-    if job is not None and job.completed_at is None:
+    if stored_jobs.known(connection, build.job_id).completed_at is None:
         raise Conflict("A workspace build is already active.", "Wait until it is over, or cancel it.")
 
 
@@ -74,9 +73,7 @@ def _new_job(
     connection: Connection, actor: Actor, workspace: Workspace, version: TemplateVersion, build_id: UUID
 ) -> UUID:
     """The daemon must have the tags that the template version was made with; a user's daemon is the owner's."""
-    made = stored_jobs.get(connection, version.job_id)
-    if made is None:
-        raise AssertionError("jobs are never deleted")
+    made = stored_jobs.known(connection, version.job_id)
     return new_job(
         connection,
         actor.id,

@@ -108,9 +108,7 @@ class JobCourse:
 
 def cancel(connection: Connection, job_id: UUID) -> None:
     """A job that waits has ended with it; a daemon that does the job hears of it. Raises `BadRequest`."""
-    job = provisioner_jobs.get(connection, job_id)
-    if job is None:
-        raise AssertionError("jobs are never deleted")
+    job = provisioner_jobs.known(connection, job_id)
     if job.completed_at is not None:
         raise BadRequest("Job has already completed!")
     if job.canceled_at is not None:

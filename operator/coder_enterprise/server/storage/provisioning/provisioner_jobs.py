@@ -85,6 +85,14 @@ def get(connection: Connection, job_id: UUID) -> Job | None:
     return Job(*row) if row else None
 
 
+def known(connection: Connection, job_id: UUID) -> Job:
+    """That a row refers to: it is there."""
+    job = get(connection, job_id)
+    if job is None:
+        raise AssertionError("jobs are never deleted")
+    return job
+
+
 def waiting_tag_sets(
     connection: Connection, organization_id: UUID, provisioners: Sequence[str]
 ) -> list[dict[str, str]]:
